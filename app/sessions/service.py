@@ -1,0 +1,212 @@
+"""Joins a store to the timeout policy, and tells who listens when a session ends."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+from app.sessions.data import EMPTY
+from app.sessions.errors import SessionEndedError, SessionTooLargeError, StoreUnavailableError
+from app.sessions.ids import new_session_id, session_key, short
+from app.sessions.records import (
+    CommitOutcome,
+    Committed,
+    Conflict,
+    EndReason,
+    Found,
+    Gone,
+    Record,
+    Tombstone,
+)
+from app.sessions.session import Session, Turn
+from app.sessions.store import SessionStore
+
+logger = logging.getLogger(__name__)
+
+EndListener = Callable[[str, EndReason], Awaitable[None]]
+
+MAX_DATA = 32 * 1024
+_PROVISIONAL = 10.0
+"""Seconds that a rotation's new record lives until the old one has ended."""
+_LONGEST_CHAIN = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How long sessions live, in seconds, and how large they may be, in bytes.
+
+    `tombstone` is for how long the end of a session stays readable: it must outlive every reload
+    that could miss the message.
+    """
+
+    idle: float
+    absolute: float
+    tombstone: float = 60.0
+    max_data: int = MAX_DATA
+
+
+class _Writers(Turn):
+    """The turn of one session: who holds the lock may write."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+
+
+class Sessions:
+    """Opens, looks up and ends sessions; the handles it gives come back to it for all they do."""
+
+    def __init__(self, store: SessionStore, policy: Policy) -> None:
+        self.store = store
+        self.policy = policy
+        self._writers: WeakValueDictionary[str, _Writers] = WeakValueDictionary()
+        self._listeners: list[EndListener] = []
+
+    def on_end(self, listener: EndListener) -> None:
+        """Have `listener(key, reason)` awaited after a session was ended here, before its caller goes on."""
+        self._listeners.append(listener)
+
+    async def create(self) -> Session:
+        """Open a session under a fresh id."""
+        session_id = new_session_id()
+        key = session_key(session_id)
+        policy = self.policy
+        record = await self.store.create(key, EMPTY, idle=policy.idle, absolute=policy.absolute)
+        logger.info("session %s opened", short(key))
+        return Session(self, key, record, session_id)
+
+    async def load(self, session_id: str) -> Session | None:
+        """Give the session of an id that we issued, its idle deadline extended; None if there is none.
+
+        Raises SessionEndedError if it was ended on purpose.
+        """
+        key = session_key(session_id)
+        found = await self.store.load(key, idle=self.policy.idle)
+        if isinstance(found, Tombstone):
+            raise SessionEndedError(found.reason)
+        return None if found is None else Session(self, key, found, session_id)
+
+    def attach(self, key: str, record: Record) -> Session:
+        """Give a handle for somebody who knows the key alone, as a socket does."""
+        return Session(self, key, record, None)
+
+    async def find(self, key: str, *, extend: bool = False) -> Found:
+        """Read what stands under a key, with its lease; with `extend`, as activity of the session."""
+        return await self.store.load(key, idle=self.policy.idle if extend else None)
+
+    async def find_many(self, keys: Sequence[str]) -> list[Found]:
+        """Read many at once, extending nothing; one round trip per 500."""
+        return await self.store.load_many(keys)
+
+    async def look(self, key: str) -> Record:
+        """Read a live record; raises SessionEndedError if there is none."""
+        found = (await self.store.load_many([key]))[0]
+        if isinstance(found, Record):
+            return found
+        raise SessionEndedError(Gone(found).reason)
+
+    @asynccontextmanager
+    async def turn(self, key: str) -> AsyncIterator[Turn]:
+        """Queue up with this node's other writers of a session, who would only conflict otherwise."""
+        writers = self._writers.get(key)
+        if writers is None:
+            writers = self._writers[key] = _Writers()
+        async with writers.lock:
+            yield writers
+
+    async def commit(self, key: str, record: Record, data: bytes) -> CommitOutcome:
+        """Store data in place of those of a record, if it is still the newest."""
+        if len(data) > self.policy.max_data:
+            raise SessionTooLargeError(len(data), self.policy.max_data)
+        return await self.store.commit(key, record.version, data, owner=record.owner)
+
+    async def end(self, key: str, reason: EndReason) -> bool:
+        """End a session on purpose; False if it had ended already."""
+        keep = self.policy.tombstone
+        outcome = await self.store.end(key, reason, keep=keep)
+        if not isinstance(outcome, Committed):
+            return False
+        await self._announce_end(key, reason)
+        return True
+
+    async def logout(self, session_id: str) -> None:
+        """End the session of an id, and the one that a rotation meanwhile put in its place.
+
+        Without the second, a logout that races with a rotation would be undone by it.
+        """
+        key = session_key(session_id)
+        for _ in range(_LONGEST_CHAIN):
+            if await self.end(key, EndReason.LOGOUT):
+                return
+            found = await self.store.load(key)
+            if not isinstance(found, Tombstone) or found.successor is None:
+                return
+            key = found.successor
+
+    async def rotate(self, key: str, record: Record) -> tuple[str, str, Record]:
+        """Move a session to a new id; gives the id, its key and its record.
+
+        The new record is there, for a few seconds, before the old one ends: whatever breaks in
+        between, there is never none and never two that can be used. Of several rotations at once
+        one ends the old record, and the others find it gone.
+        """
+        new_id = new_session_id()
+        new_key = session_key(new_id)
+        successor = await self._create_successor(new_key, record)
+        try:
+            await self._supersede(key, record, new_key, successor)
+        except SessionEndedError:
+            await self.store.delete(new_key)
+            raise
+        found = await self.store.load(new_key, idle=self.policy.idle)
+        if not isinstance(found, Record):
+            raise SessionEndedError(Gone(found).reason)
+        await self._announce_end(key, EndReason.ROTATED)
+        return new_id, new_key, found
+
+    async def ping(self) -> None:
+        """Return if the store answers; raises StoreUnavailableError if it does not."""
+        await self.store.ping()
+
+    async def aclose(self) -> None:
+        """Close the store."""
+        await self.store.aclose()
+
+    async def _create_successor(self, new_key: str, record: Record) -> Record:
+        return await self.store.create(
+            new_key,
+            record.data,
+            idle=_PROVISIONAL,
+            absolute=record.absolute_at - record.created_at,
+            owner=record.owner,
+            created_at=record.created_at,
+        )
+
+    async def _supersede(self, key: str, record: Record, new_key: str, successor: Record) -> None:
+        """End the old record as it is in the new one; a write in between is carried over first."""
+        while True:
+            outcome = await self.store.end(
+                key,
+                EndReason.ROTATED,
+                keep=self.policy.tombstone,
+                version=record.version,
+                successor=new_key,
+            )
+            match outcome:
+                case Committed():
+                    return
+                case Conflict(record):
+                    carried = await self.store.commit(
+                        new_key, successor.version, record.data, owner=record.owner
+                    )
+                    if not isinstance(carried, Committed):
+                        raise StoreUnavailableError("the new record of a rotation was lost")
+                    successor = carried.record
+                case Gone():
+                    raise SessionEndedError(outcome.reason)
+
+    async def _announce_end(self, key: str, reason: EndReason) -> None:
+        logger.info("session %s ended: %s", short(key), reason)
+        for listener in self._listeners:
+            await listener(key, reason)

@@ -1,0 +1,32 @@
+"""The FastAPI application."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI
+
+from app import __version__
+from app.http import assets, errors, health, routes
+from app.http.documents import describe
+from app.http.health import Health
+from app.rooms import Rooms
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+_DESCRIPTION = """\
+One server-side session for HTTP routes and Socket.IO sockets. The first answer that needs a
+session opens one and sets its cookie; `POST /incr` tells every socket of the session the new
+count; `POST /logout` ends the session and lets go all its sockets, on every node.
+"""
+
+
+def create_http(rooms: Rooms, health_: Health, cookie_name: str, lifespan: Lifespan) -> FastAPI:
+    """Make the HTTP edge. It expects a SessionTransport around it."""
+    app = FastAPI(title="Mooring", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
+    app.state.rooms = rooms
+    app.state.health = health_
+    errors.install(app)
+    for router in (routes.router, health.router, assets.router):
+        app.include_router(router)
+    describe(app, cookie_name)
+    return app

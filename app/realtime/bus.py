@@ -1,0 +1,102 @@
+"""The bus: a log that every node appends to and reads on from where it stopped."""
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from dataclasses import dataclass
+from typing import NamedTuple
+
+KEPT = 10_000
+"""Messages that a bus keeps at the least; who has missed more reloads its sessions instead."""
+
+
+class Position(NamedTuple):
+    """A place in the log: milliseconds since the epoch, and a number within them."""
+
+    ms: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.ms}-{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message: where it stands, which node put it there, the how-manieth of that node, its text.
+
+    `number` is 0 for a message that its node does not count; such a one may be applied twice.
+    """
+
+    position: Position
+    origin: str
+    number: int
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a read gives: the entries in order, where to read on, and whether some before them are lost."""
+
+    entries: list[Entry]
+    position: Position
+    gap: bool = False
+
+
+class Bus(ABC):
+    """The port. A bus that cannot be reached raises StoreUnavailableError."""
+
+    @abstractmethod
+    async def publish(self, origin: str, number: int, text: bytes) -> None:
+        """Append a message. When this returns, every reader will get it, or learn of a gap."""
+
+    @abstractmethod
+    async def tail(self) -> Position:
+        """Give the place behind the last message."""
+
+    @abstractmethod
+    async def read(self, after: Position) -> Batch:
+        """Give the messages after a place; waits a second or so for one if there is none.
+
+        `gap` tells that the log no longer reaches back to that place, or never had it.
+        """
+
+    async def aclose(self) -> None:
+        """Let go of connections. May be called twice."""
+        return
+
+
+class MemoryBus(Bus):
+    """A bus within one process: the twin of RedisBus for the memory store."""
+
+    def __init__(self, *, kept: int = KEPT, wait: float = 1.0) -> None:
+        self._entries: deque[Entry] = deque(maxlen=kept)
+        self._trimmed = Position(0, 0)
+        self._wait = wait
+        self._news = asyncio.Event()
+
+    async def publish(self, origin: str, number: int, text: bytes) -> None:
+        last = self._last()
+        now = max(int(time.time() * 1000), last.ms)
+        position = Position(now, last.number + 1 if now == last.ms else 0)
+        if len(self._entries) == self._entries.maxlen:
+            self._trimmed = self._entries[0].position
+        self._entries.append(Entry(position, origin, number, text))
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def tail(self) -> Position:
+        return self._last()
+
+    async def read(self, after: Position) -> Batch:
+        if self._last() <= after:
+            try:
+                async with asyncio.timeout(self._wait):
+                    await self._news.wait()
+            except TimeoutError:
+                pass
+        entries = [entry for entry in self._entries if entry.position > after]
+        return Batch(entries, self._last(), gap=after < self._trimmed or after > self._last())
+
+    def _last(self) -> Position:
+        return self._entries[-1].position if self._entries else self._trimmed

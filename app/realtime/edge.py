@@ -1,0 +1,157 @@
+"""The realtime edge as one object: the composition of everything in this package."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from app.realtime.bus import Bus
+from app.realtime.closing import let_go
+from app.realtime.events import Events
+from app.realtime.handshake import RealtimeApp
+from app.realtime.manager import RoomManager
+from app.realtime.messages import Ended, Library, Message, Tell
+from app.realtime.moorings import Moorings
+from app.realtime.namespace import SessionNamespace
+from app.realtime.news import News, Read
+from app.realtime.post import Post
+from app.realtime.presence import Presence
+from app.realtime.reload import ReloadTask
+from app.realtime.server import SocketServer
+from app.realtime.watch import Watch
+from app.sessions import EndReason, Sessions
+
+Activity = Literal["http", "events", "connected"]
+
+MAX_PACKET = 1_000_000
+"""Bytes; Engine.IO's own default, and what the HTTP server is told, too."""
+
+_CONNECTED_LOOKS = 3
+"""How often within an idle timeout an open socket extends it, where it is to count as activity."""
+
+
+@dataclass(frozen=True)
+class RealtimeOptions:
+    """`reload_interval` in seconds; `activity` says what extends a session's idle deadline."""
+
+    reload_interval: float = 30.0
+    activity: Activity = "http"
+
+
+class Realtime:
+    """Owns the Socket.IO server, the moorings, the watch over them, the post and the reload task."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        events: Events,
+        options: RealtimeOptions,
+        *,
+        state: Mapping[str, Read],
+        bus: Bus,
+        presence: Presence,
+        node: str,
+    ) -> None:
+        self.moorings = Moorings()
+        self.manager = RoomManager()
+        self.server = _make_server(self.moorings, self.manager)
+        self.watch = Watch(
+            sessions,
+            self.moorings,
+            partial(let_go, self.server),
+            extend=options.activity != "http",
+        )
+        self.post = Post(bus, self._deliver, self.watch.reload_all, node=node)
+        self.presence = presence
+        news = News(state, self._emit_here)
+        self.watch.on_reloaded = news.make_good
+        self._attach(SessionNamespace(sessions, self.watch, events, self, news))
+        sessions.on_end(self._session_ended)
+        self.reload_task = self._make_reload_task(sessions, options)
+        self.app = RealtimeApp(self.server)
+
+    def start(self) -> None:
+        """Start the background tasks; needs a running event loop."""
+        self.post.start()
+        self.presence.start()
+        self.reload_task.start()
+
+    async def aclose(self) -> None:
+        """Stop the background tasks. May be called twice."""
+        await self.reload_task.aclose()
+        self.watch.deadlines.close()
+        await self.presence.aclose()
+        await self.post.aclose()
+
+    async def drain(self, seconds: float) -> None:
+        """Refuse handshakes, and let go all sockets, spread over a time, so that they go elsewhere."""
+        self.app.draining = True
+        sockets = self.moorings.all()
+        for number, socket in enumerate(sockets):
+            await let_go(self.server, socket, EndReason.SHUTDOWN)
+            if number % 10 == 0:
+                await asyncio.sleep(10 * seconds / len(sockets))
+        await self.server.lanes.drain()
+
+    async def tell(self, key: str, version: int, event: str, value: Any) -> None:
+        """Send an event to every socket of a session; see app.rooms."""
+        await self._tell_here(key, version, event, value)
+        self.post.send(Tell(key=key, version=version, event=event, value=value))
+
+    async def count(self, key: str) -> int:
+        """Count the live sockets of a session; see app.rooms."""
+        return self.moorings.connected(key) + await self.presence.elsewhere(key)
+
+    async def _tell_here(self, key: str, version: int, event: str, value: Any) -> None:
+        mooring = self.moorings.mooring(key)
+        if mooring is not None and mooring.hears(event, version, value):
+            await self._emit_here(event, value, key)
+
+    async def _emit_here(self, event: str, value: Any, key: str) -> None:
+        await self.server.emit(event, value, room=key, ignore_queue=True)
+
+    async def _session_ended(self, key: str, reason: EndReason) -> None:
+        await self.watch.end(key, reason)
+        self.post.send(Ended(key=key))
+
+    async def _deliver(self, message: Message) -> None:
+        """Apply a message of another node."""
+        match message:
+            case Tell():
+                await self._tell_here(message.key, message.version, message.event, message.value)
+            case Ended():
+                # The record is the truth: its tombstone says whether, and why.
+                if self.moorings.mooring(message.key) is not None:
+                    await self.watch.check([message.key])
+            case Library():
+                await self.manager.receive(message)
+
+    def _attach(self, namespace: SessionNamespace) -> None:
+        self.server.register_namespace(namespace)
+        self.server.answer = namespace.answer
+        self.manager.on_connected = namespace.connected
+        self.manager.send = self.post.send
+        self.manager.host_id = self.post.node
+        self.moorings.on_change(self.presence.note)
+
+    def _make_reload_task(self, sessions: Sessions, options: RealtimeOptions) -> ReloadTask:
+        if options.activity == "connected":
+            idle = sessions.policy.idle
+            interval = min(options.reload_interval, idle / _CONNECTED_LOOKS)
+            extend = partial(self.watch.check, extend=True)
+            return ReloadTask(self.moorings.keys, extend, interval=interval)
+        return ReloadTask(self.moorings.keys, self.watch.reload, interval=options.reload_interval)
+
+
+def _make_server(moorings: Moorings, manager: RoomManager) -> SocketServer:
+    return SocketServer(
+        moorings,
+        client_manager=manager,
+        async_mode="asgi",
+        cors_allowed_origins=[],  # CORS and origins are the HTTP edge's, for both edges
+        max_http_buffer_size=MAX_PACKET,
+        logger=logging.getLogger("app.realtime.socketio"),
+        engineio_logger=logging.getLogger("app.realtime.engineio"),
+    )

@@ -1,0 +1,237 @@
+"""Engine.IO with the ends of its sockets mended.
+
+python-engineio 4.15.1 leaves some sockets half closed, and some inputs unanswered. What is changed
+here reaches past its documented API: the version is pinned, and the tests hold each line of it
+with the JavaScript client.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+import engineio
+from engineio import async_socket, exceptions, packet, payload
+
+logger = logging.getLogger(__name__)
+
+MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
+"""What the libraries raise for bytes that no client should send."""
+
+_UPGRADE_TIMEOUT = 10.0
+_FAREWELL = 10.0
+"""Seconds that a closed polling client has to fetch its last packets."""
+_WRITER_GRACE = 2.0
+
+# The JavaScript client puts everything that waited into one post, up to maxPayload bytes; the
+# library's limit of 16 packets would drop such a post and answer 200.
+payload.Payload.max_decode_packets = 10_000
+
+
+class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the library has no types
+    """One client's connection, on whichever transport it is.
+
+    After `close` it takes in nothing, sends what was queued before, and closes its transport: a
+    WebSocket at once, a polling client by the packet that its next poll fetches.
+    """
+
+    server: "EngineServer"
+    sid: str
+    connected: bool
+    upgrading: bool
+    upgraded: bool
+    closing: bool
+    closed: bool
+
+    def __init__(self, server: "EngineServer", sid: str) -> None:
+        super().__init__(server, sid)
+        self.last_ping = None  # the library's own check of pings; the timer below does it
+        self._timer: asyncio.TimerHandle | None = None
+
+    def schedule_ping(self) -> None:
+        """Send a ping after the interval, and close if no pong comes: one timer, no task."""
+        self._alarm(self.server.ping_interval, self._ping)
+
+    async def send(self, pkt: packet.Packet) -> None:
+        """Queue a packet; one for a socket that is being closed is dropped."""
+        if not self.closing:
+            self.queue.put_nowait(pkt)
+
+    async def receive(self, pkt: packet.Packet) -> None:
+        """Handle a packet; of a socket that is being closed, only the client's own CLOSE counts."""
+        if not self.closing:
+            await super().receive(pkt)
+        elif pkt.packet_type == packet.CLOSE:
+            self._end()
+
+    async def poll(self) -> list[packet.Packet]:
+        """Wait for packets to answer a poll with.
+
+        The CLOSE that ends a closed socket goes in an answer of its own: the JavaScript client acts
+        on it at once, and on the events that come before it a tick later.
+        """
+        packets: list[packet.Packet] = await super().poll()
+        if packets and packets[-1].packet_type == packet.CLOSE:
+            if len(packets) > 1:
+                self.queue.put_nowait(packets.pop())
+            else:
+                self._end()
+        return packets
+
+    async def handle_post_request(self, environ: dict[str, Any]) -> None:
+        """Handle a post; a malformed one closes the socket and is answered with 400."""
+        try:
+            await super().handle_post_request(environ)
+        except MALFORMED as error:
+            await self._refuse(error)
+            raise exceptions.EngineIOError(str(error)) from error
+        except exceptions.UnknownPacketError as error:
+            await self._refuse(error)
+            raise
+
+    async def close(self, wait: bool = True, abort: bool = False, reason: Any = None) -> None:
+        """Tell the handlers, then close the transport. Never waits for the client, whatever `wait` says.
+
+        `abort` means that the client is gone, or said so itself, and gets no CLOSE packet.
+        """
+        if self.closing or self.closed:
+            return
+        self.closing = True
+        self._cancel_timer()
+        reason = reason or self.server.reason.SERVER_DISCONNECT
+        await self.server.say_disconnected(self.sid, reason)
+        if self.upgraded or self.upgrading or abort:
+            # On a WebSocket the JavaScript client ignores CLOSE; None makes the writer close it.
+            self.queue.put_nowait(None)
+            self._end()
+        else:
+            self.queue.put_nowait(packet.Packet(packet.CLOSE))
+            self._alarm(_FAREWELL, self._end)
+
+    def _end(self) -> None:
+        self.closed = True
+        self._cancel_timer()
+        self.server.sockets.pop(self.sid, None)
+
+    def _ping(self) -> None:
+        self.queue.put_nowait(packet.Packet(packet.PING))
+        self._alarm(self.server.ping_timeout, self._give_up)
+
+    def _give_up(self) -> None:
+        self.server.run(self.close(reason=self.server.reason.PING_TIMEOUT))
+
+    def _alarm(self, seconds: float, action: Any) -> None:
+        self._cancel_timer()
+        self._timer = asyncio.get_running_loop().call_later(seconds, action)
+
+    def _cancel_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    async def _refuse(self, error: Exception) -> None:
+        logger.warning("socket %s sent what is no packet (%s)", self.sid, type(error).__name__)
+        await self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
+
+    async def _websocket_handler(self, ws: Any) -> None:
+        """Serve a WebSocket from its handshake, or an upgrade to it, to its end."""
+        if self.connected and not await self._upgrade(ws):
+            await ws.close()
+            return
+        self.connected = self.upgraded = True
+        self.upgrading = False
+        writer = asyncio.create_task(self._write(ws))
+        try:
+            await self._read(ws)
+        except OSError:
+            pass  # the client has closed, or we have
+        except (*MALFORMED, exceptions.UnknownPacketError) as error:
+            await self._refuse(error)
+        finally:
+            await self.close(abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+            await self._finish(writer)
+
+    async def _upgrade(self, ws: Any) -> bool:
+        """Have the client prove the WebSocket (Engine.IO v4: probe, answer, upgrade)."""
+        if self.upgrading or self.upgraded or self.closing:
+            return False
+        try:
+            async with asyncio.timeout(_UPGRADE_TIMEOUT):
+                if await ws.wait() != "2probe":
+                    return False
+                self.upgrading = True  # from here on polls are answered with nothing
+                await ws.send("3probe")
+                self.queue.put_nowait(packet.Packet(packet.NOOP))  # lets a waiting poll go
+                return bool(await ws.wait() == "5")
+        except OSError:  # TimeoutError is one
+            return False
+        finally:
+            self.upgrading = False
+
+    async def _read(self, ws: Any) -> None:
+        limit = self.server.max_http_buffer_size
+        while True:
+            data = await ws.wait()
+            if len(data) > limit:
+                raise ValueError("the packet is too large")
+            await self.receive(packet.Packet(encoded_packet=data))
+
+    async def _write(self, ws: Any) -> None:
+        try:
+            while (pkt := await self.queue.get()) is not None:
+                await ws.send(pkt.encode())
+        except (OSError, RuntimeError):
+            pass  # the connection is gone; the reader sees it, too
+        await ws.close()
+
+    @staticmethod
+    async def _finish(writer: asyncio.Task[None]) -> None:
+        """Let the writer send what is left, but not for longer than a client that does not read is worth."""
+        _done, late = await asyncio.wait([writer], timeout=_WRITER_GRACE)
+        for task in late:
+            task.cancel()
+
+
+class EngineServer(engineio.AsyncServer):  # type: ignore[misc] # the library has no types
+    """Makes EngineSockets, and keeps hold of the tasks that it starts."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def run(self, coroutine: Any) -> None:
+        """Run a coroutine in the background."""
+        task = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def say_disconnected(self, sid: str, reason: str) -> None:
+        """Run the disconnect handlers of a socket."""
+        await self._trigger_event("disconnect", sid, reason, run_async=False)
+
+    async def _handle_connect(
+        self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None
+    ) -> Any:
+        sid: str = self.generate_id()
+        socket = self.sockets[sid] = EngineSocket(self, sid)
+        socket.queue.put_nowait(packet.Packet(packet.OPEN, self._open(sid, transport)))
+        accepted = await self._trigger_event("connect", sid, environ, run_async=False)
+        if accepted is False:
+            self.sockets.pop(sid, None)
+            return self._unauthorized()
+        socket.schedule_ping()
+        if transport == "polling":
+            socket.connected = True
+            return self._ok(await socket.poll(), jsonp_index=jsonp_index)
+        try:
+            return await socket.handle_get_request(environ)
+        finally:
+            await socket.close(abort=True, reason=self.reason.TRANSPORT_CLOSE)
+
+    def _open(self, sid: str, transport: str) -> dict[str, Any]:
+        return {
+            "sid": sid,
+            "upgrades": self._upgrades(sid, transport),
+            "pingTimeout": int(self.ping_timeout * 1000),
+            "pingInterval": int(self.ping_interval * 1000),
+            "maxPayload": self.max_http_buffer_size,
+        }

@@ -1,0 +1,51 @@
+"""What nodes tell each other over the bus: one typed shape a message."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+Key = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Message(BaseModel):
+    """Base of all messages; `extra` fields are allowed, so that a newer node can say more."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Tell(Message):
+    """Send an event to a session's sockets, unless they have heard a newer version of it."""
+
+    kind: Literal["tell"] = "tell"
+    key: Key
+    version: int
+    event: str
+    value: Any
+
+
+class Ended(Message):
+    """A session has ended, or moved to another id. Its tombstone says why, and is what counts."""
+
+    kind: Literal["ended"] = "ended"
+    key: Key
+
+
+class Library(Message):
+    """A message of python-socketio's own, from `emit(..., room=...)` and the like."""
+
+    kind: Literal["library"] = "library"
+    body: dict[str, Any]
+
+
+AnyMessage = Annotated[Tell | Ended | Library, Field(discriminator="kind")]
+_ADAPTER: TypeAdapter[Tell | Ended | Library] = TypeAdapter(AnyMessage)
+
+
+def parse(text: bytes) -> Tell | Ended | Library:
+    """Read a message; raises ValueError for what is none."""
+    return _ADAPTER.validate_json(text)
+
+
+def write(message: Message) -> bytes:
+    """Write a message as JSON."""
+    return message.model_dump_json().encode()

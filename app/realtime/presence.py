@@ -1,0 +1,128 @@
+"""How many sockets each session has, over all nodes."""
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+
+from app.sessions import StoreUnavailableError
+from app.sessions.redis_link import Commands
+
+logger = logging.getLogger(__name__)
+
+_RETRY = 1.0
+_PREFIX = "mooring:sockets:"
+
+
+class Presence(ABC):
+    """Makes this node's numbers known, and knows those of the others."""
+
+    @abstractmethod
+    def note(self, key: str, sockets: int) -> None:
+        """Make known how many sockets of a session are here; returns at once."""
+
+    @abstractmethod
+    async def elsewhere(self, key: str) -> int:
+        """Count a session's sockets on the other nodes that are alive."""
+
+    def start(self) -> None:
+        """Start background tasks; needs a running event loop."""
+        return
+
+    async def aclose(self) -> None:
+        """Stop them. May be called twice."""
+        return
+
+
+class Alone(Presence):
+    """There are no other nodes."""
+
+    def note(self, key: str, sockets: int) -> None:
+        """Nobody wants to know."""
+
+    async def elsewhere(self, key: str) -> int:
+        return 0
+
+
+class RedisPresence(Presence):
+    """A hash a session with a field a node; a node is alive while it listens on its own channel.
+
+    So nothing has to be written while nothing happens, and a node that is killed stops to count at
+    once: the server sees its connection end. A number is written when it changes, and again until
+    the write got through. `lifetime`, in seconds, is when a hash that nobody cleared goes away.
+    """
+
+    def __init__(
+        self, commands: Commands, listener: Commands, *, node: str, lifetime: float
+    ) -> None:
+        self._commands = commands
+        self._listener = listener
+        self._node = node
+        self._lifetime = int(lifetime * 1000)
+        self._changed: dict[str, int] = {}
+        self._writing: asyncio.Task[None] | None = None
+        self._listening: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._listening = asyncio.create_task(self._listen(), name="presence")
+
+    async def aclose(self) -> None:
+        tasks = [task for task in (self._listening, self._writing) if task]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._listener.aclose()
+
+    def note(self, key: str, sockets: int) -> None:
+        self._changed[key] = sockets
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write(), name="presence writer")
+            self._writing.add_done_callback(self._written)
+
+    async def elsewhere(self, key: str) -> int:
+        found = await self._commands.call("HGETALL", _PREFIX + key)
+        numbers = dict(zip(found[::2], found[1::2], strict=True))
+        numbers.pop(self._node.encode(), None)
+        if not numbers:
+            return 0
+        channels = [_channel(node.decode()) for node in numbers]
+        alive = await self._commands.call("PUBSUB", "NUMSUB", *channels)
+        return sum(
+            int(number)
+            for number, listeners in zip(numbers.values(), alive[1::2], strict=True)
+            if listeners
+        )
+
+    def _written(self, _task: asyncio.Task[None]) -> None:
+        self._writing = None
+
+    async def _write(self) -> None:
+        while self._changed:
+            batch, self._changed = self._changed, {}
+            try:
+                await asyncio.gather(*(self._put(*item) for item in batch.items()))
+            except StoreUnavailableError:
+                self._changed = batch | self._changed
+                await asyncio.sleep(_RETRY)
+
+    async def _put(self, key: str, sockets: int) -> None:
+        name = _PREFIX + key
+        if sockets == 0:
+            await self._commands.call("HDEL", name, self._node)
+            return
+        written = self._commands.call("HSET", name, self._node, sockets)
+        expiring = self._commands.call("PEXPIRE", name, self._lifetime)
+        await asyncio.gather(written, expiring)
+
+    async def _listen(self) -> None:
+        """Keep a connection that listens on this node's channel, whatever happens to it."""
+        while True:
+            try:
+                await self._listener.call("SUBSCRIBE", _channel(self._node))
+                await self._listener.lost()
+            except StoreUnavailableError:
+                await asyncio.sleep(_RETRY)
+
+
+def _channel(node: str) -> str:
+    return f"mooring:node:{node}"

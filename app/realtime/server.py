@@ -1,0 +1,169 @@
+"""The Socket.IO server: every packet checked, events in order, ends seen."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import socketio
+from engineio import packet as eio_packet
+from socketio import packet
+
+from app.realtime.engine import MALFORMED, EngineServer
+from app.realtime.lanes import Lanes
+from app.realtime.moorings import MooredSocket, Moorings
+from app.realtime.refusals import TOO_MANY_EVENTS
+from app.sessions import SCOPE_KEY
+
+logger = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds within which a client has to ask for the namespace."""
+
+Answer = Callable[[MooredSocket, str, tuple[Any, ...]], Awaitable[Any]]
+"""Handles an event of a socket and gives its ack."""
+
+_RESERVED = {"connect", "connect_error", "disconnect", "disconnecting"}
+"""Names that a client must not emit: the library would run the handlers of the same name."""
+
+
+class SocketServer(socketio.AsyncServer):  # type: ignore[misc] # the library has no types
+    """python-socketio with one queue of events per socket; it registers each socket in the moorings."""
+
+    def __init__(self, moorings: Moorings, **options: Any) -> None:
+        super().__init__(**options)
+        self.moorings = moorings
+        self.lanes = Lanes()
+        self.answer: Answer = _no_answer
+
+    def _engineio_server_class(self) -> type[EngineServer]:
+        return EngineServer
+
+    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        """Register the socket before anything is awaited: what ends its session from now on finds it."""
+        scope = environ["asgi.scope"]
+        self.moorings.arrive(eio_sid, scope[SCOPE_KEY].session.key)
+        client = scope.get("client")
+        await super()._handle_eio_connect(eio_sid, {"REMOTE_ADDR": client[0] if client else ""})
+        self._expect_connect(eio_sid)
+
+    async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+        await super()._handle_eio_disconnect(eio_sid, reason)
+        self._binary_packet.pop(eio_sid, None)
+        self.moorings.leave(eio_sid)
+
+    async def _handle_eio_message(self, eio_sid: str, data: str | bytes) -> None:
+        try:
+            pkt = self._decode(eio_sid, data)
+        except MALFORMED as error:
+            logger.warning("socket %s sent what is no packet (%s)", eio_sid, type(error).__name__)
+            await self.close_transport(eio_sid)
+        else:
+            if pkt is not None:
+                await self._dispatch(eio_sid, pkt)
+
+    def _decode(self, eio_sid: str, data: str | bytes) -> packet.Packet | None:
+        """Give a complete and well-formed packet, None while attachments are missing."""
+        pkt = self._binary_packet.get(eio_sid)
+        if pkt is None:
+            if not isinstance(data, str):
+                raise ValueError("an attachment without a packet")
+            pkt = self.packet_class(encoded_packet=data)
+            _check(pkt)
+            if pkt.attachment_count:
+                self._binary_packet[eio_sid] = pkt
+                return None
+        elif pkt.add_attachment(data):
+            del self._binary_packet[eio_sid]
+        else:
+            return None
+        return pkt
+
+    async def _dispatch(self, eio_sid: str, pkt: packet.Packet) -> None:
+        namespace = pkt.namespace or "/"
+        match pkt.packet_type:
+            case packet.CONNECT:
+                await self._handle_connect(eio_sid, namespace, pkt.data)
+            case packet.DISCONNECT:
+                await self._handle_disconnect(eio_sid, namespace, self.reason.CLIENT_DISCONNECT)
+                self._expect_connect(eio_sid)
+            case packet.EVENT | packet.BINARY_EVENT:
+                await self._handle_event(eio_sid, namespace, pkt.id, pkt.data)
+            case _:
+                await self._handle_ack(eio_sid, namespace, pkt.id, pkt.data)
+
+    async def _handle_event(
+        self, eio_sid: str, namespace: str, ack: int | None, data: list[Any]
+    ) -> None:
+        """Put an event behind those that the socket sent before."""
+        socket = self.moorings.socket(eio_sid)
+        if socket is None or not socket.connected or namespace != "/":
+            return
+        job = partial(self._serve, socket, ack, data)
+        if not self.lanes.put(eio_sid, job):
+            await self._acknowledge(eio_sid, ack, TOO_MANY_EVENTS)
+
+    async def _serve(self, socket: MooredSocket, ack: int | None, data: list[Any]) -> None:
+        name, *arguments = data
+        answer = await self.answer(socket, name, tuple(arguments))
+        await self._acknowledge(socket.eio_sid, ack, answer)
+
+    async def _acknowledge(self, eio_sid: str, ack: int | None, answer: Any) -> None:
+        if ack is not None:
+            data = [] if answer is None else [answer]
+            await self.send_packet(eio_sid, self.packet_class(packet.ACK, data=data, id=ack))
+
+    async def _send_packet(self, eio_sid: str, pkt: packet.Packet) -> None:
+        await self.send_packet(eio_sid, pkt)
+
+    async def send_packet(self, eio_sid: str, pkt: packet.Packet) -> None:
+        """Queue a packet for a socket; never waits for its client."""
+        encoded = pkt.encode()
+        for part in encoded if isinstance(encoded, list) else [encoded]:
+            await self._send_eio_packet(eio_sid, eio_packet.Packet(eio_packet.MESSAGE, part))
+
+    async def _send_eio_packet(self, eio_sid: str, eio_pkt: Any) -> None:
+        """Send without a word in the log if the socket has just gone."""
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is not None:
+            await socket.send(eio_pkt)
+
+    def _expect_connect(self, eio_sid: str) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(CONNECT_TIMEOUT, self._close_unless_connected, eio_sid)
+
+    def _close_unless_connected(self, eio_sid: str) -> None:
+        if eio_sid in self.eio.sockets and not self.moorings.is_connected(eio_sid):
+            self.eio.run(self.close_transport(eio_sid))
+
+    async def close_transport(self, eio_sid: str) -> None:
+        """Close a socket's transport, so that its client reconnects."""
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is not None:
+            await socket.close(reason=self.reason.SERVER_DISCONNECT)
+
+
+async def _no_answer(_socket: MooredSocket, _name: str, _arguments: tuple[Any, ...]) -> Any:
+    return None
+
+
+def _check(pkt: packet.Packet) -> None:
+    """Raise ValueError for a packet that the library would stumble over."""
+    data = pkt.data
+    match pkt.packet_type:
+        case packet.CONNECT:
+            fits = data is None or isinstance(data, dict)
+        case packet.DISCONNECT:
+            fits = data is None
+        case packet.EVENT | packet.BINARY_EVENT:
+            fits = isinstance(data, list) and bool(data) and isinstance(data[0], str)
+            fits = fits and data[0] not in _RESERVED
+        case packet.ACK | packet.BINARY_ACK:
+            fits = isinstance(data, list) and pkt.id is not None
+        case _:
+            fits = False
+    if not fits:
+        raise ValueError("no packet that a client sends")
+    if pkt.attachment_count and pkt.packet_type not in (packet.BINARY_EVENT, packet.BINARY_ACK):
+        raise ValueError("attachments on a packet that has none")

@@ -1,0 +1,142 @@
+"""The composition root: both edges around one session service."""
+
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app import counter
+from app.backends import Backend, open_backend
+from app.http.app import create_http
+from app.http.cookies import CookieAttributes, SessionCookie
+from app.http.health import Health
+from app.http.origins import OriginRules
+from app.http.transport import SessionTransport
+from app.realtime.counting import events
+from app.realtime.edge import Realtime, RealtimeOptions
+from app.realtime.handshake import PATHS
+from app.sessions import CookieSigner, Policy, Sessions
+from app.settings import Settings, SettingsError
+
+logger = logging.getLogger(__name__)
+
+_SHORTEST_TOMBSTONE = 60.0
+
+
+def create_app(settings: Settings, *, backend: Backend | None = None) -> "Service":
+    """Compose the service as one ASGI app; `backend` replaces the one that the settings name.
+
+    Raises SettingsError for a setting that cannot be used. Nothing is connected or started before
+    the ASGI lifespan is.
+    """
+    backend = backend or _open_backend(settings)
+    sessions = Sessions(backend.store, _policy(settings))
+    cookie = SessionCookie(_cookie_attributes(settings), CookieSigner(_secrets(settings)))
+    realtime = Realtime(
+        sessions,
+        events,
+        _realtime_options(settings),
+        state={counter.CURRENT_COUNT: counter.current},
+        bus=backend.bus,
+        presence=backend.presence,
+        node=backend.node,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(sessions.aclose)
+            realtime.start()
+            stack.push_async_callback(realtime.aclose)
+            yield
+
+    health = Health(sessions)
+    http = create_http(realtime, health, cookie.attributes.full_name, lifespan)
+    app: ASGIApp = SessionTransport(_Edges(http, realtime.app), sessions, cookie)
+    app = OriginRules(app, settings.cors_origins, cookie, sockets=PATHS)
+    app = CORSMiddleware(
+        app,
+        allow_origins=settings.cors_origins,
+        allow_credentials=True,
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["Content-Type"],
+    )
+    return Service(app, health, realtime)
+
+
+class Service:
+    """The whole service as an ASGI app, which can send its sockets elsewhere before it stops."""
+
+    def __init__(self, app: ASGIApp, health: Health, realtime: Realtime) -> None:
+        self._app = app
+        self._health = health
+        self._realtime = realtime
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        await self._app(scope, receive, send)
+
+    async def drain(self, seconds: float) -> None:
+        """Say that this node is not ready, refuse handshakes, and let go all sockets over a time."""
+        self._health.draining = True
+        await self._realtime.drain(seconds)
+
+
+def _open_backend(settings: Settings) -> Backend:
+    try:
+        return open_backend(
+            settings.session_store,
+            redis_url=settings.redis_url.get_secret_value(),
+            lifetime=settings.session_absolute_timeout,
+        )
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+
+
+class _Edges:
+    """Hands Socket.IO its path, and everything else to FastAPI."""
+
+    def __init__(self, http: ASGIApp, realtime: ASGIApp) -> None:
+        self._http = http
+        self._realtime = realtime
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        edge = self._realtime if scope.get("path") in PATHS else self._http
+        await edge(scope, receive, send)
+
+
+def _secrets(settings: Settings) -> list[str]:
+    if not settings.session_secrets:
+        logger.warning("SESSION_SECRETS is not set: sessions will not outlive this process")
+        return [secrets.token_urlsafe(32)]
+    if settings.has_short_secret:
+        logger.warning("SESSION_SECRETS holds a secret that is short enough to be guessed")
+    return [each.get_secret_value() for each in settings.session_secrets]
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        idle=settings.session_idle_timeout,
+        absolute=settings.session_absolute_timeout,
+        tombstone=max(_SHORTEST_TOMBSTONE, 2 * settings.session_reload_interval),
+    )
+
+
+def _cookie_attributes(settings: Settings) -> CookieAttributes:
+    return CookieAttributes(
+        name=settings.session_cookie_name,
+        samesite=settings.session_cookie_samesite,
+        secure=settings.session_cookie_secure,
+        domain=settings.session_cookie_domain,
+        partitioned=settings.session_cookie_partitioned,
+    )
+
+
+def _realtime_options(settings: Settings) -> RealtimeOptions:
+    return RealtimeOptions(
+        reload_interval=settings.session_reload_interval, activity=settings.session_activity
+    )

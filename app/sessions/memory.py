@@ -20,6 +20,8 @@ from app.sessions.records import (
 from app.sessions.store import SessionStore
 
 MAX_SESSIONS = 100_000
+_STALE = 64
+"""Deadlines of ended sessions that are not worth a sweep."""
 
 
 @dataclass(slots=True)
@@ -156,6 +158,13 @@ class MemoryStore(SessionStore):
     def _queue(self, key: str, entry: _Entry) -> None:
         entry.queued_at = entry.expires_at
         heapq.heappush(self._deadlines, (entry.queued_at, key))
+        if len(self._deadlines) > 2 * len(self._entries) + _STALE:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Drop the deadlines of entries that were deleted or replaced; they may be hours ahead."""
+        self._deadlines = [(entry.queued_at, key) for key, entry in self._entries.items()]
+        heapq.heapify(self._deadlines)
 
     def _extend(
         self, key: str, entry: _Entry, record: Record, now: float, idle: float | None

@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 Argument = bytes | str | int
 Reply = asyncio.Future[Any]
 
+_REPLICATION_MS = 500
+"""Milliseconds that replicas have to get a write before it counts as in doubt."""
+
 
 class Commands(Protocol):
     """What stores and buses ask of their connection to the server; see RedisLink."""
@@ -36,6 +39,18 @@ class _Command:
     arguments: tuple[Argument, ...]
     reply: Reply
     deadline: float
+    gate: "_Gate | None" = None
+
+
+class _Gate(_Command):
+    """A WAIT behind a batch: holds the batch's replies back until enough replicas have it."""
+
+    def __init__(self, replicas: int, batch: list[_Command]) -> None:
+        arguments = ("WAIT", replicas, _REPLICATION_MS)
+        nobody = asyncio.get_running_loop().create_future()
+        super().__init__(arguments, nobody, batch[0].deadline)
+        self.replicas = replicas
+        self.held: list[tuple[_Command, Any]] = []
 
 
 class RedisLink:
@@ -45,11 +60,20 @@ class RedisLink:
     commands under way at once. A command is written once and never again: one whose reply does not
     come within `timeout` seconds fails with StoreUnavailableError, and so do all others under way,
     because replies on one connection have no names. The next command connects anew.
+
+    With `replicas`, replies are given when so many replicas have what was written before them.
     """
 
-    def __init__(self, new_connection: Callable[[], AbstractConnection], *, timeout: float) -> None:
+    def __init__(
+        self,
+        new_connection: Callable[[], AbstractConnection],
+        *,
+        timeout: float,
+        replicas: int = 0,
+    ) -> None:
         self._new_connection = new_connection
         self._timeout = timeout
+        self._replicas = replicas
         self._waiting: list[_Command] = []
         self._sent: deque[_Command] = deque()
         self._connection: AbstractConnection | None = None
@@ -103,6 +127,11 @@ class RedisLink:
             self._write(self._connection, batch)
 
     def _write(self, connection: AbstractConnection, batch: list[_Command]) -> None:
+        if self._replicas:
+            gate = _Gate(self._replicas, batch)
+            for command in batch:
+                command.gate = gate
+            batch = [*batch, gate]
         packed = connection.pack_commands([command.arguments for command in batch])
         self._sent.extend(batch)
         writer = connection._writer  # noqa: SLF001 - its own send waits for a drain
@@ -138,16 +167,13 @@ class RedisLink:
                 reply = error
             if not self._sent:
                 raise InvalidResponse("a reply that nobody asked for")
-            self._answer(self._sent.popleft(), reply)
-
-    @staticmethod
-    def _answer(command: _Command, reply: Any) -> None:
-        if command.reply.done():  # whoever asked was cancelled meanwhile
-            return
-        if isinstance(reply, ResponseError):
-            command.reply.set_exception(reply)
-        else:
-            command.reply.set_result(reply)
+            command = self._sent.popleft()
+            if isinstance(command, _Gate):
+                _open(command, reply)
+            elif command.gate:
+                command.gate.held.append((command, reply))
+            else:
+                _answer(command, reply)
 
     def _check(self) -> None:
         """Give up the connection if its oldest command has waited for too long."""
@@ -164,11 +190,12 @@ class RedisLink:
 
     def _fail(self, why: str) -> None:
         self._task = self._connection = None
-        commands = [*self._sent, *self._waiting]
+        held = [command for each in self._sent for command, _ in _held(each)]
+        commands = [*held, *self._sent, *self._waiting]
         self._sent.clear()
         self._waiting.clear()
         for command in commands:
-            if not command.reply.done():
+            if not isinstance(command, _Gate) and not command.reply.done():
                 command.reply.set_exception(StoreUnavailableError(f"the store is away: {why}"))
 
     def _tell(self, *, up: bool, why: str = "") -> None:
@@ -178,3 +205,24 @@ class RedisLink:
         elif not up and self._up is not False:
             logger.error("the store is away: %s", why)
         self._up = up
+
+
+def _answer(command: _Command, reply: Any) -> None:
+    if command.reply.done():  # whoever asked was cancelled meanwhile
+        return
+    if isinstance(reply, Exception):
+        command.reply.set_exception(reply)
+    else:
+        command.reply.set_result(reply)
+
+
+def _open(gate: _Gate, replicas: Any) -> None:
+    """Hand out what was held back; a write that too few replicas have may be lost, and is in doubt."""
+    enough = isinstance(replicas, int) and replicas >= gate.replicas
+    for command, reply in gate.held:
+        lost = StoreUnavailableError("the store is away: too few replicas have the write")
+        _answer(command, reply if enough else lost)
+
+
+def _held(command: _Command) -> list[tuple[_Command, Any]]:
+    return command.held if isinstance(command, _Gate) else []

@@ -9,13 +9,14 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import counter
+from app import __version__, counter
 from app.backends import Backend, open_backend
-from app.http.app import create_http
+from app.http.app import TITLE, create_http
 from app.http.cookies import CookieAttributes, SessionCookie
 from app.http.health import Health
 from app.http.origins import OriginRules
 from app.http.transport import SessionTransport
+from app.realtime.asyncapi import describe
 from app.realtime.counting import events
 from app.realtime.edge import Realtime, RealtimeOptions
 from app.realtime.handshake import PATHS
@@ -55,7 +56,13 @@ def create_app(settings: Settings, *, backend: Backend | None = None) -> "Servic
             yield
 
     health = Health(sessions)
-    http = create_http(realtime, health, cookie.attributes.full_name, lifespan)
+    http = create_http(
+        realtime,
+        health,
+        cookie_name=cookie.attributes.full_name,
+        asyncapi=describe(events, title=TITLE, version=__version__),
+        lifespan=lifespan,
+    )
     app: ASGIApp = SessionTransport(_Edges(http, realtime.app), sessions, cookie)
     app = OriginRules(app, settings.cors_origins, cookie, sockets=PATHS)
     app = CORSMiddleware(

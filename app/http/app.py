@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -10,6 +11,8 @@ from app.http import assets, errors, health, routes
 from app.http.documents import describe
 from app.http.health import Health
 from app.rooms import Rooms
+
+TITLE = "Mooring"
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -20,13 +23,29 @@ count; `POST /logout` ends the session and lets go all its sockets, on every nod
 """
 
 
-def create_http(rooms: Rooms, health_: Health, cookie_name: str, lifespan: Lifespan) -> FastAPI:
+def create_http(
+    rooms: Rooms,
+    health_: Health,
+    *,
+    cookie_name: str,
+    asyncapi: dict[str, Any],
+    lifespan: Lifespan,
+) -> FastAPI:
     """Make the HTTP edge. It expects a SessionTransport around it."""
-    app = FastAPI(title="Mooring", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
+    app = FastAPI(
+        title=TITLE,
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,  # assets.py has a page that loads nothing from elsewhere
+        redoc_url=None,
+    )
     app.state.rooms = rooms
     app.state.health = health_
     errors.install(app)
     for router in (routes.router, health.router, assets.router):
         app.include_router(router)
+    app.add_api_route("/asyncapi.json", lambda: asyncapi, include_in_schema=False)
+    assets.mount(app)
     describe(app, cookie_name)
     return app

@@ -1,43 +1,44 @@
-"""Files that browsers load: the page at `/`, and the Socket.IO client as the Node server serves it."""
+"""Files that browsers load: our pages, and the browser code of others."""
 
 from pathlib import Path
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse
+from starlette.staticfiles import StaticFiles
 
 from app.http.dependencies import SessionDep
 
 router = APIRouter(include_in_schema=False)
 
 _HERE = Path(__file__).parent
-_PAGE = _HERE / "page"
-_VENDOR = _HERE / "vendor"
-_REVALIDATE = {"cache-control": "no-cache"}
+_PAGES = _HERE / "pages"
+_FOLDERS = {
+    "/pages": _PAGES,
+    # Where the Node server has the client, so that pages written for it find it.
+    "/socket.io": _HERE / "vendor" / "socket.io",
+    "/vendor": _HERE / "vendor",
+}
+
+
+def mount(app: FastAPI) -> None:
+    """Serve the folders of files. Include the routers first: a mount takes all that is below it."""
+    for path, folder in _FOLDERS.items():
+        app.mount(path, StaticFiles(directory=folder))
 
 
 @router.get("/")
 async def index(session: SessionDep) -> FileResponse:
     """Show the whole thing at work; opens a session."""
-    return FileResponse(_PAGE / "index.html")
+    return FileResponse(_PAGES / "index.html")
 
 
-@router.get("/page/{name}")
-async def page_file(name: str) -> FileResponse:
-    """Serve the page's script and style."""
-    return _file(_PAGE, name)
+@router.get("/docs")
+async def http_docs() -> FileResponse:
+    """Show the OpenAPI document; trying it out works with the browser's own cookie."""
+    return FileResponse(_PAGES / "docs.html")
 
 
-@router.get("/socket.io/{name}")
-async def client_bundle(name: str) -> FileResponse:
-    """Serve the browser client and its source maps."""
-    return _file(_VENDOR, name)
-
-
-def _file(folder: Path, name: str) -> FileResponse:
-    """Serve one of a folder's own files; a name that is not among them is not found."""
-    if name not in _FILES[folder]:
-        raise HTTPException(404)
-    return FileResponse(folder / name, headers=_REVALIDATE)
-
-
-_FILES = {folder: frozenset(file.name for file in folder.iterdir()) for folder in (_PAGE, _VENDOR)}
+@router.get("/docs/events")
+async def event_docs() -> FileResponse:
+    """Show the AsyncAPI document."""
+    return FileResponse(_PAGES / "events.html")

@@ -5,6 +5,13 @@ from app.realtime.events import Context, Events
 
 events = Events()
 
+events.sends(
+    counter.CURRENT_COUNT,
+    int,
+    "The session's count, after each change, whichever edge and node it came from. "
+    "Every socket of the session hears it, the one that asked included.",
+)
+
 
 @events.on("incr")
 async def incr(context: Context) -> int:

@@ -54,6 +54,7 @@ class Realtime:
         presence: Presence,
         node: str,
     ) -> None:
+        self._events = events
         self.moorings = Moorings()
         self.manager = RoomManager()
         self.server = _make_server(self.moorings, self.manager)
@@ -97,6 +98,7 @@ class Realtime:
 
     async def tell(self, key: str, version: int, event: str, value: Any) -> None:
         """Send an event to every socket of a session; see app.rooms."""
+        value = self._events.check(event, value)
         await self._tell_here(key, version, event, value)
         self.post.send(Tell(key=key, version=version, event=event, value=value))
 

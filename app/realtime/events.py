@@ -1,7 +1,7 @@
 """Events are declared here: a name, what it takes, what it answers."""
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_type_hints
 
@@ -26,64 +26,101 @@ class InvalidPayloadError(Exception):
     """The arguments of an event do not fit its handler."""
 
 
-class Event:
-    """One declared event; its handler's parameters after the context are its payload."""
+class Received:
+    """An event that clients send; its handler's parameters after the context are its arguments."""
 
     def __init__(self, name: str, handler: Callable[..., Awaitable[Any]]) -> None:
         self.name = name
         self.description = inspect.getdoc(handler) or ""
         self._handler = handler
         hints = get_type_hints(handler)
-        parameters = list(inspect.signature(handler).parameters)[1:]
-        self.payload = tuple(hints[parameter] for parameter in parameters)
-        self.answer = hints.get("return", Any)
-        shape: Any = tuple[self.payload] if self.payload else tuple[()]  # type: ignore[name-defined] # a type made at run time
-        self._parse: TypeAdapter[tuple[Any, ...]] = TypeAdapter(shape)
-        self._write: TypeAdapter[Any] = TypeAdapter(self.answer)
+        self._parameters = list(inspect.signature(handler).parameters)[1:]
+        self.arguments = [TypeAdapter[Any](hints[each]) for each in self._parameters]
+        self.answer = TypeAdapter[Any](hints.get("return", Any))
 
     async def __call__(self, context: Context, arguments: tuple[Any, ...]) -> Any:
         """Handle one event; gives its ack as JSON data, raises InvalidPayloadError."""
-        if len(arguments) != len(self.payload):
+        payload = self._validate(arguments)
+        return self.answer.dump_python(await self._handler(context, *payload), mode="json")
+
+    def _validate(self, arguments: tuple[Any, ...]) -> list[Any]:
+        expected = len(self.arguments)
+        if len(arguments) != expected:
             raise InvalidPayloadError(
-                f"{self.name!r} takes {len(self.payload)} arguments, not {len(arguments)}"
+                f"{self.name!r} takes {expected} arguments, not {len(arguments)}"
             )
-        try:
-            payload = self._parse.validate_python(arguments, strict=True)
-        except ValidationError as error:
-            raise InvalidPayloadError(_explain(error)) from error
-        answer = await self._handler(context, *payload)
-        return self._write.dump_python(answer, mode="json")
+        named = zip(self._parameters, self.arguments, arguments, strict=True)
+        return [_validate(name, adapter, argument) for name, adapter, argument in named]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An event that the server sends, with one argument."""
+
+    name: str
+    argument: TypeAdapter[Any]
+    description: str
 
 
 class Events:
     """The declared events by name.
 
     A newcomer adds one in five lines: decorate an async function that takes the context and one
-    Pydantic-typed parameter for each argument, and that returns the ack.
+    Pydantic-typed parameter for each argument, and that returns the ack. Its docstring is what the
+    events page says of it.
     """
 
     def __init__(self) -> None:
-        self._events: dict[str, Event] = {}
+        self._received: dict[str, Received] = {}
+        self._sent: dict[str, Sent] = {}
+
+    @property
+    def received(self) -> Iterable[Received]:
+        """All events that clients may send."""
+        return self._received.values()
+
+    @property
+    def sent(self) -> Iterable[Sent]:
+        """All events that the server may send."""
+        return self._sent.values()
 
     def on(self, name: str) -> Callable[[Handler], Handler]:
         """Declare the decorated coroutine function as the handler of an event."""
 
         def declare(handler: Handler) -> Handler:
-            if name in self._events:
+            if name in self._received:
                 raise ValueError(f"the event {name!r} is declared twice")
-            self._events[name] = Event(name, handler)
+            self._received[name] = Received(name, handler)
             return handler
 
         return declare
 
-    def get(self, name: str) -> Event | None:
-        """Give a declared event."""
-        return self._events.get(name)
+    def sends(self, name: str, argument: Any, description: str) -> None:
+        """Declare an event that the server sends, and the type of its argument."""
+        self._sent[name] = Sent(name, TypeAdapter(argument), description)
+
+    def get(self, name: str) -> Received | None:
+        """Give the event of a name that clients may send."""
+        return self._received.get(name)
+
+    def check(self, name: str, value: Any) -> Any:
+        """Give an event's argument as JSON data; what is declared is validated first."""
+        sent = self._sent.get(name)
+        if sent is None:
+            return value
+        return sent.argument.dump_python(sent.argument.validate_python(value), mode="json")
 
 
-def _explain(error: ValidationError) -> str:
-    parts = [
-        f"argument {'.'.join(map(str, item['loc']))}: {item['msg']}"
-        for item in error.errors(include_url=False, include_input=False)
-    ]
+def _validate(name: str, adapter: TypeAdapter[Any], argument: Any) -> Any:
+    try:
+        return adapter.validate_python(argument, strict=True)
+    except ValidationError as error:
+        raise InvalidPayloadError(_explain(name, error)) from error
+
+
+def _explain(name: str, error: ValidationError) -> str:
+    parts = []
+    for item in error.errors(include_url=False, include_input=False):
+        where = ".".join(map(str, (name, *item["loc"])))
+        parts.append(f"{where}: {item['msg']}")
     return "; ".join(parts)

@@ -8,7 +8,7 @@ import socketio
 from socketio.exceptions import ConnectionRefusedError as RefusedError
 
 from app.realtime.closing import let_go
-from app.realtime.events import Context, Event, Events, InvalidPayloadError
+from app.realtime.events import Context, Events, InvalidPayloadError, Received
 from app.realtime.moorings import MooredSocket
 from app.realtime.news import News
 from app.realtime.refusals import INTERNAL_ERROR, refusal, session_refusal, unknown_event
@@ -112,7 +112,9 @@ class SessionNamespace(socketio.AsyncNamespace):  # type: ignore[misc] # the lib
         await self.server.enter_room(sid, mooring.key)
         logger.info("socket %s moored to session %s", sid, short(mooring.key))
 
-    async def _handle(self, event: Event, socket: MooredSocket, arguments: tuple[Any, ...]) -> Any:
+    async def _handle(
+        self, event: Received, socket: MooredSocket, arguments: tuple[Any, ...]
+    ) -> Any:
         session, sid = socket.session, socket.sid
         if session is None or sid is None:
             raise SessionEndedError(socket.doomed or EndReason.EXPIRED)

@@ -98,24 +98,18 @@ class Session(MutableMapping[str, Any]):
         time on fresh data, so it must have no other effect. If it raises, nothing is stored. Plain
         writes made before are stored with it.
         """
-        changes = self._changes()
-
-        def apply(draft: Data) -> Result:
-            changes.apply_to(draft)
-            return fn(draft)
-
-        return await self._commit(apply)
+        return await self._commit(fn)
 
     async def save(self) -> None:
         """Store the plain writes, merged by top-level key with what others wrote meanwhile."""
-        changes = self._changes()
-        if changes:
-            await self._commit(changes.apply_to)
+        if self._changes():
+            await self._commit(_change_nothing_else)
 
     async def reload(self) -> None:
         """Forget plain writes that are not stored, and take the data as they are now."""
         try:
-            self._take(await self._keeper.look(self.key))
+            self._record = await self._keeper.look(self.key)
+            self._data = None
         except SessionEndedError as error:
             self._end(error.reason)
             raise
@@ -130,12 +124,13 @@ class Session(MutableMapping[str, Any]):
             raise RotationImpossibleError("a socket cannot carry a new cookie; rotate over HTTP")
         await self.save()
         self._refuse_if_ended()
+        mark = self._mark()
         try:
             self._id, self.key, record = await self._keeper.rotate(self.key, self._record)
         except SessionEndedError as error:
             self._end(error.reason)
             raise
-        self._take(record)
+        self._take(record, mark)
 
     async def destroy(self) -> None:
         """End the session: its data are gone, its sockets are let go. A second call does nothing."""
@@ -146,16 +141,13 @@ class Session(MutableMapping[str, Any]):
 
     def refresh(self, record: Record) -> None:
         """Take a newer record as the base and keep plain writes on top of it."""
-        if record.version <= self._record.version:
-            return
-        changes = self._changes()
-        self._take(record)
-        if changes:
-            changes.apply_to(self._items())
+        if record.version > self._record.version:
+            self._take(record, self._record.data)
 
     def forget_changes(self) -> None:
         """Drop plain writes that are not stored."""
-        self._data = None
+        if self._ended is None:
+            self._data = None
 
     def __getitem__(self, name: str) -> Any:
         return self._items()[name]
@@ -185,9 +177,17 @@ class Session(MutableMapping[str, Any]):
     def _changes(self) -> Changes:
         return Changes.between(self._record.data, self._data)
 
-    def _take(self, record: Record) -> None:
+    def _mark(self) -> bytes:
+        """Note the data as they are, so that writes made from now on can be told from those before."""
+        return self._record.data if self._data is None else dump(self._data)
+
+    def _take(self, record: Record, mark: bytes) -> None:
+        """Take a record as the base, with the plain writes made since the mark on top of it."""
+        later = Changes.between(mark, self._data)
         self._record = record
         self._data = None
+        if later:
+            later.apply_to(self._items())
 
     def _end(self, reason: EndReason) -> None:
         self._ended = reason
@@ -197,20 +197,22 @@ class Session(MutableMapping[str, Any]):
         if self._ended is not None:
             raise SessionEndedError(self._ended)
 
-    async def _commit(self, apply: Callable[[Data], Result]) -> Result:
+    async def _commit(self, fn: Callable[[Data], Result]) -> Result:
         self._refuse_if_ended()
         async with self._keeper.turn(self.key) as turn:
             try:
-                return await self._compare_and_set(apply, turn)
+                return await self._compare_and_set(fn, turn)
             except SessionEndedError as error:
                 self._end(error.reason)
                 raise
 
-    async def _compare_and_set(self, apply: Callable[[Data], Result], turn: Turn) -> Result:
+    async def _compare_and_set(self, fn: Callable[[Data], Result], turn: Turn) -> Result:
+        changes, mark = self._changes(), self._mark()
         record, newest = _newer(self._record, turn.latest), False
         while True:
             draft = parse(record.data)
-            result = apply(draft)
+            changes.apply_to(draft)
+            result = fn(draft)
             _refuse_awaitable(result)
             data = dump(draft)
             if data != record.data:
@@ -218,17 +220,21 @@ class Session(MutableMapping[str, Any]):
                 match outcome:
                     case Committed(record):
                         turn.latest = record
-                        self._take(record)
+                        self._take(record, mark)
                         return result
                     case Conflict(record):
                         newest = True
                     case _:
                         raise SessionEndedError(outcome.reason)
             elif newest:
-                self._take(record)
+                self._take(record, mark)
                 return result
             else:  # "nothing to change" is only true of data that are still the newest
                 record, newest = await self._keeper.look(self.key), True
+
+
+def _change_nothing_else(_: Data) -> None:
+    """What `save` does to the data beside storing plain writes."""
 
 
 def _newer(record: Record, other: Record | None) -> Record:

@@ -14,13 +14,16 @@ from app.backends import Backend, open_backend
 from app.http.app import TITLE, create_http
 from app.http.cookies import CookieAttributes, SessionCookie
 from app.http.health import Health
+from app.http.metrics import Metered
 from app.http.origins import OriginRules
+from app.http.request_id import RequestId
 from app.http.transport import SessionTransport
 from app.realtime.asyncapi import describe
 from app.realtime.counting import events
 from app.realtime.edge import Realtime, RealtimeOptions
 from app.realtime.handshake import PATHS
 from app.sessions import CookieSigner, Policy, Sessions
+from app.sessions.measured import MeasuredStore
 from app.settings import Settings, SettingsError
 
 logger = logging.getLogger(__name__)
@@ -35,7 +38,7 @@ def create_app(settings: Settings, *, backend: Backend | None = None) -> "Servic
     the ASGI lifespan is.
     """
     backend = backend or _open_backend(settings)
-    sessions = Sessions(backend.store, _policy(settings))
+    sessions = Sessions(MeasuredStore(backend.store), _policy(settings))
     cookie = SessionCookie(_cookie_attributes(settings), CookieSigner(_secrets(settings)))
     realtime = Realtime(
         sessions,
@@ -63,7 +66,7 @@ def create_app(settings: Settings, *, backend: Backend | None = None) -> "Servic
         asyncapi=describe(events, title=TITLE, version=__version__),
         lifespan=lifespan,
     )
-    app: ASGIApp = SessionTransport(_Edges(http, realtime.app), sessions, cookie)
+    app: ASGIApp = SessionTransport(_Edges(Metered(http), realtime.app), sessions, cookie)
     app = OriginRules(app, settings.cors_origins, cookie, sockets=PATHS)
     app = CORSMiddleware(
         app,
@@ -72,7 +75,7 @@ def create_app(settings: Settings, *, backend: Backend | None = None) -> "Servic
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=["Content-Type"],
     )
-    return Service(app, health, realtime)
+    return Service(RequestId(app), health, realtime)
 
 
 class Service:

@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     cors_origins: Words = ("http://localhost:4200",)
     trusted_proxies: Words = ("127.0.0.1",)
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    log_format: Literal["console", "json"] = "console"
 
     @property
     def store_is_shared(self) -> bool:

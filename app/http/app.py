@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from app import __version__
-from app.http import assets, errors, health, routes
+from app.http import assets, errors, health, metrics, routes
 from app.http.documents import describe
 from app.http.health import Health
 from app.rooms import Rooms
@@ -43,7 +43,7 @@ def create_http(
     app.state.rooms = rooms
     app.state.health = health_
     errors.install(app)
-    for router in (routes.router, health.router, assets.router):
+    for router in (routes.router, health.router, metrics.router, assets.router):
         app.include_router(router)
     app.add_api_route("/asyncapi.json", lambda: asyncapi, include_in_schema=False)
     assets.mount(app)

@@ -5,6 +5,7 @@ from typing import Any
 
 from socketio import packet
 
+from app.realtime.metrics import CLOSED_BY
 from app.realtime.moorings import MooredSocket
 from app.realtime.server import SocketServer
 from app.sessions import EndReason
@@ -32,10 +33,18 @@ async def let_go(server: SocketServer, socket: MooredSocket, reason: EndReason) 
     transport = server.eio.sockets.get(socket.eio_sid)
     if transport is None or transport.closing:
         return
-    logger.info("socket %s of session %s let go: %s", socket.sid, short(socket.mooring.key), reason)
+    logger.info(
+        "socket let go",
+        extra={
+            "socket": socket.sid,
+            "session": short(socket.mooring.key),
+            "reason": str(reason),
+        },
+    )
     await _send(server, socket, packet.EVENT, [SESSION_ENDED, {"reason": reason}])
     if reason in _FINAL:
         await _send(server, socket, packet.DISCONNECT)
+    CLOSED_BY[reason].inc()
     await transport.close(reason=server.reason.SERVER_DISCONNECT)
 
 

@@ -4,6 +4,9 @@ import asyncio
 import heapq
 import logging
 from collections.abc import Awaitable, Callable
+from contextvars import Context
+
+from app.realtime.metrics import DEADLINE_LAG
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +58,11 @@ class Deadlines:
             self._timer.cancel()
         self._timer = None
         if self._heap:
-            self._timer = asyncio.get_running_loop().call_at(self._heap[0][0], self._wake)
+            self._timer = asyncio.get_running_loop().call_at(
+                self._heap[0][0],
+                self._wake,
+                context=Context(),  # not that of the request which happened to note it
+            )
 
     def _wake(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -63,6 +70,7 @@ class Deadlines:
         while self._heap and self._heap[0][0] <= now:
             at, key = heapq.heappop(self._heap)
             if self._believed.get(key) == at:
+                DEADLINE_LAG.observe(now - at)
                 del self._believed[key]
                 keys.append(key)
         self._wait()

@@ -13,6 +13,7 @@ from app.realtime.events import Events
 from app.realtime.handshake import RealtimeApp
 from app.realtime.manager import RoomManager
 from app.realtime.messages import Ended, Library, Message, Tell
+from app.realtime.metrics import MOORED, SOCKETS
 from app.realtime.moorings import Moorings
 from app.realtime.namespace import SessionNamespace
 from app.realtime.news import News, Read
@@ -30,6 +31,9 @@ MAX_PACKET = 1_000_000
 
 _CONNECTED_LOOKS = 3
 """How often within an idle timeout an open socket extends it, where it is to count as activity."""
+
+
+_DRAIN_STEPS = 60
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,9 @@ class Realtime:
 
     def start(self) -> None:
         """Start the background tasks; needs a running event loop."""
+        MOORED.set_function(lambda: len(self.moorings.keys()))
+        for transport in ("polling", "websocket"):
+            SOCKETS.labels(transport).set_function(partial(self._sockets_on, transport))
         self.post.start()
         self.presence.start()
         self.reload_task.start()
@@ -90,10 +97,12 @@ class Realtime:
         """Refuse handshakes, and let go all sockets, spread over a time, so that they go elsewhere."""
         self.app.draining = True
         sockets = self.moorings.all()
-        for number, socket in enumerate(sockets):
-            await let_go(self.server, socket, EndReason.SHUTDOWN)
-            if number % 10 == 0:
-                await asyncio.sleep(10 * seconds / len(sockets))
+        steps = min(_DRAIN_STEPS, len(sockets))
+        for step in range(steps):
+            for socket in sockets[step::steps]:
+                await let_go(self.server, socket, EndReason.SHUTDOWN)
+            if step < steps - 1:
+                await asyncio.sleep(seconds / steps)
         await self.server.lanes.drain()
 
     async def tell(self, key: str, version: int, event: str, value: Any) -> None:
@@ -129,6 +138,11 @@ class Realtime:
                     await self.watch.check([message.key])
             case Library():
                 await self.manager.receive(message)
+
+    def _sockets_on(self, transport: str) -> int:
+        upgraded = transport == "websocket"
+        sockets = self.server.eio.sockets.values()
+        return sum(socket.connected and socket.upgraded == upgraded for socket in sockets)
 
     def _attach(self, namespace: SessionNamespace) -> None:
         self.server.register_namespace(namespace)

@@ -9,6 +9,7 @@ from socketio.exceptions import ConnectionRefusedError as RefusedError
 
 from app.realtime.closing import let_go
 from app.realtime.events import Context, Events, InvalidPayloadError, Received
+from app.realtime.metrics import EVENTS
 from app.realtime.moorings import MooredSocket
 from app.realtime.news import News
 from app.realtime.refusals import INTERNAL_ERROR, refusal, session_refusal, unknown_event
@@ -68,22 +69,30 @@ class SessionNamespace(socketio.AsyncNamespace):  # type: ignore[misc] # the lib
         """Handle an event on the session as it is now, and commit before the ack leaves."""
         event = self._events.get(name)
         if event is None:
+            EVENTS.labels("other", "unknown").inc()
             return unknown_event(name)
+        answer, outcome = await self._outcome(event, socket, arguments)
+        EVENTS.labels(name, outcome).inc()
+        return answer
+
+    async def _outcome(
+        self, event: Received, socket: MooredSocket, arguments: tuple[Any, ...]
+    ) -> tuple[Any, str]:
         try:
-            return await self._handle(event, socket, arguments)
+            return await self._handle(event, socket, arguments), "handled"
         except InvalidPayloadError as error:
-            return refusal("invalid-payload", str(error))
+            return refusal("invalid-payload", str(error)), "invalid"
         except SessionEndedError as error:
             self._end_soon(socket.mooring.key, error.reason)
-            return session_refusal(error)
+            return session_refusal(error), "ended"
         except SessionError as error:
             answer = session_refusal(error)
-            if answer is None:
-                logger.exception("the event %s failed", name)
-            return answer or INTERNAL_ERROR
+            if answer is not None:
+                return answer, "refused"
+            logger.exception("the event %s failed", event.name)
         except Exception:
-            logger.exception("the event %s failed", name)
-            return INTERNAL_ERROR
+            logger.exception("the event %s failed", event.name)
+        return INTERNAL_ERROR, "failed"
 
     async def _connect(self, sid: str, socket: MooredSocket | None) -> None:
         """Load the session second: the socket was registered first, so no end of it slips through."""
@@ -110,7 +119,7 @@ class SessionNamespace(socketio.AsyncNamespace):  # type: ignore[misc] # the lib
         mooring.floor = mooring.floor or record.version
         self._news.assume(mooring, record)
         await self.server.enter_room(sid, mooring.key)
-        logger.info("socket %s moored to session %s", sid, short(mooring.key))
+        logger.info("socket moored", extra={"socket": sid, "session": short(mooring.key)})
 
     async def _handle(
         self, event: Received, socket: MooredSocket, arguments: tuple[Any, ...]

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from app.realtime.bus import Bus, Entry, Position
 from app.realtime.messages import Message, parse, write
+from app.realtime.metrics import BUS_GAPS, BUS_LAG
 from app.sessions import StoreUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -98,6 +99,7 @@ class Post:
             return position
         batch = await self._bus.read(position)
         if batch.gap:
+            BUS_GAPS.inc()
             logger.warning("messages of other nodes were missed; every session is looked at")
             await self._say_gap()
         for entry in batch.entries:
@@ -111,8 +113,11 @@ class Post:
             logger.warning("sessions were not looked at after a gap: %s", error)
 
     async def _receive(self, entry: Entry) -> None:
+        if entry.origin == self.node:
+            return
         self.lag = max(0.0, time.time() - entry.position.ms / 1000)
-        if entry.origin == self.node or self._is_echo(entry):
+        BUS_LAG.set(self.lag)
+        if self._is_echo(entry):
             return
         try:
             message = parse(entry.text)

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
+from app.realtime.metrics import RELOAD, RELOAD_LAG, RELOADED
 from app.sessions import StoreUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -34,18 +36,22 @@ class ReloadTask:
 
     async def _run(self) -> None:
         while True:
+            due = time.monotonic() + self._interval
             keys = self._keys()
             chunks = [keys[at : at + CHUNK] for at in range(0, len(keys), CHUNK)]
             pause = self._interval / max(1, len(chunks))
             for chunk in chunks or [[]]:
                 await asyncio.sleep(pause)
                 await self._reload_chunk(chunk)
+            RELOAD_LAG.set(max(0.0, time.monotonic() - due))
 
     async def _reload_chunk(self, keys: list[str]) -> None:
         if not keys:
             return
         try:
-            await self._reload(keys)
+            with RELOAD.time():
+                await self._reload(keys)
+            RELOADED.inc(len(keys))
         except StoreUnavailableError as error:
             logger.warning("%d sessions were not reloaded: %s", len(keys), error)
         except Exception:

@@ -73,7 +73,7 @@ class Sessions:
         key = session_key(session_id)
         policy = self.policy
         record = await self.store.create(key, EMPTY, idle=policy.idle, absolute=policy.absolute)
-        logger.info("session %s opened", short(key))
+        logger.info("session opened", extra={"session": short(key)})
         return Session(self, key, record, session_id)
 
     async def load(self, session_id: str) -> Session | None:
@@ -131,11 +131,14 @@ class Sessions:
         return True
 
     async def logout(self, session_id: str) -> None:
-        """End the session of an id, and the one that a rotation meanwhile put in its place.
+        """End the session of an id; see `destroy`."""
+        await self.destroy(session_key(session_id))
+
+    async def destroy(self, key: str) -> None:
+        """End a session by logout, and the one that a rotation meanwhile put in its place.
 
         Without the second, a logout that races with a rotation would be undone by it.
         """
-        key = session_key(session_id)
         for _ in range(_LONGEST_CHAIN):
             if await self.end(key, EndReason.LOGOUT):
                 return
@@ -207,6 +210,6 @@ class Sessions:
                     raise SessionEndedError(outcome.reason)
 
     async def _announce_end(self, key: str, reason: EndReason) -> None:
-        logger.info("session %s ended: %s", short(key), reason)
+        logger.info("session ended", extra={"session": short(key), "reason": str(reason)})
         for listener in self._listeners:
             await listener(key, reason)

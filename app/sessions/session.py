@@ -30,7 +30,7 @@ class Keeper(Protocol):
 
     async def rotate(self, key: str, record: Record) -> tuple[str, str, Record]: ...
 
-    async def end(self, key: str, reason: EndReason) -> bool: ...
+    async def destroy(self, key: str) -> None: ...
 
 
 class Session(MutableMapping[str, Any]):
@@ -135,7 +135,7 @@ class Session(MutableMapping[str, Any]):
     async def destroy(self) -> None:
         """End the session: its data are gone, its sockets are let go. A second call does nothing."""
         if self._ended is None:
-            await self._keeper.end(self.key, EndReason.LOGOUT)
+            await self._keeper.destroy(self.key)
             self._end(EndReason.LOGOUT)
             self._destroyed = True
 

@@ -1,28 +1,21 @@
 """What nodes share: the store, the bus and each other's numbers of sockets."""
 
 import importlib
-import secrets
 from dataclasses import dataclass, field
 
-from app.realtime.bus import Bus, MemoryBus
 from app.realtime.bus_redis import WAIT, RedisBus
-from app.realtime.presence import Alone, Presence, RedisPresence
+from app.realtime.peers import Peers, new_node
+from app.realtime.presence import RedisPresence
 from app.sessions import MemoryStore, RedisStore, SessionStore
 from app.sessions.redis_url import TIMEOUT, connect
 
 
-def _new_node() -> str:
-    return secrets.token_hex(8)
-
-
 @dataclass(frozen=True)
 class Backend:
-    """A store, and the bus and presence that go with it; `node` is this process's name on both."""
+    """A store, and the peers that go with it."""
 
     store: SessionStore
-    bus: Bus = field(default_factory=MemoryBus)
-    presence: Presence = field(default_factory=Alone)
-    node: str = field(default_factory=_new_node)
+    peers: Peers = field(default_factory=Peers)
 
 
 def open_backend(store: str, *, redis_url: str, lifetime: float) -> Backend:
@@ -40,7 +33,7 @@ def open_backend(store: str, *, redis_url: str, lifetime: float) -> Backend:
 
 
 def _redis(url: str, lifetime: float) -> Backend:
-    node = _new_node()
+    node = new_node()
     try:
         commands = connect(url)
         reader = connect(url, timeout=WAIT + TIMEOUT)
@@ -48,7 +41,7 @@ def _redis(url: str, lifetime: float) -> Backend:
     except ValueError as error:
         raise ValueError(f"REDIS_URL: {error}") from None
     presence = RedisPresence(commands, listener, node=node, lifetime=lifetime)
-    return Backend(RedisStore(commands), RedisBus(commands, reader), presence, node)
+    return Backend(RedisStore(commands), Peers(RedisBus(commands, reader), presence, node))
 
 
 def _custom_store(name: str) -> SessionStore:

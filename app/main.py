@@ -12,16 +12,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import __version__, counter
 from app.backends import Backend, open_backend
 from app.http.app import TITLE, create_http
+from app.http.body_limit import BodyLimit
 from app.http.cookies import CookieAttributes, SessionCookie
 from app.http.health import Health
 from app.http.metrics import Metered
 from app.http.origins import OriginRules
 from app.http.request_id import RequestId
+from app.http.security_headers import SecurityHeaders
 from app.http.transport import SessionTransport
+from app.limits import Everybody, PerAddress
 from app.realtime.asyncapi import describe
 from app.realtime.counting import events
-from app.realtime.edge import Realtime, RealtimeOptions
+from app.realtime.edge import MAX_PACKET, Realtime, RealtimeOptions
+from app.realtime.engine import CUT
 from app.realtime.handshake import PATHS
+from app.serving import cut_of
 from app.sessions import CookieSigner, Policy, Sessions
 from app.sessions.measured import MeasuredStore
 from app.settings import Settings, SettingsError
@@ -38,6 +43,7 @@ def create_app(settings: Settings, *, backend: Backend | None = None) -> "Servic
     the ASGI lifespan is.
     """
     backend = backend or _open_backend(settings)
+    admission = PerAddress(settings.client_rate) if settings.client_rate else Everybody()
     sessions = Sessions(MeasuredStore(backend.store), _policy(settings))
     cookie = SessionCookie(_cookie_attributes(settings), CookieSigner(_secrets(settings)))
     realtime = Realtime(
@@ -45,9 +51,8 @@ def create_app(settings: Settings, *, backend: Backend | None = None) -> "Servic
         events,
         _realtime_options(settings),
         state={counter.CURRENT_COUNT: counter.current},
-        bus=backend.bus,
-        presence=backend.presence,
-        node=backend.node,
+        peers=backend.peers,
+        admission=admission,
     )
 
     @asynccontextmanager
@@ -66,7 +71,9 @@ def create_app(settings: Settings, *, backend: Backend | None = None) -> "Servic
         asyncapi=describe(events, title=TITLE, version=__version__),
         lifespan=lifespan,
     )
-    app: ASGIApp = SessionTransport(_Edges(Metered(http), realtime.app), sessions, cookie)
+    edges = _Edges(Metered(http), realtime.app)
+    app: ASGIApp = SessionTransport(edges, sessions, cookie, admission)
+    app = BodyLimit(app, limit=MAX_PACKET)
     app = OriginRules(app, settings.cors_origins, cookie, sockets=PATHS)
     app = CORSMiddleware(
         app,
@@ -74,8 +81,9 @@ def create_app(settings: Settings, *, backend: Backend | None = None) -> "Servic
         allow_credentials=True,
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=["Content-Type"],
+        expose_headers=["Retry-After", "X-Request-ID"],
     )
-    return Service(RequestId(app), health, realtime)
+    return Service(RequestId(SecurityHeaders(app)), health, realtime)
 
 
 class Service:
@@ -88,6 +96,8 @@ class Service:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
+        if scope["type"] == "websocket":
+            scope[CUT] = cut_of(send)
         await self._app(scope, receive, send)
 
     async def drain(self, seconds: float) -> None:
@@ -133,6 +143,7 @@ def _policy(settings: Settings) -> Policy:
         idle=settings.session_idle_timeout,
         absolute=settings.session_absolute_timeout,
         tombstone=max(_SHORTEST_TOMBSTONE, 2 * settings.session_reload_interval),
+        max_data=settings.session_max_bytes,
     )
 
 
@@ -148,5 +159,7 @@ def _cookie_attributes(settings: Settings) -> CookieAttributes:
 
 def _realtime_options(settings: Settings) -> RealtimeOptions:
     return RealtimeOptions(
-        reload_interval=settings.session_reload_interval, activity=settings.session_activity
+        reload_interval=settings.session_reload_interval,
+        activity=settings.session_activity,
+        max_sockets=settings.session_max_sockets,
     )

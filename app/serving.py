@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from types import FrameType
 from typing import Protocol
 
@@ -84,3 +85,13 @@ def configure(app: Drainable, *, host: str, port: int, proxies: list[str]) -> uv
         timeout_graceful_shutdown=_GRACE,
         server_header=False,
     )
+
+
+def cut_of(send: Send) -> Callable[[], None] | None:
+    """Give what cuts a connection under an ASGI `send` of uvicorn's, None under another server's.
+
+    ASGI can only close a connection after all that was written has been read, and a client that
+    does not read would keep it for as long as it likes.
+    """
+    protocol = getattr(send, "__self__", None)
+    return getattr(getattr(protocol, "transport", None), "abort", None)

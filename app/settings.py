@@ -66,6 +66,9 @@ class Settings(BaseSettings):
         Annotated[str, Field(pattern=_DOMAIN)] | None, BeforeValidator(_blank_is_none)
     ] = None
     session_cookie_partitioned: bool = False
+    session_max_bytes: int = Field(32768, ge=64)
+    session_max_sockets: int = Field(100, ge=1)
+    client_rate: int = Field(0, ge=0)
     cors_origins: Words = ("http://localhost:4200",)
     trusted_proxies: Words = ("127.0.0.1",)
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel, Field
 
-from app.http.problems import MEDIA_TYPE
+from app.problems import MEDIA_TYPE
 
 
 class ProblemDocument(BaseModel):

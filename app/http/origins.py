@@ -6,7 +6,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.http.cookies import SessionCookie
-from app.http.problems import Problem
+from app.problems import Problem
 
 _SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 _FOREIGN = Problem(

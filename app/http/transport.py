@@ -1,12 +1,14 @@
 """The session transport: one ASGI layer that carries the session over HTTP and Socket.IO handshakes."""
 
 import logging
+from functools import partial
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.cookies import SessionCookie
 from app.http.problems import Problem, session_problem
+from app.limits import Admission
 from app.sessions import SCOPE_KEY, Opener, SessionError, Sessions, StoreUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -23,17 +25,21 @@ class SessionTransport:
     client gets that answer instead. A response with a status of 500 and up commits no plain writes.
     """
 
-    def __init__(self, app: ASGIApp, sessions: Sessions, cookie: SessionCookie) -> None:
+    def __init__(
+        self, app: ASGIApp, sessions: Sessions, cookie: SessionCookie, admission: Admission
+    ) -> None:
         self._app = app
         self._sessions = sessions
         self._cookie = cookie
+        self._admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        opener = Opener(self._sessions, self._cookie.session_id(scope["headers"]))
+        session_id = self._cookie.session_id(scope["headers"])
+        opener = Opener(self._sessions, session_id, partial(self._admission.check, scope))
         scope[SCOPE_KEY] = opener
         await _Exchange(self._cookie, opener, scope, send).run(self._app, receive)
 

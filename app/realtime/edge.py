@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from app.realtime.bus import Bus
+from app.limits import Admission
 from app.realtime.closing import let_go
 from app.realtime.events import Events
 from app.realtime.handshake import RealtimeApp
@@ -17,8 +17,8 @@ from app.realtime.metrics import MOORED, SOCKETS
 from app.realtime.moorings import Moorings
 from app.realtime.namespace import SessionNamespace
 from app.realtime.news import News, Read
+from app.realtime.peers import Peers
 from app.realtime.post import Post
-from app.realtime.presence import Presence
 from app.realtime.reload import ReloadTask
 from app.realtime.server import SocketServer
 from app.realtime.watch import Watch
@@ -38,10 +38,14 @@ _DRAIN_STEPS = 60
 
 @dataclass(frozen=True)
 class RealtimeOptions:
-    """`reload_interval` in seconds; `activity` says what extends a session's idle deadline."""
+    """`reload_interval` in seconds; `activity` says what extends a session's idle deadline.
+
+    `max_sockets` is how many sockets of one session this node takes.
+    """
 
     reload_interval: float = 30.0
     activity: Activity = "http"
+    max_sockets: int = 100
 
 
 class Realtime:
@@ -54,9 +58,8 @@ class Realtime:
         options: RealtimeOptions,
         *,
         state: Mapping[str, Read],
-        bus: Bus,
-        presence: Presence,
-        node: str,
+        peers: Peers,
+        admission: Admission,
     ) -> None:
         self._events = events
         self.moorings = Moorings()
@@ -68,14 +71,14 @@ class Realtime:
             partial(let_go, self.server),
             extend=options.activity != "http",
         )
-        self.post = Post(bus, self._deliver, self.watch.reload_all, node=node)
-        self.presence = presence
+        self.post = Post(peers.bus, self._deliver, self.watch.reload_all, node=peers.node)
+        self.presence = peers.presence
         news = News(state, self._emit_here)
         self.watch.on_reloaded = news.make_good
         self._attach(SessionNamespace(sessions, self.watch, events, self, news))
         sessions.on_end(self._session_ended)
         self.reload_task = self._make_reload_task(sessions, options)
-        self.app = RealtimeApp(self.server)
+        self.app = RealtimeApp(self.server, admission, max_sockets=options.max_sockets)
 
     def start(self) -> None:
         """Start the background tasks; needs a running event loop."""

@@ -7,6 +7,7 @@ with the JavaScript client.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import engineio
@@ -25,6 +26,13 @@ _WRITER_GRACE = 2.0
 # The JavaScript client puts everything that waited into one post, up to maxPayload bytes; the
 # library's limit of 16 packets would drop such a post and answer 200.
 payload.Payload.max_decode_packets = 10_000
+
+
+CUT = "mooring.cut"
+"""Where an ASGI scope may hold a function that cuts the connection without waiting for the client."""
+
+MAX_UNSENT = 4_000_000
+"""Bytes that may wait for a client to read them."""
 
 
 class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the library has no types
@@ -46,6 +54,10 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
         super().__init__(server, sid)
         self.last_ping = None  # the library's own check of pings; the timer below does it
         self._timer: asyncio.TimerHandle | None = None
+        self._unsent = 0
+        self._cut: Callable[[], None] | None = None
+        self.owner: str | None = None
+        """The key of the session that its handshake had."""
 
     def schedule_ping(self) -> None:
         """Send a ping after the interval, and close if no pong comes: one timer, no task."""
@@ -53,7 +65,13 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
 
     async def send(self, pkt: packet.Packet) -> None:
         """Queue a packet; one for a socket that is being closed is dropped."""
-        if not self.closing:
+        if self.closing:
+            return
+        self._unsent += _size(pkt)
+        if self._unsent > MAX_UNSENT:
+            logger.warning("socket %s does not read; it is dropped", self.sid)
+            await self._drop()
+        else:
             self.queue.put_nowait(pkt)
 
     async def receive(self, pkt: packet.Packet) -> None:
@@ -70,6 +88,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
         on it at once, and on the events that come before it a tick later.
         """
         packets: list[packet.Packet] = await super().poll()
+        self._unsent = 0
         if packets and packets[-1].packet_type == packet.CLOSE:
             if len(packets) > 1:
                 self.queue.put_nowait(packets.pop())
@@ -128,9 +147,20 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
             self._timer.cancel()
             self._timer = None
 
+    async def _drop(self) -> None:
+        """Close at once and throw away what the client did not fetch."""
+        self.queue: asyncio.Queue[packet.Packet | None] = asyncio.Queue()
+        await self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
+        if self._cut is not None:
+            self._cut()
+
     async def _refuse(self, error: Exception) -> None:
         logger.warning("socket %s sent what is no packet (%s)", self.sid, type(error).__name__)
         await self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
+
+    async def _upgrade_websocket(self, environ: dict[str, Any]) -> Any:
+        self._cut = environ["asgi.scope"].get(CUT)
+        return await super()._upgrade_websocket(environ)
 
     async def _websocket_handler(self, ws: Any) -> None:
         """Serve a WebSocket from its handshake, or an upgrade to it, to its end."""
@@ -179,6 +209,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
         try:
             while (pkt := await self.queue.get()) is not None:
                 await ws.send(pkt.encode())
+                self._unsent -= _size(pkt)
         except (OSError, RuntimeError):
             pass  # the connection is gone; the reader sees it, too
         await ws.close()
@@ -189,6 +220,11 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
         _done, late = await asyncio.wait([writer], timeout=_WRITER_GRACE)
         for task in late:
             task.cancel()
+
+
+def _size(pkt: packet.Packet) -> int:
+    """Estimate what a packet takes: its text, and what holds it."""
+    return 100 + (len(pkt.data) if isinstance(pkt.data, (str, bytes)) else 0)
 
 
 class EngineServer(engineio.AsyncServer):  # type: ignore[misc] # the library has no types

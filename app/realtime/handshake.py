@@ -1,15 +1,46 @@
-"""The door of the Socket.IO server: handshakes open a session, everything else passes."""
+"""The door of the Socket.IO server: handshakes open a session, and nobody gets at another's socket."""
 
 from urllib.parse import parse_qs
 
-from starlette.types import Receive, Scope, Send
+from starlette.datastructures import MutableHeaders
+from starlette.types import Message, Receive, Scope, Send
 
+from app.limits import Admission
+from app.problems import Problem
 from app.realtime.server import SocketServer
-from app.sessions import SCOPE_KEY, StoreUnavailableError
+from app.sessions import SCOPE_KEY, Opener, StoreUnavailableError
 
 PATHS = ("/socket.io/", "/socket.io")
 
+Query = dict[str, list[str]]
+
 _TRANSPORTS = {"http": {"polling"}, "websocket": {"websocket"}}
+
+_JSONP = Problem(
+    400,
+    "jsonp-refused",
+    "JSONP is not served",
+    "A script tag may load JSONP from any site, with the user's cookie.",
+)
+_NOT_YOURS = Problem(
+    403,
+    "not-your-socket",
+    "This socket belongs to another session",
+    "A socket is served with the session cookie of its handshake alone. Connect anew.",
+)
+_NO_LENGTH = Problem(
+    411,
+    "length-required",
+    "A post needs a Content-Length",
+    "The engine reads as much as the request says that there is.",
+)
+_TOO_MANY_SOCKETS = Problem(
+    429,
+    "too-many-sockets",
+    "This session has too many sockets",
+    "Close one of them first.",
+    headers={"retry-after": "5"},
+)
 
 
 class RealtimeApp:
@@ -20,25 +51,75 @@ class RealtimeApp:
     while a refused Socket.IO connect would have it give up.
     """
 
-    def __init__(self, server: SocketServer) -> None:
+    def __init__(self, server: SocketServer, admission: Admission, *, max_sockets: int) -> None:
         self._server = server
+        self._admission = admission
+        self._max_sockets = max_sockets
         self.draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one engine request or WebSocket."""
-        if _is_handshake(scope):
-            if self.draining:
-                raise StoreUnavailableError("this node is shutting down")
-            await scope[SCOPE_KEY].open()
-        await self._server.handle_request(scope, receive, send)
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        refusal = await self._refusal(scope, query)
+        if refusal is not None:
+            await refusal.answer(scope, send)
+        elif scope["type"] == "http" and "sid" in query:
+            await self._server.handle_request(scope, receive, _private(send))
+        else:
+            await self._server.handle_request(scope, receive, send)
+
+    async def _refusal(self, scope: Scope, query: Query) -> Problem | None:
+        """Open the session of a handshake; say what speaks against a request, if anything does."""
+        if "j" in query:
+            return _JSONP
+        opener: Opener = scope[SCOPE_KEY]
+        if scope.get("method") == "POST" and not _has_length(scope):
+            return _NO_LENGTH
+        if "sid" in query:
+            return None if self._owns(scope, query, opener) else _NOT_YOURS
+        if not _is_handshake(scope, query):
+            return None  # the engine says what is wrong with it
+        if self.draining:
+            raise StoreUnavailableError("this node is shutting down")
+        self._admission.check(scope)
+        session = await opener.open()
+        if len(self._server.moorings.sockets(session.key)) >= self._max_sockets:
+            return _TOO_MANY_SOCKETS
+        return None
+
+    def _owns(self, scope: Scope, query: Query, opener: Opener) -> bool:
+        """Tell whether a request with an engine id may have it: the id alone is no key.
+
+        A socket that is being closed may be polled for its last packets whatever the cookie is: the
+        response that ended its session has cleared or replaced it.
+        """
+        socket = self._server.eio.sockets.get(query["sid"][0])
+        if socket is None or socket.owner == opener.presented_key:
+            return True
+        return bool(socket.closing) and scope.get("method") == "GET"
 
 
-def _is_handshake(scope: Scope) -> bool:
-    """Tell whether the server will take this for a handshake; it refuses all other first contacts."""
-    query = parse_qs(scope["query_string"].decode("latin-1"))
+def _is_handshake(scope: Scope, query: Query) -> bool:
+    """Tell whether the engine will take this for a handshake; it refuses all other first contacts."""
     return (
-        "sid" not in query
-        and query.get("EIO") == ["4"]
+        query.get("EIO") == ["4"]
         and query.get("transport", ["polling"])[0] in _TRANSPORTS[scope["type"]]
         and scope.get("method", "GET") == "GET"
     )
+
+
+def _has_length(scope: Scope) -> bool:
+    return any(name == b"content-length" for name, _value in scope["headers"])
+
+
+def _private(send: Send) -> Send:
+    """Keep the engine's answers out of caches: they hold one user's events."""
+
+    async def uncached(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["Cache-Control"] = "no-store"
+            headers.add_vary_header("Cookie")
+        await send(message)
+
+    return uncached

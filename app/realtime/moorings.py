@@ -1,7 +1,7 @@
 """Which sockets of this node belong to which session."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from app.sessions import EndReason, Found, Record, Session
@@ -149,7 +149,7 @@ class Moorings:
         """Give a socket by its engine id."""
         return self._sockets.get(eio_sid) if eio_sid is not None else None
 
-    def sockets(self, key: str) -> Iterable[MooredSocket]:
+    def sockets(self, key: str) -> list[MooredSocket]:
         """Give the sockets of a session; the answer does not change when they leave."""
         mooring = self._moorings.get(key)
         return list(mooring.sockets.values()) if mooring else []

@@ -18,8 +18,10 @@ from app.sessions import SCOPE_KEY
 
 logger = logging.getLogger(__name__)
 
-CONNECT_TIMEOUT = 10.0
-"""Seconds within which a client has to ask for the namespace."""
+PATIENCE = 10.0
+"""Seconds within which a client has to ask for the namespace, or to send promised attachments."""
+
+MAX_ATTACHMENTS = 10
 
 Answer = Callable[[MooredSocket, str, tuple[Any, ...]], Awaitable[Any]]
 """Handles an event of a socket and gives its ack."""
@@ -43,7 +45,9 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc] # the library ha
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         """Register the socket before anything is awaited: what ends its session from now on finds it."""
         scope = environ["asgi.scope"]
-        self.moorings.arrive(eio_sid, scope[SCOPE_KEY].session.key)
+        key = scope[SCOPE_KEY].session.key
+        self.moorings.arrive(eio_sid, key)
+        self.eio.sockets[eio_sid].owner = key
         client = scope.get("client")
         await super()._handle_eio_connect(eio_sid, {"REMOTE_ADDR": client[0] if client else ""})
         self._expect_connect(eio_sid)
@@ -73,6 +77,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc] # the library ha
             _check(pkt)
             if pkt.attachment_count:
                 self._binary_packet[eio_sid] = pkt
+                self._later(self._close_unless_complete, eio_sid, pkt)
                 return None
         elif pkt.add_attachment(data):
             del self._binary_packet[eio_sid]
@@ -130,8 +135,15 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc] # the library ha
             await socket.send(eio_pkt)
 
     def _expect_connect(self, eio_sid: str) -> None:
-        loop = asyncio.get_running_loop()
-        loop.call_later(CONNECT_TIMEOUT, self._close_unless_connected, eio_sid)
+        self._later(self._close_unless_connected, eio_sid)
+
+    @staticmethod
+    def _later(action: Callable[..., None], *arguments: Any) -> None:
+        asyncio.get_running_loop().call_later(PATIENCE, action, *arguments)
+
+    def _close_unless_complete(self, eio_sid: str, pkt: packet.Packet) -> None:
+        if self._binary_packet.get(eio_sid) is pkt:
+            self.eio.run(self.close_transport(eio_sid))
 
     def _close_unless_connected(self, eio_sid: str) -> None:
         if eio_sid in self.eio.sockets and not self.moorings.is_connected(eio_sid):
@@ -165,5 +177,7 @@ def _check(pkt: packet.Packet) -> None:
             fits = False
     if not fits:
         raise ValueError("no packet that a client sends")
+    if pkt.attachment_count > MAX_ATTACHMENTS:
+        raise ValueError("too many attachments")
     if pkt.attachment_count and pkt.packet_type not in (packet.BINARY_EVENT, packet.BINARY_ACK):
         raise ValueError("attachments on a packet that has none")

@@ -1,0 +1,67 @@
+"""No request body is larger than we can use."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.problems import Problem
+
+_TOO_LARGE = Problem(
+    413,
+    "body-too-large",
+    "The request's body is too large",
+    "Nothing that this service takes is as large as that.",
+    # The rest of the body is not read, so the connection is of no more use.
+    headers={"connection": "close"},
+)
+
+
+class BodyTooLargeError(Exception):
+    """A body without a declared length went over the limit while it was read."""
+
+
+class BodyLimit:
+    """Answers 413 before the app has read a body of more than `limit` bytes.
+
+    A declared length is refused at once; one that is not declared (chunked) when it gets too long.
+    """
+
+    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif _declared(scope) > self._limit:
+            await _TOO_LARGE.answer(scope, send)
+        else:
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        left, started = self._limit, False
+
+        async def limited() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise BodyTooLargeError
+            return message
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, limited, noted)
+        except BodyTooLargeError:
+            if not started:
+                await _TOO_LARGE.answer(scope, send)
+
+
+def _declared(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+    return 0

@@ -1,5 +1,6 @@
 """GET /metrics, and what the HTTP edge counts."""
 
+from functools import cache
 from time import perf_counter
 
 from fastapi import APIRouter, Response
@@ -47,5 +48,15 @@ async def metrics() -> Response:
 def _count(scope: Scope, status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", _UNKNOWN)
     method = scope["method"] if scope["method"] in _METHODS else _UNKNOWN
-    _REQUESTS.labels(method, route, str(status)).inc()
-    _SECONDS.labels(route).observe(seconds)
+    _requests(method, route, status).inc()
+    _seconds(route).observe(seconds)
+
+
+@cache  # as many as there are routes: a path that a client made up has none
+def _requests(method: str, route: str, status: int) -> Counter:
+    return _REQUESTS.labels(method, route, str(status))
+
+
+@cache
+def _seconds(route: str) -> Histogram:
+    return _SECONDS.labels(route)

@@ -3,7 +3,6 @@
 import re
 import secrets
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
@@ -27,8 +26,7 @@ class RequestId:
 
         async def named(message: Message) -> None:
             if message["type"] in _FIRST:
-                message.setdefault("headers", [])
-                MutableHeaders(scope=message)["X-Request-ID"] = name
+                message["headers"] = [*message.get("headers", ()), (_HEADER, name.encode())]
             await send(message)
 
         clear_contextvars()

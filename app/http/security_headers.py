@@ -1,6 +1,5 @@
 """What browsers are told not to do with our answers (OWASP ASVS 5.0, 3.4)."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ALWAYS = {
@@ -19,7 +18,18 @@ _PAGE = (
 _SWAGGER = _PAGE.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 _ASYNCAPI = _SWAGGER.replace("script-src 'self'", "script-src 'self' 'unsafe-eval'")
 
-_POLICIES = {"/": _PAGE, "/docs": _SWAGGER, "/docs/events": _ASYNCAPI}
+
+def _encode(policy: str) -> list[tuple[bytes, bytes]]:
+    headers = _ALWAYS | {"Content-Security-Policy": policy}
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+_HEADERS = _encode(_NOTHING)
+_PAGE_HEADERS = {
+    "/": _encode(_PAGE),
+    "/docs": _encode(_SWAGGER),
+    "/docs/events": _encode(_ASYNCAPI),
+}
 
 
 class SecurityHeaders:
@@ -36,11 +46,8 @@ class SecurityHeaders:
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message.setdefault("headers", [])
-                headers = MutableHeaders(scope=message)
-                headers.update(_ALWAYS)
-                policy = _POLICIES.get(scope["path"], _NOTHING)
-                headers["Content-Security-Policy"] = policy
+                ours = _PAGE_HEADERS.get(scope["path"], _HEADERS)
+                message["headers"] = [*message.get("headers", ()), *ours]
             await send(message)
 
         await self._app(scope, receive, secured)

@@ -1,9 +1,7 @@
 """Joins a store to the timeout policy, and tells who listens when a session ends."""
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
@@ -47,20 +45,13 @@ class Policy:
     max_data: int = MAX_DATA
 
 
-class _Writers(Turn):
-    """The turn of one session: who holds the lock may write."""
-
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-
-
 class Sessions:
     """Opens, looks up and ends sessions; the handles it gives come back to it for all they do."""
 
     def __init__(self, store: SessionStore, policy: Policy) -> None:
         self.store = store
         self.policy = policy
-        self._writers: WeakValueDictionary[str, _Writers] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[str, Turn] = WeakValueDictionary()
         self._listeners: list[EndListener] = []
 
     def on_end(self, listener: EndListener) -> None:
@@ -106,14 +97,12 @@ class Sessions:
             return found
         raise SessionEndedError(Gone(found).reason)
 
-    @asynccontextmanager
-    async def turn(self, key: str) -> AsyncIterator[Turn]:
+    def turn(self, key: str) -> Turn:
         """Queue up with this node's other writers of a session, who would only conflict otherwise."""
-        writers = self._writers.get(key)
-        if writers is None:
-            writers = self._writers[key] = _Writers()
-        async with writers.lock:
-            yield writers
+        turn = self._turns.get(key)
+        if turn is None:
+            turn = self._turns[key] = Turn()
+        return turn
 
     async def commit(self, key: str, record: Record, data: bytes) -> CommitOutcome:
         """Store data in place of those of a record, if it is still the newest."""

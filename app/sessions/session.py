@@ -1,9 +1,9 @@
 """The handle on a session that a route or an event handler holds."""
 
+import asyncio
 import inspect
 from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from app.sessions.data import Changes, dump, parse
 from app.sessions.errors import RotationImpossibleError, SessionEndedError
@@ -14,15 +14,24 @@ Data = dict[str, Any]
 
 
 class Turn:
-    """One session's place in the queue of this node's writers, with what the last of them wrote."""
+    """The queue of one session's writers on this node, and what the last of them wrote."""
 
-    latest: Record | None = None
+    def __init__(self) -> None:
+        self.latest: Record | None = None
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        await self._lock.acquire()
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._lock.release()
 
 
 class Keeper(Protocol):
     """What a handle asks of the service that made it; see Sessions."""
 
-    def turn(self, key: str) -> AbstractAsyncContextManager[Turn]: ...
+    def turn(self, key: str) -> Turn: ...
 
     async def look(self, key: str) -> Record: ...
 

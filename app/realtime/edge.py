@@ -34,6 +34,8 @@ _CONNECTED_LOOKS = 3
 
 
 _DRAIN_STEPS = 60
+_SECOND_LOOK = 0.1
+"""Seconds."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ class Realtime:
         news = News(state, self._emit_here)
         self.watch.on_reloaded = news.make_good
         self._attach(SessionNamespace(sessions, self.watch, events, self, news))
-        sessions.on_end(self._session_ended)
+        sessions.on_end(self.watch.end)
+        sessions.on_ending(lambda key: self.post.send(Ended(key=key)))
         self.reload_task = self._make_reload_task(sessions, options)
         self.app = RealtimeApp(self.server, admission, max_sockets=options.max_sockets)
 
@@ -126,19 +129,13 @@ class Realtime:
     async def _emit_here(self, event: str, value: Any, key: str) -> None:
         await self.server.emit(event, value, room=key, ignore_queue=True)
 
-    async def _session_ended(self, key: str, reason: EndReason) -> None:
-        await self.watch.end(key, reason)
-        self.post.send(Ended(key=key))
-
     async def _deliver(self, message: Message) -> None:
         """Apply a message of another node."""
         match message:
             case Tell():
                 await self._tell_here(message.key, message.version, message.event, message.value)
             case Ended():
-                # The record is the truth: its tombstone says whether, and why.
-                if self.moorings.mooring(message.key) is not None:
-                    await self.watch.check([message.key])
+                await self._look_at(message.key)
             case Library():
                 await self.manager.receive(message)
 
@@ -146,6 +143,15 @@ class Realtime:
         upgraded = transport == "websocket"
         sockets = self.server.eio.sockets.values()
         return sum(socket.connected and socket.upgraded == upgraded for socket in sockets)
+
+    async def _look_at(self, key: str) -> None:
+        """Look at a session that another node says is ending; the record is the truth."""
+        if self.moorings.mooring(key) is None:
+            return
+        await self.watch.check([key])
+        if self.moorings.mooring(key) is not None:
+            # Nodes of a Cluster may let the message overtake the tombstone.
+            self.watch.deadlines.note(key, _SECOND_LOOK)
 
     def _attach(self, namespace: SessionNamespace) -> None:
         self.server.register_namespace(namespace)

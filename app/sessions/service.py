@@ -1,5 +1,6 @@
 """Joins a store to the timeout policy, and tells who listens when a session ends."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from app.sessions.store import SessionStore
 
 logger = logging.getLogger(__name__)
 
+Herald = Callable[[str], None]
 EndListener = Callable[[str, EndReason], Awaitable[None]]
 
 MAX_DATA = 32 * 1024
@@ -53,6 +55,14 @@ class Sessions:
         self.policy = policy
         self._turns: WeakValueDictionary[str, Turn] = WeakValueDictionary()
         self._listeners: list[EndListener] = []
+        self._herald: Herald = lambda _key: None
+
+    def on_ending(self, herald: Herald) -> None:
+        """Have `herald(key)` called when a session is about to end here: others should look at it.
+
+        It is a hint, called before the end is certain.
+        """
+        self._herald = herald
 
     def on_end(self, listener: EndListener) -> None:
         """Have `listener(key, reason)` awaited after a session was ended here, before its caller goes on."""
@@ -112,9 +122,10 @@ class Sessions:
 
     async def end(self, key: str, reason: EndReason) -> bool:
         """End a session on purpose; False if it had ended already."""
-        keep = self.policy.tombstone
-        outcome = await self.store.end(key, reason, keep=keep)
-        if not isinstance(outcome, Committed):
+        ending = asyncio.ensure_future(self.store.end(key, reason, keep=self.policy.tombstone))
+        # In the same event-loop turn, so that the message follows the tombstone in one round trip.
+        self._herald(key)
+        if not isinstance(await ending, Committed):
             return False
         await self._announce_end(key, reason)
         return True
@@ -154,6 +165,7 @@ class Sessions:
         found = await self.store.load(new_key, idle=self.policy.idle)
         if not isinstance(found, Record):
             raise SessionEndedError(Gone(found).reason)
+        self._herald(key)
         await self._announce_end(key, EndReason.ROTATED)
         return new_id, new_key, found
 

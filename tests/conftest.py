@@ -1,0 +1,123 @@
+"""Fixtures: stores, a running node, browsers. tests/support says what each can do."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+from tests.support.browsers import JsBrowser, JsClients, Transport
+from tests.support.http import http_client
+from tests.support.servers import STORE_SERVERS, StoreServer, store_server
+from tests.support.service import Service, check_log, service
+from tests.support.stores import STORES, StoreSettings, memory_settings, server_settings
+
+Servers = Callable[[str], StoreServer]
+Nodes = Callable[[str, StoreSettings], Service]
+
+
+@pytest.fixture(scope="session")
+def _servers() -> Iterator[Servers]:
+    """One server of each kind for all tests, started when first asked for; empty when handed out."""
+    running: dict[str, StoreServer] = {}
+    with ExitStack() as stack:
+
+        def get(kind: str) -> StoreServer:
+            if kind not in running:
+                running[kind] = stack.enter_context(store_server(kind))
+            running[kind].flush()
+            return running[kind]
+
+        yield get
+
+
+@pytest.fixture
+def valkey(_servers: Servers) -> StoreServer:
+    """Valkey, empty. Shared with other tests: to stop or hang one, see `own_store_server`."""
+    return _servers("valkey")
+
+
+@pytest.fixture
+def redis_server(_servers: Servers) -> StoreServer:
+    """Redis, empty. Shared with other tests: to stop or hang one, see `own_store_server`."""
+    return _servers("redis")
+
+
+@pytest.fixture(params=STORE_SERVERS)
+def shared_store_server(request: pytest.FixtureRequest, _servers: Servers) -> StoreServer:
+    """Valkey and Redis in turn, empty."""
+    return _servers(request.param)
+
+
+@pytest.fixture(params=STORE_SERVERS)
+def own_store_server(request: pytest.FixtureRequest) -> Iterator[StoreServer]:
+    """Valkey and Redis in turn, for this test alone: it may be stopped, hung and killed."""
+    with store_server(request.param) as server:
+        yield server
+
+
+@pytest.fixture(params=STORES)
+def store_name(request: pytest.FixtureRequest) -> str:
+    """Each store in turn; `any_store` and `node` are on this one."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def any_store(store_name: str, _servers: Servers) -> StoreSettings:
+    """Each store in turn, empty, as settings: `with service(**any_store) as node:`."""
+    return memory_settings() if store_name == "memory" else server_settings(_servers(store_name))
+
+
+@pytest.fixture(scope="session")
+def _nodes() -> Iterator[Nodes]:
+    """One node with default settings for each store, started when first asked for."""
+    running: dict[str, Service] = {}
+    with ExitStack() as stack:
+
+        def get(name: str, store: StoreSettings) -> Service:
+            if name not in running:
+                running[name] = stack.enter_context(service(**store))
+            return running[name]
+
+        yield get
+
+
+@pytest.fixture
+def node(store_name: str, any_store: StoreSettings, _nodes: Nodes) -> Iterator[Service]:
+    """A running node with default settings on each store in turn.
+
+    It is shared, as starting one takes a second: a test that ends, hangs or configures its node
+    starts its own with `service(...)`. A traceback in the log fails the test that caused it.
+    """
+    shared = _nodes(store_name, any_store)
+    seen = len(shared.log())
+    yield shared
+    check_log(shared.log()[seen:])
+
+
+@pytest.fixture
+async def http(node: Service) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client of `node` with an empty jar."""
+    async with http_client(node.url) as client:
+        yield client
+
+
+@pytest.fixture
+async def js() -> AsyncIterator[JsClients]:
+    """JavaScript browsers and Socket.IO clients in one Node process."""
+    async with JsClients() as clients:
+        yield clients
+
+
+@pytest.fixture
+async def browser(js: JsClients, node: Service) -> JsBrowser:
+    """A browser with an empty jar, on `node`."""
+    return await js.browser(node.url)
+
+
+@pytest.fixture(params=list(Transport), ids=lambda transport: transport.value)
+def transport(request: pytest.FixtureRequest) -> Transport:
+    """WebSocket, polling and upgraded in turn."""
+    chosen: Transport = request.param
+    return chosen

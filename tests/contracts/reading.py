@@ -1,0 +1,127 @@
+"""The store contract: load and load_many."""
+
+from app.sessions import EndReason, SessionStore, Tombstone
+from tests.contracts.parts import (
+    DATA,
+    HOUR,
+    Contract,
+    LetPass,
+    bare,
+    deadline,
+    left,
+    live,
+    new_key,
+)
+
+
+class ReadContract(Contract):
+    """A read extends a record if it is asked to, and changes nothing else."""
+
+    async def test_nothing_is_found_under_a_key_that_was_never_used(
+        self, store: SessionStore, key: str
+    ) -> None:
+        assert await store.load(key) is None
+        assert await store.load(key, idle=60) is None
+        assert await store.load_many([key]) == [None]
+
+    async def test_load_without_idle_extends_nothing(self, store: SessionStore, key: str) -> None:
+        made = await store.create(key, DATA, idle=60, absolute=HOUR)
+        await store.load(key)
+        assert self.same_time(deadline(live(await store.load(key))), deadline(made))
+
+    async def test_load_with_idle_extends_the_record_from_now(
+        self, store: SessionStore, key: str
+    ) -> None:
+        await store.create(key, DATA, idle=60, absolute=HOUR)
+        extended = live(await store.load(key, idle=120.25))
+        assert extended.lease is not None
+        assert self.same_time(extended.lease.expires_at, extended.lease.now + 120.25)
+        assert self.same_time(deadline(live(await store.load(key))), deadline(extended))
+
+    async def test_load_with_idle_never_goes_past_the_absolute_deadline(
+        self, store: SessionStore, key: str
+    ) -> None:
+        made = await store.create(key, DATA, idle=60, absolute=90)
+        assert self.same_time(deadline(live(await store.load(key, idle=120))), made.absolute_at)
+        assert self.same_time(deadline(live(await store.load(key))), made.absolute_at)
+
+    async def test_load_with_idle_changes_nothing_but_the_deadline(
+        self, store: SessionStore, key: str
+    ) -> None:
+        made = await store.create(key, DATA, idle=60, absolute=HOUR, owner="ada")
+        found = live(await store.load(key, idle=120))
+        assert bare(found) == bare(made)
+        assert (found.created_at, found.absolute_at) == (made.created_at, made.absolute_at)
+
+    async def test_a_record_ends_when_nobody_extends_it(
+        self, store: SessionStore, key: str, let_pass: LetPass
+    ) -> None:
+        await store.create(key, DATA, idle=self.moment, absolute=HOUR)
+        await let_pass(2 * self.moment)
+        assert await store.load(key) is None
+        assert await store.load(key, idle=60) is None
+        assert await store.load_many([key]) == [None]
+
+    async def test_a_record_that_was_extended_outlives_its_first_deadline(
+        self, store: SessionStore, key: str, let_pass: LetPass
+    ) -> None:
+        await store.create(key, DATA, idle=10 * self.moment, absolute=HOUR)
+        await store.load(key, idle=60)
+        await let_pass(11 * self.moment)
+        assert 0 < left(live(await store.load(key))) < 60
+
+    async def test_a_record_ends_at_its_absolute_deadline_however_often_it_is_extended(
+        self, store: SessionStore, key: str, let_pass: LetPass
+    ) -> None:
+        await store.create(key, DATA, idle=60, absolute=self.moment)
+        await store.load(key, idle=60)
+        await let_pass(2 * self.moment)
+        assert await store.load(key, idle=60) is None
+
+    async def test_load_many_of_no_keys_is_an_empty_list(self, store: SessionStore) -> None:
+        assert await store.load_many([]) == []
+
+    async def test_load_many_answers_in_the_order_of_the_keys(self, store: SessionStore) -> None:
+        one, two, ended, unknown = (new_key() for _ in range(4))
+        for key in (one, two, ended):
+            await store.create(key, b'{"key":"%s"}' % key.encode(), idle=60, absolute=HOUR)
+        await store.end(ended, EndReason.ROTATED, keep=60, successor=two)
+        found = await store.load_many([two, unknown, ended, one, two])
+        assert [found[1], found[2]] == [None, Tombstone(EndReason.ROTATED, two)]
+        records = [live(found[index]) for index in (0, 3, 4)]
+        assert [record.data for record in records] == [
+            b'{"key":"%s"}' % key.encode() for key in (two, one, two)
+        ]
+
+    async def test_load_many_gives_whole_records_without_leases(
+        self, store: SessionStore, key: str
+    ) -> None:
+        made = await store.create(key, DATA, idle=60, absolute=HOUR, owner="ada")
+        found = live((await store.load_many([key]))[0])
+        assert bare(found) == bare(made)
+        assert (found.created_at, found.absolute_at) == (made.created_at, made.absolute_at)
+        assert found.lease is None
+
+    async def test_load_many_extends_nothing(self, store: SessionStore, key: str) -> None:
+        made = await store.create(key, DATA, idle=60, absolute=HOUR)
+        await store.load_many([key])
+        assert self.same_time(deadline(live(await store.load(key))), deadline(made))
+
+    async def test_load_many_reads_more_keys_than_one_round_trip_takes(
+        self, store: SessionStore
+    ) -> None:
+        keys = [new_key() for _ in range(1200)]
+        for number, key in enumerate(keys):
+            if number % 3:
+                await store.create(key, b'{"n":%d}' % number, idle=60, absolute=HOUR)
+        found = await store.load_many(keys)
+        assert [record and live(record).data for record in found] == [
+            b'{"n":%d}' % number if number % 3 else None for number in range(1200)
+        ]
+
+    async def test_a_store_that_answers_returns_from_ping(self, store: SessionStore) -> None:
+        await store.ping()
+
+    async def test_a_store_may_be_closed_twice(self, store: SessionStore) -> None:
+        await store.aclose()
+        await store.aclose()

@@ -1,0 +1,32 @@
+"""The contract of app.sessions.SessionStore, as a suite that any adapter can run.
+
+    import pytest
+    from tests.contracts.store_contract import LetPass, StoreContract
+
+    class TestMyStore(StoreContract):
+        @pytest.fixture
+        async def store(self) -> AsyncIterator[SessionStore]:
+            store = MyStore(...)
+            yield store
+            await store.aclose()
+
+        @pytest.fixture
+        def let_pass(self) -> LetPass:
+            return my_clock.wait
+
+`let_pass(seconds)` returns when the store's clock has moved on by at least so many seconds: a store
+with a clock of its own waits (asyncio.sleep will do), one with a clock that can be set moves it.
+The store may hold other data; every test uses keys of its own. It needs pytest and pytest-asyncio.
+"""
+
+from tests.contracts.committing import CommitContract
+from tests.contracts.creating import CreateContract
+from tests.contracts.ending import EndContract
+from tests.contracts.parts import LetPass
+from tests.contracts.reading import ReadContract
+
+__all__ = ["LetPass", "StoreContract"]
+
+
+class StoreContract(CreateContract, ReadContract, CommitContract, EndContract):
+    """All that the docstrings of SessionStore promise."""

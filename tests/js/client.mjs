@@ -1,0 +1,110 @@
+// One Socket.IO client, all of whose life is reported.
+
+import { io } from "socket.io-client";
+import { transportsWithJar } from "./transports.mjs";
+
+// Short and without jitter, so that a test waits no longer than it must.
+const DEFAULTS = {
+  forceNew: true,
+  reconnectionDelay: 50,
+  reconnectionDelayMax: 200,
+  randomizationFactor: 0,
+  timeout: 5000,
+};
+
+export class Client {
+  constructor(url, { transports, headers, options, jar, report }) {
+    const heard = (response) => this.#heard(response);
+    this.report = (kind, name, args) => report({ kind, name, args, state: this.#state() });
+    this.socket = io(url, {
+      ...DEFAULTS,
+      ...options,
+      autoConnect: false,
+      extraHeaders: headers,
+      transports: transportsWithJar(transports, jar, heard),
+    });
+    this.#watchSocket();
+    this.#watchManager();
+    this.socket.connect();
+  }
+
+  /** Resolves with the ack's arguments; rejects if none arrives in time or the socket goes. */
+  emit(event, args, timeout) {
+    return new Promise((resolve, reject) => {
+      this.socket.timeout(timeout).emit(event, ...args, (error, ...ack) => {
+        error ? reject(error) : resolve(ack);
+      });
+    });
+  }
+
+  /** Emits all in one turn; resolves with [index, ack arguments] in the order of arrival. */
+  async burst(emits, timeout) {
+    const arrived = [];
+    const one = async ([event, ...args], index) => {
+      arrived.push([index, await this.emit(event, args, timeout)]);
+    };
+    await Promise.all(emits.map(one));
+    return arrived;
+  }
+
+  send(event, args) {
+    this.socket.emit(event, ...args);
+  }
+
+  /** Cuts the connection under the client's feet, as a network does; it will reconnect. */
+  cut() {
+    this.socket.io.engine.transport.close();
+  }
+
+  connect() {
+    this.socket.connect();
+  }
+
+  close() {
+    this.socket.disconnect();
+  }
+
+  #watchSocket() {
+    this.socket.on("connect", () => this.report("life", "connect", [this.socket.id]));
+    this.socket.on("disconnect", (reason, details) =>
+      this.report("life", "disconnect", [reason, describe(details)]),
+    );
+    this.socket.on("connect_error", (error) =>
+      this.report("life", "connect_error", [error.message, describe(error), error.data ?? null]),
+    );
+    this.socket.onAny((name, ...args) => this.report("server", name, args));
+  }
+
+  #watchManager() {
+    const manager = this.socket.io;
+    for (const name of ["reconnect_attempt", "reconnect", "reconnect_failed"]) {
+      manager.on(name, (...args) => this.report("life", name, args));
+    }
+    manager.on("open", () => {
+      this.report("life", "open", [manager.engine.transport.name]);
+      manager.engine.on("upgrade", (transport) => this.report("life", "upgrade", [transport.name]));
+    });
+  }
+
+  #heard(response) {
+    const { handshake, set_cookie, status } = response;
+    const plain = status < 300 && !handshake && !set_cookie.length;
+    if (!plain) this.report("life", handshake ? "handshake" : "response", [response]);
+  }
+
+  #state() {
+    const socket = this.socket;
+    return {
+      connected: socket?.connected ?? false,
+      active: socket?.active ?? true,
+      id: socket?.id ?? null,
+      transport: socket?.io.engine?.transport?.name ?? null,
+    };
+  }
+}
+
+// A close code, an HTTP status or a text: whatever the transport gives for a reason.
+function describe(details) {
+  const { context, description } = details ?? {};
+  return context?.code ?? description?.message ?? description ?? null;
+}

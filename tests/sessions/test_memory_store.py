@@ -1,0 +1,125 @@
+"""MemoryStore: the contract, its bound, and that it keeps nothing that nobody can read."""
+
+import pytest
+
+from app.sessions import EndReason, MemoryStore, StoreFullError
+from tests.contracts.parts import DATA, HOUR, OTHER, committed, live, new_key
+from tests.contracts.store_contract import LetPass, StoreContract
+from tests.support.clock import Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(clock: Clock) -> MemoryStore:
+    return MemoryStore(clock=clock)
+
+
+class TestContract(StoreContract):
+    """MemoryStore is a SessionStore."""
+
+    @pytest.fixture
+    def store(self, clock: Clock) -> MemoryStore:
+        return MemoryStore(clock=clock)
+
+    @pytest.fixture
+    def let_pass(self, clock: Clock) -> LetPass:
+        return clock.advance
+
+
+async def _fill(store: MemoryStore, number: int, *, idle: float = 60) -> list[str]:
+    keys = [new_key() for _ in range(number)]
+    for key in keys:
+        await store.create(key, DATA, idle=idle, absolute=HOUR)
+    return keys
+
+
+async def test_a_full_store_refuses_new_sessions_and_serves_those_it_has(clock: Clock) -> None:
+    store = MemoryStore(max_sessions=3, clock=clock)
+    keys = await _fill(store, 3)
+    with pytest.raises(StoreFullError):
+        await _fill(store, 1)
+    assert len(store) == 3
+    for key in keys:
+        committed(await store.commit(key, 1, OTHER, idle=60))
+        assert live(await store.load(key, idle=60)).data == OTHER
+
+
+async def test_a_full_store_has_room_again_when_a_session_expires(clock: Clock) -> None:
+    store = MemoryStore(max_sessions=3, clock=clock)
+    await _fill(store, 1, idle=10)
+    await _fill(store, 2, idle=60)
+    await clock.advance(11)
+    await _fill(store, 1)
+    with pytest.raises(StoreFullError):
+        await _fill(store, 1)
+
+
+async def test_a_tombstone_takes_room_until_its_time_is_over(clock: Clock) -> None:
+    store = MemoryStore(max_sessions=1, clock=clock)
+    (key,) = await _fill(store, 1)
+    await store.end(key, EndReason.LOGOUT, keep=60)
+    with pytest.raises(StoreFullError):
+        await _fill(store, 1)
+    await clock.advance(61)
+    await _fill(store, 1)
+
+
+async def test_what_has_expired_is_dropped_though_nobody_asks_for_it(
+    store: MemoryStore, clock: Clock
+) -> None:
+    await _fill(store, 500, idle=10)
+    ended = await _fill(store, 500, idle=10)
+    for key in ended:
+        await store.end(key, EndReason.LOGOUT, keep=10)
+    await clock.advance(11)
+    await store.load(new_key())
+    assert not store._entries
+    assert not store._deadlines
+
+
+async def test_a_record_is_not_dropped_at_a_deadline_that_it_no_longer_has(
+    store: MemoryStore, clock: Clock
+) -> None:
+    (key,) = await _fill(store, 1, idle=10)
+    for _ in range(20):
+        await clock.advance(9)
+        assert live(await store.load(key, idle=10)).version == 1
+    await clock.advance(11)
+    assert await store.load(key) is None
+    assert not store._deadlines
+
+
+async def test_a_record_whose_deadline_came_nearer_ends_then(
+    store: MemoryStore, clock: Clock
+) -> None:
+    (key,) = await _fill(store, 1, idle=600)
+    await store.load(key, idle=10)
+    await clock.advance(11)
+    assert await store.load(key) is None
+    assert len(store) == 0
+
+
+async def test_touching_a_session_ten_thousand_times_keeps_no_more_than_touching_it_once(
+    store: MemoryStore, clock: Clock
+) -> None:
+    (key,) = await _fill(store, 1)
+    for number in range(10_000):
+        await clock.advance(0.01)
+        await store.load(key, idle=60 if number % 2 else 59)
+        await store.commit(key, number + 1, DATA, idle=60)
+    assert len(store) == 1
+    assert len(store._deadlines) <= 2
+
+
+async def test_sessions_that_have_ended_leave_no_deadlines_behind(store: MemoryStore) -> None:
+    for _ in range(5_000):
+        deleted, ended = await _fill(store, 2, idle=HOUR)
+        await store.delete(deleted)
+        await store.end(ended, EndReason.LOGOUT, keep=60)
+        await store.delete(ended)
+    assert len(store) == 0
+    assert len(store._deadlines) < 200

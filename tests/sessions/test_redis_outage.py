@@ -1,0 +1,158 @@
+"""RedisStore when its server dies, hangs, restarts or drops its clients."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from app.sessions import EndReason, RedisStore, StoreUnavailableError
+from app.sessions.redis_link import RedisLink
+from tests.contracts.parts import DATA, HOUR, OTHER, committed, live, new_key
+from tests.support.eventually import eventually
+from tests.support.servers import StoreServer
+from tests.support.stores_in_process import redis_store
+
+VERBS: dict[str, Callable[[RedisStore], Awaitable[object]]] = {
+    "create": lambda store: store.create(new_key(), DATA, idle=60, absolute=HOUR),
+    "load": lambda store: store.load(new_key(), idle=60),
+    "load_many": lambda store: store.load_many([new_key() for _ in range(1200)]),
+    "commit": lambda store: store.commit(new_key(), 1, DATA),
+    "end": lambda store: store.end(new_key(), EndReason.LOGOUT, keep=60),
+    "delete": lambda store: store.delete(new_key()),
+    "ping": lambda store: store.ping(),
+}
+
+
+@pytest.fixture
+async def store(own_store_server: StoreServer) -> AsyncIterator[RedisStore]:
+    """A store that is connected to a server of this test's own."""
+    store = redis_store(own_store_server.url)
+    await store.ping()
+    yield store
+    await store.aclose()
+
+
+async def _answers(store: RedisStore) -> bool:
+    try:
+        await store.ping()
+    except StoreUnavailableError:
+        return False
+    return True
+
+
+async def _each_verb_fails_within_a_second(store: RedisStore) -> None:
+    began = time.monotonic()
+    verbs = (verb(store) for verb in VERBS.values())
+    answers = await asyncio.wait_for(asyncio.gather(*verbs, return_exceptions=True), 5.0)
+    assert time.monotonic() - began < 1.0
+    assert [type(answer) for answer in answers] == [StoreUnavailableError] * len(VERBS)
+
+
+async def test_a_dead_server_is_an_error_within_a_second_and_the_store_recovers(
+    own_store_server: StoreServer, store: RedisStore
+) -> None:
+    own_store_server.kill()
+    await _each_verb_fails_within_a_second(store)
+    for verb in VERBS.values():
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailableError):
+            await verb(store)
+        assert time.monotonic() - began < 1.0
+    own_store_server.restart()
+    key = new_key()
+    await store.create(key, DATA, idle=60, absolute=HOUR)
+    assert committed(await store.commit(key, 1, OTHER)).version == 2
+
+
+async def test_a_hung_server_is_an_error_within_a_second_and_the_store_recovers(
+    own_store_server: StoreServer, store: RedisStore
+) -> None:
+    key = new_key()
+    await store.create(key, DATA, idle=60, absolute=HOUR)
+    own_store_server.pause()
+    await _each_verb_fails_within_a_second(store)
+    await _each_verb_fails_within_a_second(store)
+    own_store_server.resume()
+    await eventually(lambda: _answers(store))
+    assert live(await store.load(key)).data == DATA
+
+
+async def test_a_server_that_hangs_while_commands_keep_coming_fails_each_within_a_second(
+    own_store_server: StoreServer, store: RedisStore
+) -> None:
+    own_store_server.pause()
+
+    async def late(after: float) -> float:
+        await asyncio.sleep(after)
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailableError):
+            await store.load(new_key())
+        return time.monotonic() - began
+
+    waits = await asyncio.gather(*(late(n / 50) for n in range(100)))
+    assert max(waits) < 1.0
+    own_store_server.resume()
+    await eventually(lambda: _answers(store))
+
+
+async def test_no_command_that_failed_in_a_hang_is_sent_again_after_it(
+    own_store_server: StoreServer, store: RedisStore
+) -> None:
+    key = new_key()
+    await store.create(key, DATA, idle=60, absolute=HOUR)
+    own_store_server.pause()
+    with pytest.raises(StoreUnavailableError):
+        await store.commit(key, 1, OTHER)
+    own_store_server.resume()
+    await eventually(lambda: _answers(store))
+    assert live(await store.load(key)).version <= 2
+
+
+async def test_an_idle_connection_that_the_server_cut_is_replaced_at_the_next_command(
+    own_store_server: StoreServer, store: RedisStore
+) -> None:
+    link = store._commands
+    assert isinstance(link, RedisLink)
+    for _ in range(20):
+        await store.ping()
+        own_store_server.drop_clients()
+        await asyncio.wait_for(link.lost(), 1.0)
+        await store.ping()
+
+
+async def test_a_restart_between_two_commands_goes_unnoticed(
+    own_store_server: StoreServer, store: RedisStore
+) -> None:
+    link = store._commands
+    assert isinstance(link, RedisLink)
+    await store.create(new_key(), DATA, idle=60, absolute=HOUR)
+    own_store_server.restart()
+    await asyncio.wait_for(link.lost(), 1.0)
+    await store.create(new_key(), DATA, idle=60, absolute=HOUR)
+
+
+async def test_an_outage_is_logged_once_and_so_is_its_end(
+    own_store_server: StoreServer, store: RedisStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    own_store_server.kill()
+    for _ in range(5):
+        with pytest.raises(StoreUnavailableError):
+            await store.ping()
+    own_store_server.restart()
+    await store.ping()
+    await store.ping()
+    told = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert [level for level, _ in told] == ["ERROR", "WARNING"]
+    assert told[0][1].startswith("the store is away")
+    assert told[1][1] == "the store is back"
+
+
+async def test_a_read_only_server_is_an_error_and_is_left_for_the_new_master(
+    own_store_server: StoreServer, store: RedisStore
+) -> None:
+    own_store_server.command("REPLICAOF", "127.0.0.1", 1)
+    with pytest.raises(StoreUnavailableError):
+        await store.create(new_key(), DATA, idle=60, absolute=HOUR)
+    own_store_server.command("REPLICAOF", "NO", "ONE")
+    await store.create(new_key(), DATA, idle=60, absolute=HOUR)

@@ -1,0 +1,180 @@
+"""Every store against the model: any verbs in any order, and time that passes in between."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from app.sessions import (
+    Committed,
+    Conflict,
+    EndReason,
+    Record,
+    SessionExistsError,
+    Tombstone,
+)
+from tests.sessions.store_model import StoreModel
+from tests.sessions.store_worlds import MemoryWorld, ServerWorld, World
+from tests.support.stores import StoreSettings
+
+T = TypeVar("T")
+
+KEYS = [digit * 64 for digit in "0abf"]
+
+# Time passes in whole hundreds and all deadlines are at the fifties in between, so that what a
+# slow machine adds never decides what has expired.
+lapses = st.integers(1, 4).map(lambda n: n * 100.0)
+durations = st.integers(0, 6).map(lambda n: n * 100.0 + 50)
+TOLERANCE = 25.0
+
+keys = st.sampled_from(KEYS)
+idles = st.none() | durations
+owners = st.sampled_from([None, "", "-", "=", "a b", "Zoë"])
+data_ = st.sampled_from([b"{}", b'{"n":1}', b'{ "a b" : "\\u0000" }', '{"ü":"\u2028"}'.encode()])
+tombstones = st.builds(
+    Tombstone,
+    st.sampled_from([EndReason.LOGOUT, EndReason.ROTATED, EndReason.REVOKED]),
+    st.none() | keys,
+)
+off_by = st.sampled_from([0, 0, 0, -1, 1])
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Does everything twice, to the store and to the model, and compares the answers."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.world = world
+        self.store = world.store
+        self.model = StoreModel(self.world.start)
+
+    @rule(key=keys, data=data_, idle=durations, absolute=durations, owner=owners, age=lapses)
+    def create(
+        self, key: str, data: bytes, idle: float, absolute: float, owner: str | None, age: float
+    ) -> None:
+        began = self.model.now - (age - 100)
+        mine = self.store.create(
+            key,
+            data,
+            idle=idle,
+            absolute=absolute,
+            owner=owner,
+            created_at=None if age == 100 else began - self.world.offset,
+        )
+        try:
+            expected = self.model.create(
+                key, data, idle=idle, absolute=absolute, owner=owner, created_at=began
+            )
+        except SessionExistsError:
+            assert isinstance(self.run_to_error(mine), SessionExistsError)
+        else:
+            self.compare(self.run(mine), expected)
+
+    @rule(key=keys, idle=idles)
+    def load(self, key: str, idle: float | None) -> None:
+        self.compare(self.run(self.store.load(key, idle=idle)), self.model.load(key, idle))
+
+    @rule(order=st.lists(keys))
+    def load_many(self, order: list[str]) -> None:
+        for mine, key in zip(self.run(self.store.load_many(order)), order, strict=True):
+            self.compare(mine, self.model.peek(key))
+
+    @rule(key=keys, off=off_by, data=data_, idle=idles, owner=owners)
+    def commit(
+        self, key: str, off: int, data: bytes, idle: float | None, owner: str | None
+    ) -> None:
+        version = self.model.version(key) + off
+        mine = self.store.commit(key, version, data, idle=idle, owner=owner)
+        self.compare(self.run(mine), self.model.commit(key, version, data, idle=idle, owner=owner))
+
+    @rule(key=keys, off=st.none() | off_by, tombstone=tombstones, keep=durations)
+    def end(self, key: str, off: int | None, tombstone: Tombstone, keep: float) -> None:
+        version = None if off is None else self.model.version(key) + off
+        mine = self.store.end(
+            key, tombstone.reason, keep=keep, version=version, successor=tombstone.successor
+        )
+        self.compare(self.run(mine), self.model.end(key, tombstone, keep=keep, version=version))
+
+    @rule(key=keys)
+    def delete(self, key: str) -> None:
+        self.run(self.store.delete(key))
+        self.model.delete(key)
+
+    @rule(seconds=lapses)
+    def let_pass(self, seconds: float) -> None:
+        self.world.let_pass(seconds)
+        self.model.let_pass(seconds)
+
+    @invariant()
+    def the_store_holds_what_the_model_holds(self) -> None:
+        self.load_many(KEYS)
+
+    def teardown(self) -> None:
+        self.run(self.store.aclose())
+        self.runner.close()
+
+    def run(self, verb: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(verb)
+
+    def run_to_error(self, verb: Coroutine[Any, Any, object]) -> Exception:
+        try:
+            answer = self.run(verb)
+        except SessionExistsError as error:
+            return error
+        raise AssertionError(f"no error but {answer}")
+
+    def compare(self, mine: object, expected: object) -> None:
+        """Check an answer, its times as far as they can be told apart."""
+        match mine, expected:
+            case (Record(), Record()):
+                self.compare_records(mine, expected)
+            case (Committed(mine), Committed(expected)) | (Conflict(mine), Conflict(expected)):
+                self.compare_records(mine, expected)
+            case _:
+                assert mine == expected
+
+    def compare_records(self, mine: Record, expected: Record) -> None:
+        assert _timeless(mine) == _timeless(expected)
+        for one, other in zip(_times(mine), _times(expected), strict=True):
+            assert abs(one + self.world.offset - other) < TOLERANCE
+
+
+def _timeless(record: Record) -> Record:
+    return replace(record, created_at=0.0, absolute_at=0.0, lease=None)
+
+
+def _times(record: Record) -> list[float]:
+    return [record.created_at, record.absolute_at, *(record.lease or ())]
+
+
+def _machine_in(new_world: Callable[[], World]) -> type[StoreMachine]:
+    class Machine(StoreMachine):
+        def __init__(self) -> None:
+            super().__init__(new_world())
+
+    return Machine
+
+
+def test_a_store_does_what_the_model_does_in_any_order_of_verbs(any_store: StoreSettings) -> None:
+    url = any_store.get("redis_url")
+    run_state_machine_as_test(
+        _machine_in(MemoryWorld if url is None else partial(ServerWorld, url)),
+        settings=settings(
+            max_examples=100 if url is None else 30,
+            stateful_step_count=50,
+            derandomize=True,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,1 @@
+"""What tests stand on: real servers, the real service, the real JavaScript client."""

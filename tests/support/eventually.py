@@ -1,0 +1,64 @@
+"""Waiting for a condition instead of sleeping for a guess."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, overload
+
+T = TypeVar("T")
+
+
+@overload
+async def eventually(
+    probe: Callable[[], Awaitable[T]], *, within: float = 2.0, every: float = 0.01
+) -> T: ...
+
+
+@overload
+async def eventually(probe: Callable[[], T], *, within: float = 2.0, every: float = 0.01) -> T: ...
+
+
+async def eventually(probe: Callable[[], Any], *, within: float = 2.0, every: float = 0.01) -> Any:
+    """Call `probe`, plain or async, until its answer is true, and return that answer.
+
+    Fails the test with the last answer if none is true within so many seconds. An AssertionError
+    in the probe counts as not yet, and is what is raised in the end.
+    """
+    deadline = time.monotonic() + within
+    while True:
+        late = time.monotonic() >= deadline
+        try:
+            answer = await _answer(probe)
+        except AssertionError:
+            if late:
+                raise
+        else:
+            if answer:
+                return answer
+            assert not late, f"not within {within} s; the last answer was {answer!r}"
+        await asyncio.sleep(every)
+
+
+@overload
+async def stays(probe: Callable[[], Awaitable[T]], *, during: float, every: float = 0.02) -> T: ...
+
+
+@overload
+async def stays(probe: Callable[[], T], *, during: float, every: float = 0.02) -> T: ...
+
+
+async def stays(probe: Callable[[], Any], *, during: float, every: float = 0.02) -> Any:
+    """Check that the answer of `probe` is true from now until so many seconds later."""
+    deadline = time.monotonic() + during
+    while True:
+        answer = await _answer(probe)
+        assert answer, f"no longer so, {deadline - time.monotonic():.2f} s early: {answer!r}"
+        if time.monotonic() >= deadline:
+            return answer
+        await asyncio.sleep(every)
+
+
+async def _answer(probe: Callable[[], Any]) -> Any:
+    answer = probe()
+    return await answer if inspect.isawaitable(answer) else answer

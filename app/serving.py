@@ -50,7 +50,9 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Handle a signal. It is not raised again at the end, so that the exit code says 0."""
         if self._signalled or self._loop is None:
-            self.should_exit = self.force_exit = True
+            # Cancels what is under way, but closes what is open: force_exit would not.
+            self.config.timeout_graceful_shutdown = 0
+            self.should_exit = True
             return
         self._signalled = True
         self._loop.call_soon_threadsafe(self._begin)

@@ -33,6 +33,9 @@ _CONNECTED_LOOKS = 3
 """How often within an idle timeout an open socket extends it, where it is to count as activity."""
 
 
+HEARTBEAT: dict[str, float] = {"ping_interval": 25, "ping_timeout": 20}
+"""Seconds, as the Node server has them."""
+
 _DRAIN_STEPS = 60
 _SECOND_LOOK = 0.1
 """Seconds."""
@@ -179,4 +182,5 @@ def _make_server(moorings: Moorings, manager: RoomManager) -> SocketServer:
         max_http_buffer_size=MAX_PACKET,
         logger=logging.getLogger("app.realtime.socketio"),
         engineio_logger=logging.getLogger("app.realtime.engineio"),
+        **HEARTBEAT,
     )

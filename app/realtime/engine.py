@@ -100,12 +100,11 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
         """Handle a post; a malformed one closes the socket and is answered with 400."""
         try:
             await super().handle_post_request(environ)
-        except MALFORMED as error:
+        except (*MALFORMED, exceptions.EngineIOError) as error:
             await self._refuse(error)
+            # The library has no answer for a socket that is not listed; it takes it off the list.
+            self.server.sockets[self.sid] = self
             raise exceptions.EngineIOError(str(error)) from error
-        except exceptions.UnknownPacketError as error:
-            await self._refuse(error)
-            raise
 
     async def close(self, wait: bool = True, abort: bool = False, reason: Any = None) -> None:
         """Tell the handlers, then close the transport. Never waits for the client, whatever `wait` says.
@@ -156,7 +155,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
 
     async def _refuse(self, error: Exception) -> None:
         logger.warning("socket %s sent what is no packet (%s)", self.sid, type(error).__name__)
-        await self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
+        await self.close(reason=self.server.reason.TRANSPORT_ERROR)
 
     async def _upgrade_websocket(self, environ: dict[str, Any]) -> Any:
         self._cut = environ["asgi.scope"].get(CUT)

@@ -61,12 +61,8 @@ class Post:
         if len(self._outbox) >= MAX_OUTBOX:  # the reload makes good what is lost
             self._outbox.popleft()
         self._outbox.append((self._sent, write(message)))
-        if self._sending is None:
+        if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send(), name="bus writer")
-            self._sending.add_done_callback(self._sent_all)
-
-    def _sent_all(self, _task: asyncio.Task[None]) -> None:
-        self._sending = None
 
     async def _send(self) -> None:
         while self._outbox:

@@ -75,9 +75,8 @@ class RedisPresence(Presence):
 
     def note(self, key: str, sockets: int) -> None:
         self._changed[key] = sockets
-        if self._writing is None:
+        if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write(), name="presence writer")
-            self._writing.add_done_callback(self._written)
 
     async def elsewhere(self, key: str) -> int:
         found = await self._commands.call("HGETALL", _PREFIX + key)
@@ -92,9 +91,6 @@ class RedisPresence(Presence):
             for number, listeners in zip(numbers.values(), alive[1::2], strict=True)
             if listeners
         )
-
-    def _written(self, _task: asyncio.Task[None]) -> None:
-        self._writing = None
 
     async def _write(self) -> None:
         while self._changed:

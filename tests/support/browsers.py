@@ -97,6 +97,10 @@ class JsBrowser:
                 await client.wait_for("upgrade", within=within)
         return client
 
+    async def connect_on_all(self) -> list[JsClient]:
+        """Open a socket on each transport, all in this browser's session."""
+        return [await self.connect(transport) for transport in Transport]
+
     async def fetch(
         self,
         method: str,

@@ -59,6 +59,29 @@ async def stays(probe: Callable[[], Any], *, during: float, every: float = 0.02)
         await asyncio.sleep(every)
 
 
+@overload
+async def settled(
+    probe: Callable[[], Awaitable[T]], *, quiet: float = 0.2, within: float = 5.0
+) -> T: ...
+
+
+@overload
+async def settled(probe: Callable[[], T], *, quiet: float = 0.2, within: float = 5.0) -> T: ...
+
+
+async def settled(probe: Callable[[], Any], *, quiet: float = 0.2, within: float = 5.0) -> Any:
+    """The answer of `probe` that has not changed for so many seconds: what came before is done."""
+    deadline = time.monotonic() + within
+    answer, since = await _answer(probe), time.monotonic()
+    while time.monotonic() < since + quiet:
+        await asyncio.sleep(0.02)
+        last, answer = answer, await _answer(probe)
+        if answer != last:
+            since = time.monotonic()
+            assert since < deadline, f"still changing after {within} s: {answer!r}"
+    return answer
+
+
 async def _answer(probe: Callable[[], Any]) -> Any:
     answer = probe()
     return await answer if inspect.isawaitable(answer) else answer

@@ -17,6 +17,7 @@ class Proxy:
         self.connections = 0
         self._target = target
         self._losing = False
+        self._is_cut = False
         self._answering: bytes | None = None
         self._served: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -35,6 +36,16 @@ class Proxy:
         """Send this instead of the server's next reply."""
         self._answering = reply
 
+    def cut(self) -> None:
+        """Cut every link, and let no new one through until `mend`."""
+        self._is_cut = True
+        for task in self._served:
+            task.cancel()
+
+    def mend(self) -> None:
+        """Let links through again."""
+        self._is_cut = False
+
     async def start(self) -> None:
         """Listen on a free port."""
         self._server = await asyncio.start_server(self._accept, "127.0.0.1")
@@ -48,6 +59,9 @@ class Proxy:
         await asyncio.gather(*self._served, return_exceptions=True)
 
     async def _accept(self, reader: StreamReader, writer: StreamWriter) -> None:
+        if self._is_cut:
+            writer.close()
+            return
         task = asyncio.current_task()
         assert task is not None
         self._served.add(task)

@@ -67,6 +67,15 @@ class StoreServer:
         """All keys there are."""
         return sorted(self.command("KEYS", "*"))
 
+    def session_keys(self) -> list[str]:
+        """The keys under which sessions and tombstones stand."""
+        return sorted(self.command("KEYS", "mooring:session:*"))
+
+    def calls(self) -> dict[str, int]:
+        """How often each command has been called so far, by its name in lower case."""
+        stats: dict[str, dict[str, int]] = self.command("INFO", "commandstats")
+        return {name.removeprefix("cmdstat_"): each["calls"] for name, each in stats.items()}
+
     def drop_clients(self) -> None:
         """Cut every client's connection; they may connect again."""
         self.command("CLIENT", "KILL", "TYPE", "normal")

@@ -20,17 +20,19 @@ _KEPT = ("HOME", "LANG", "PATH", "TMPDIR")
 class Service:
     """One node. A context manager, plain or async, that runs it and in the end reads its log.
 
-    Settings are given by their names in app.settings. A traceback in the log fails the test,
-    unless `traceback_ok`.
+    Settings are given by their names in app.settings; `module` is what runs in place of `app`. A
+    traceback in the log fails the test, unless `traceback_ok`.
     """
 
-    def __init__(self, *, traceback_ok: bool = False, **settings: object) -> None:
+    def __init__(
+        self, *, traceback_ok: bool = False, module: str = "app", **settings: object
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._traceback_ok = traceback_ok
         self._directory = Path(tempfile.mkdtemp(prefix="mooring-node-"))
         env = _environment({"host": "127.0.0.1", "port": self.port} | settings)
-        command = [sys.executable, "-X", "faulthandler", "-m", "app"]
+        command = [sys.executable, "-X", "faulthandler", "-m", module]
         self._process = Process(command, self._directory, env)
 
     def start(self) -> Self:
@@ -128,9 +130,9 @@ def check_log(log: str) -> None:
     assert "never retrieved" not in log, f"a lost exception in the service's log:\n{log}"
 
 
-def service(*, traceback_ok: bool = False, **settings: object) -> Service:
+def service(*, traceback_ok: bool = False, module: str = "app", **settings: object) -> Service:
     """A node to be entered: `with service(session_idle_timeout=2, **any_store) as node:`."""
-    return Service(traceback_ok=traceback_ok, **settings)
+    return Service(traceback_ok=traceback_ok, module=module, **settings)
 
 
 def _environment(settings: dict[str, object]) -> dict[str, str]:

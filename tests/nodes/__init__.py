@@ -1,0 +1,1 @@
+"""Two nodes and more on one server: the bus, logout everywhere, outages, shutdown."""

@@ -10,8 +10,11 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 Format = Literal["console", "json"]
 
-_TALKATIVE = ("app.realtime.socketio", "app.realtime.engineio", "uvicorn", "asyncio")
-"""They have a word for every packet, or repeat what we say."""
+_TALKATIVE = ("app.realtime.socketio", "app.realtime.engineio", "asyncio")
+"""They have a word for every packet."""
+
+_INDISCREET = "uvicorn"
+"""It repeats what we say; and below INFO its WebSocket library writes all headers, cookies too."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -32,6 +35,7 @@ def configure(level: str, form: Format) -> None:
     for name in _TALKATIVE:
         quiet = logging.NOTSET if level == "debug" else logging.WARNING
         logging.getLogger(name).setLevel(quiet)
+    logging.getLogger(_INDISCREET).setLevel(logging.WARNING)
 
 
 def _formatter(form: Format) -> logging.Formatter:

@@ -1,5 +1,7 @@
 """No request body is larger than we can use."""
 
+import asyncio
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.problems import Problem
@@ -12,6 +14,10 @@ _TOO_LARGE = Problem(
     # The rest of the body is not read, so the connection is of no more use.
     headers={"connection": "close"},
 )
+
+
+_LINGER = 2.0
+"""Seconds."""
 
 
 class BodyTooLargeError(Exception):
@@ -33,7 +39,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif _declared(scope) > self._limit:
-            await _TOO_LARGE.answer(scope, send)
+            await _refuse(scope, receive, send)
         else:
             await self._serve(scope, receive, send)
 
@@ -57,7 +63,24 @@ class BodyLimit:
             await self._app(scope, limited, noted)
         except BodyTooLargeError:
             if not started:
-                await _TOO_LARGE.answer(scope, send)
+                await _refuse(scope, receive, send)
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer at once, then read on for a while: a connection that is closed on a client which is
+    still writing is reset, and takes the answer with it (RFC 9112, 9.6)."""
+
+    async def unfinished(message: Message) -> None:
+        await send({**message, "more_body": True} if "body" in message else message)
+
+    await _TOO_LARGE.answer(scope, unfinished)
+    try:
+        async with asyncio.timeout(_LINGER):
+            while (await receive()).get("more_body", False):
+                pass
+    except TimeoutError:
+        pass
+    await send({"type": "http.response.body", "body": b""})
 
 
 def _declared(scope: Scope) -> int:

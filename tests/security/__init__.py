@@ -1,0 +1,1 @@
+"""Nobody gets in: from outside, with what an attacker would send."""

@@ -8,7 +8,7 @@ _ALWAYS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
-_NOTHING = "default-src 'none'; frame-ancestors 'none'"
+_NOTHING = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 _PAGE = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

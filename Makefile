@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-needs check format
+.PHONY: help setup run test test-needs bench bench-needs check format
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +25,16 @@ run: setup ## Start the service on http://127.0.0.1:3000
 test: test-needs ## Run every test
 	$(BIN)/python -m pytest $(ARGS)
 
-test-needs: setup ## Fetch what tests need: node, npm packages, redis-server
+test-needs: setup ## Fetch what tests need: node, npm packages, redis-server, wrk
 	@tests/needs
+	@benchmarks/needs
+
+bench: bench-needs ## Side by side with the Node system; ARGS="--quick", ARGS="--only incr-http"
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-needs: setup ## Fetch what the benchmarks need: npm packages, wrk, the Python peer
+	@$(BIN)/uv sync --frozen --inexact --quiet --group bench
+	@benchmarks/needs
 
 check: setup ## Lint, format, types, walls, lock file
 	$(BIN)/ruff check

@@ -13,7 +13,9 @@ from tests.support.service import Service, check_log, service
 from tests.support.stores import STORES, StoreSettings, memory_settings, server_settings
 
 Servers = Callable[[str], StoreServer]
-Nodes = Callable[[str, StoreSettings], Service]
+Nodes = Callable[[str, str, StoreSettings], Service]
+
+WORKSHOP = "tests.support.workshop"
 
 
 @pytest.fixture(scope="session")
@@ -71,14 +73,15 @@ def any_store(store_name: str, _servers: Servers) -> StoreSettings:
 
 @pytest.fixture(scope="session")
 def _nodes() -> Iterator[Nodes]:
-    """One node with default settings for each store, started when first asked for."""
-    running: dict[str, Service] = {}
+    """One node with default settings for each module and store, started when first asked for."""
+    running: dict[tuple[str, str], Service] = {}
     with ExitStack() as stack:
 
-        def get(name: str, store: StoreSettings) -> Service:
-            if name not in running:
-                running[name] = stack.enter_context(service(**store))
-            return running[name]
+        def get(module: str, name: str, store: StoreSettings) -> Service:
+            if (module, name) not in running:
+                started = stack.enter_context(service(module=module, **store))
+                running[module, name] = started
+            return running[module, name]
 
         yield get
 
@@ -90,7 +93,16 @@ def node(store_name: str, any_store: StoreSettings, _nodes: Nodes) -> Iterator[S
     It is shared, as starting one takes a second: a test that ends, hangs or configures its node
     starts its own with `service(...)`. A traceback in the log fails the test that caused it.
     """
-    shared = _nodes(store_name, any_store)
+    shared = _nodes("app", store_name, any_store)
+    seen = len(shared.log())
+    yield shared
+    check_log(shared.log()[seen:])
+
+
+@pytest.fixture
+def workshop(store_name: str, any_store: StoreSettings, _nodes: Nodes) -> Iterator[Service]:
+    """A running node that can do more than the example (tests/support/workshop.py), shared as `node` is."""
+    shared = _nodes(WORKSHOP, store_name, any_store)
     seen = len(shared.log())
     yield shared
     check_log(shared.log()[seen:])

@@ -5,6 +5,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import NamedTuple
 
 KEPT = 10_000
@@ -19,6 +20,10 @@ class Position(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.ms}-{self.number}"
+
+
+START = Position(0, 0)
+"""The place before all messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class MemoryBus(Bus):
 
     def __init__(self, *, kept: int = KEPT, wait: float = 1.0) -> None:
         self._entries: deque[Entry] = deque(maxlen=kept)
-        self._trimmed = Position(0, 0)
+        self._trimmed = START
         self._wait = wait
         self._news = asyncio.Event()
 
@@ -95,7 +100,8 @@ class MemoryBus(Bus):
                     await self._news.wait()
             except TimeoutError:
                 pass
-        entries = [entry for entry in self._entries if entry.position > after]
+        newest_first = takewhile(lambda entry: entry.position > after, reversed(self._entries))
+        entries = list(newest_first)[::-1]
         return Batch(entries, self._last(), gap=after < self._trimmed or after > self._last())
 
     def _last(self) -> Position:

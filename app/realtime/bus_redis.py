@@ -1,12 +1,8 @@
 """The bus as a Redis Stream."""
 
-from typing import Any
-
-from redis.exceptions import ResponseError
-
-from app.realtime.bus import KEPT, Batch, Bus, Entry, Position
-from app.sessions import StoreUnavailableError
-from app.sessions.redis_link import Argument, Commands
+from app.realtime.asking import ask
+from app.realtime.bus import KEPT, START, Batch, Bus, Entry, Position
+from app.sessions.redis_link import Commands
 
 STREAM = "mooring:bus"
 WAIT = 1.0
@@ -19,58 +15,62 @@ class RedisBus(Bus):
     """Appends through `commands`, which it shares, and reads through `reader`, which it owns.
 
     A read that waits holds up whatever comes after it on its connection, so it has its own. After
-    a cut it goes on from the last place it saw; a stream that was trimmed past that place, or that
-    is another one (a server that came back empty, a replica that had not got everything), shows by
-    its first and last entry.
+    a cut it goes on from the last place it saw; if the entry that stood there is no longer there,
+    the stream was trimmed past it, or is another one (a server that came back empty, a replica that
+    had not got everything).
     """
 
     def __init__(self, commands: Commands, reader: Commands, *, kept: int = KEPT) -> None:
         self._commands = commands
         self._reader = reader
         self._kept = kept
-        self._check = True
+        self._most = min(_BATCH, kept)
+        self._doubt = True
 
     async def publish(self, origin: str, number: int, text: bytes) -> None:
-        await _call(
+        await ask(
             self._commands,
             *("XADD", STREAM, "MAXLEN", "~", self._kept, "*", "o", origin, "n", number, "m", text),
         )
 
     async def tail(self) -> Position:
-        last = await _call(self._reader, "XREVRANGE", STREAM, "+", "-", "COUNT", 1)
-        return _position(last[0][0]) if last else Position(0, 0)
+        last = await ask(self._reader, "XREVRANGE", STREAM, "+", "-", "COUNT", 1)
+        return _position(last[0][0]) if last else START
 
     async def read(self, after: Position) -> Batch:
-        if self._check and await self._is_broken(after):
-            self._check = False
-            return Batch([], await self.tail(), gap=True)
-        self._check = True
-        waiting = int(WAIT * 1000)
-        found = await _call(
-            self._reader,
-            *("XREAD", "COUNT", _BATCH, "BLOCK", waiting, "STREAMS", STREAM, str(after)),
-        )
-        entries = [_entry(*item) for item in found[0][1]] if found else []
-        # Only after a fault, or when there is more than one read can carry, may some have been lost.
-        self._check = len(entries) == _BATCH
+        """Look for a gap only where there can be one: after a fault, and behind more than one read carries.
+
+        What is trimmed leaves at least `kept` entries, so a read past it is a full one.
+        """
+        in_doubt = self._doubt or not self._reader.connected
+        if in_doubt and not await self._reaches(after):
+            return await self._gap()
+        self._doubt = True
+        entries = await self._read(after)
+        if len(entries) == self._most and not await self._reaches(after):
+            return await self._gap()
+        self._doubt = False
         return Batch(entries, entries[-1].position if entries else after)
 
     async def aclose(self) -> None:
         await self._reader.aclose()
 
-    async def _is_broken(self, after: Position) -> bool:
-        """Tell whether the stream does not reach from `after` on without a hole."""
-        if after == Position(0, 0):
-            return False
-        first = await _call(self._reader, "XRANGE", STREAM, "-", "+", "COUNT", 1)
-        return not first or _position(first[0][0]) > after or await self.tail() < after
+    async def _read(self, after: Position) -> list[Entry]:
+        waiting = int(WAIT * 1000)
+        found = await ask(
+            self._reader,
+            *("XREAD", "COUNT", self._most, "BLOCK", waiting, "STREAMS", STREAM, str(after)),
+        )
+        return [_entry(*item) for item in found[0][1]] if found else []
 
+    async def _reaches(self, after: Position) -> bool:
+        """Tell whether the stream has everything that came after a place."""
+        if after == START:
+            return bool(await ask(self._reader, "XLEN", STREAM) < self._kept)
+        return bool(await ask(self._reader, "XRANGE", STREAM, str(after), str(after)))
 
-async def _call(commands: Commands, *arguments: Argument) -> Any:
-    try:
-        return await commands.call(*arguments)
-    except ResponseError as error:
-        raise StoreUnavailableError(f"the bus answered: {error}") from error
+    async def _gap(self) -> Batch:
+        return Batch([], await self.tail(), gap=True)
 
 
 def _position(text: bytes) -> Position:

@@ -37,6 +37,8 @@ HEARTBEAT: dict[str, float] = {"ping_interval": 25, "ping_timeout": 20}
 """Seconds, as the Node server has them."""
 
 _DRAIN_STEPS = 60
+_LAST_EVENTS = 2.0
+"""Seconds that events under way have at shutdown."""
 _SECOND_LOOK = 0.1
 """Seconds."""
 
@@ -112,7 +114,9 @@ class Realtime:
                 await let_go(self.server, socket, EndReason.SHUTDOWN)
             if step < steps - 1:
                 await asyncio.sleep(seconds / steps)
-        await self.server.lanes.drain()
+        for socket in self.moorings.all():  # whose handshake was under way
+            await let_go(self.server, socket, EndReason.SHUTDOWN)
+        await self.server.lanes.drain(_LAST_EVENTS)
 
     async def tell(self, key: str, version: int, event: str, value: Any) -> None:
         """Send an event to every socket of a session; see app.rooms."""

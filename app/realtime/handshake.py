@@ -79,13 +79,17 @@ class RealtimeApp:
             return None if self._owns(scope, query, opener) else _NOT_YOURS
         if not _is_handshake(scope, query):
             return None  # the engine says what is wrong with it
-        if self.draining:
-            raise StoreUnavailableError("this node is shutting down")
+        self._refuse_if_draining()
         self._admission.check(scope)
         session = await opener.open()
+        self._refuse_if_draining()
         if len(self._server.moorings.sockets(session.key)) >= self._max_sockets:
             return _TOO_MANY_SOCKETS
         return None
+
+    def _refuse_if_draining(self) -> None:
+        if self.draining:
+            raise StoreUnavailableError("this node is shutting down")
 
     def _owns(self, scope: Scope, query: Query, opener: Opener) -> bool:
         """Tell whether a request with an engine id may have it: the id alone is no key.

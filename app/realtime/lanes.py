@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +37,12 @@ class Lanes:
         lane.append(job)
         return True
 
-    async def drain(self) -> None:
-        """Wait until all that was put has been done."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+    async def drain(self, seconds: float | None = None) -> None:
+        """Wait until all that was put has been done, but no longer than so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
 
     async def _serve(self, sid: str, lane: deque[Job]) -> None:
         while lane:

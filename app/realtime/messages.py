@@ -37,11 +37,17 @@ class Library(Message):
     body: dict[str, Any]
 
 
-AnyMessage = Annotated[Tell | Ended | Library, Field(discriminator="kind")]
-_ADAPTER: TypeAdapter[Tell | Ended | Library] = TypeAdapter(AnyMessage)
+class Hello(Message):
+    """A post has begun to listen. It is for the log alone: see Post."""
+
+    kind: Literal["hello"] = "hello"
 
 
-def parse(text: bytes) -> Tell | Ended | Library:
+AnyMessage = Annotated[Tell | Ended | Library | Hello, Field(discriminator="kind")]
+_ADAPTER: TypeAdapter[Tell | Ended | Library | Hello] = TypeAdapter(AnyMessage)
+
+
+def parse(text: bytes) -> Tell | Ended | Library | Hello:
     """Read a message; raises ValueError for what is none."""
     return _ADAPTER.validate_json(text)
 

@@ -19,6 +19,13 @@ DEADLINE_LAG = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
 )
 BUS_LAG = Gauge("mooring_bus_lag_seconds", "Age of the last message of another node, on arrival.")
+BUS_UNREAD = Gauge(
+    "mooring_bus_unread_seconds",
+    "Time since the bus was read last; about a second at the most while it can be reached.",
+)
+BUS_DROPPED = Counter(
+    "mooring_bus_dropped", "Messages to other nodes that an outage left no room for."
+)
 BUS_GAPS = Counter("mooring_bus_gaps", "Times that messages of other nodes were missed for good.")
 
 CLOSED_BY = {reason: CLOSED.labels(str(reason)) for reason in EndReason}

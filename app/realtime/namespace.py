@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 import socketio
@@ -65,20 +66,24 @@ class SessionNamespace(socketio.AsyncNamespace):  # type: ignore[misc] # the lib
         if socket.doomed is not None:
             await let_go(self.server, socket, socket.doomed)
 
-    async def answer(self, socket: MooredSocket, name: str, arguments: tuple[Any, ...]) -> Any:
+    async def answer(
+        self, socket: MooredSocket, name: str, arguments: tuple[Any, ...], arrived: float
+    ) -> Any:
         """Handle an event on the session as it is now, and commit before the ack leaves."""
         event = self._events.get(name)
         if event is None:
             EVENTS.labels("other", "unknown").inc()
             return unknown_event(name)
-        answer, outcome = await self._outcome(event, socket, arguments)
+        answer, outcome = await self._outcome(event, socket, arguments, arrived)
         EVENTS.labels(name, outcome).inc()
         return answer
 
     async def _outcome(
-        self, event: Received, socket: MooredSocket, arguments: tuple[Any, ...]
+        self, event: Received, socket: MooredSocket, arguments: tuple[Any, ...], arrived: float
     ) -> tuple[Any, str]:
+        began = time.monotonic()
         try:
+            self._sessions.outage.check(arrived)
             return await self._handle(event, socket, arguments), "handled"
         except InvalidPayloadError as error:
             return refusal("invalid-payload", str(error)), "invalid"
@@ -86,6 +91,8 @@ class SessionNamespace(socketio.AsyncNamespace):  # type: ignore[misc] # the lib
             self._end_soon(socket.mooring.key, error.reason)
             return session_refusal(error), "ended"
         except SessionError as error:
+            if isinstance(error, StoreUnavailableError):
+                self._sessions.outage.note(began)
             answer = session_refusal(error)
             if answer is not None:
                 return answer, "refused"

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from app.realtime.bus import Bus, Entry, Position
-from app.realtime.messages import Message, parse, write
-from app.realtime.metrics import BUS_GAPS, BUS_LAG
+from app.realtime.messages import Hello, Message, parse, write
+from app.realtime.metrics import BUS_DROPPED, BUS_GAPS, BUS_LAG, BUS_UNREAD
 from app.sessions import StoreUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -18,13 +18,18 @@ OnGap = Callable[[], Awaitable[None]]
 
 MAX_OUTBOX = 10_000
 _RETRY = 0.1
+_LATE = 1000
+"""By how many of its node's messages one may come late."""
+_PATIENCE = 5.0
+"""Seconds that the delivery of one message may take; those after it wait."""
 
 
 class Post:
     """Sends and receives messages; what cannot be sent now is sent, in order, when it can.
 
-    `deliver` is awaited for each message of other nodes, `on_gap` when some were missed for good.
-    Both run one at a time; what they raise is logged, never fatal.
+    `deliver` is awaited for each message of other nodes, `on_gap` when some were missed for good,
+    and again until the store has answered. Both run one at a time; what else they raise is logged,
+    never fatal.
     """
 
     def __init__(self, bus: Bus, deliver: Deliver, on_gap: OnGap, *, node: str) -> None:
@@ -38,10 +43,13 @@ class Post:
         self._outbox: deque[tuple[int, bytes]] = deque()
         self._sending: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._heard: dict[str, int] = {}
+        self._heard: dict[str, _Numbers] = {}
+        self._read_at = time.monotonic()
+        self._up = True
 
     def start(self) -> None:
         """Start to receive; needs a running event loop."""
+        BUS_UNREAD.set_function(lambda: time.monotonic() - self._read_at)
         self._reading = asyncio.create_task(self._read(), name="bus reader")
 
     async def aclose(self) -> None:
@@ -58,55 +66,74 @@ class Post:
     def send(self, message: Message) -> None:
         """Send a message to all other nodes, without waiting for it to get there."""
         self._sent += 1
-        if len(self._outbox) >= MAX_OUTBOX:  # the reload makes good what is lost
-            self._outbox.popleft()
         self._outbox.append((self._sent, write(message)))
+        if len(self._outbox) > MAX_OUTBOX:  # the reload makes good what is lost
+            self._outbox.popleft()
+            BUS_DROPPED.inc()
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send(), name="bus writer")
 
     async def _send(self) -> None:
+        """Send all; after a failure one message goes ahead, and the others only when it got through."""
+        most = MAX_OUTBOX
         while self._outbox:
-            batch = list(self._outbox)
-            # Each in its own task, in order: those of one event-loop turn leave in one write.
-            jobs = [self._bus.publish(self.node, number, text) for number, text in batch]
-            results = await asyncio.gather(*jobs, return_exceptions=True)
-            failed = [item for item, result in zip(batch, results, strict=True) if result]
-            for _ in batch:
-                self._outbox.popleft()
+            batch = [self._outbox.popleft() for _ in range(min(most, len(self._outbox)))]
+            failed = await self._publish(batch)
             self._outbox.extendleft(reversed(failed))
+            most = 1 if failed else MAX_OUTBOX
             if failed:
                 await asyncio.sleep(_RETRY)
+
+    async def _publish(self, batch: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+        """Publish messages, and give those that did not get through, as far as one can know."""
+        # Each in its own task, in order: those of one event-loop turn leave in one write.
+        jobs = [self._bus.publish(self.node, number, text) for number, text in batch]
+        results = await asyncio.gather(*jobs, return_exceptions=True)
+        return [item for item, result in zip(batch, results, strict=True) if result is not None]
 
     async def _read(self) -> None:
         position: Position | None = None
         while True:
             try:
                 position = await self._read_on(position)
-            except StoreUnavailableError:
+            except StoreUnavailableError as error:
+                self._tell(up=False, why=str(error))
                 await asyncio.sleep(_RETRY)
             except Exception:
                 logger.exception("the bus reader stumbled, and goes on")
                 await asyncio.sleep(_RETRY)
+            else:
+                self._tell(up=True)
+                self._read_at = time.monotonic()
 
     async def _read_on(self, position: Position | None) -> Position:
         if position is None:
-            position = await self._bus.tail()
-            await self._say_gap()  # what was said before we listened is in the records
-            return position
+            return await self._join()  # what was said before we listened is in the records
         batch = await self._bus.read(position)
         if batch.gap:
+            position = await self._join()
             BUS_GAPS.inc()
-            logger.warning("messages of other nodes were missed; every session is looked at")
-            await self._say_gap()
+            logger.warning("messages of other nodes were missed; every session was looked at")
+            return position
         for entry in batch.entries:
             await self._receive(entry)
         return batch.position
 
-    async def _say_gap(self) -> None:
+    async def _join(self) -> Position:
+        """Listen from here on, and look at what was missed.
+
+        The greeting makes sure that there is an entry to go on from: that it is gone shows, after
+        an outage, that the server has come back without its data.
+        """
+        await self._bus.publish(self.node, 0, write(Hello()))
+        position = await self._bus.tail()
         try:
             await self._on_gap()
-        except StoreUnavailableError as error:
-            logger.warning("sessions were not looked at after a gap: %s", error)
+        except StoreUnavailableError:
+            raise  # the reader tries again
+        except Exception:
+            logger.exception("sessions were not looked at after a gap")
+        return position
 
     async def _receive(self, entry: Entry) -> None:
         if entry.origin == self.node:
@@ -120,8 +147,11 @@ class Post:
         except ValueError:
             logger.warning("a message on the bus was skipped: it does not parse")
             return
+        if isinstance(message, Hello):
+            return
         try:
-            await self._deliver(message)
+            async with asyncio.timeout(_PATIENCE):
+                await self._deliver(message)
         except Exception:
             logger.exception("a message of another node was not applied: %s", message.kind)
 
@@ -129,7 +159,36 @@ class Post:
         """Tell whether a message came twice, because its node did not hear that the first got through."""
         if entry.number == 0:
             return False
-        if entry.number <= self._heard.get(entry.origin, 0):
-            return True
-        self._heard[entry.origin] = entry.number
-        return False
+        return not self._heard.setdefault(entry.origin, _Numbers()).take(entry.number)
+
+    def _tell(self, *, up: bool, why: str = "") -> None:
+        """Log a change of state, once."""
+        if up and not self._up:
+            logger.warning("the bus is read again")
+        elif not up and self._up:
+            logger.warning("the bus cannot be read: %s", why)
+        self._up = up
+
+
+class _Numbers:
+    """Which of a node's messages have come: all up to the last, but for some that may still come.
+
+    A message that the server refused, while it took the next ones, comes late.
+    """
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._left_out: set[int] = set()
+
+    def take(self, number: int) -> bool:
+        """Note that a message has come; False if it had come before."""
+        if number <= self._last:
+            late = number in self._left_out
+            self._left_out.discard(number)
+            return late
+        if self._last and number > self._last + 1:
+            skipped = range(max(self._last + 1, number - _LATE), number)
+            known = {each for each in self._left_out if each >= number - _LATE}
+            self._left_out = known.union(skipped)
+        self._last = number
+        return True

@@ -4,12 +4,17 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 
+from app.realtime.asking import ask
 from app.sessions import StoreUnavailableError
 from app.sessions.redis_link import Commands
 
 logger = logging.getLogger(__name__)
 
 _RETRY = 1.0
+_LAST_WORD = 0.5
+"""Seconds that a node which stops has to say that it has no sockets."""
+
+_RENEW = 30.0
 _PREFIX = "mooring:sockets:"
 
 
@@ -66,6 +71,8 @@ class RedisPresence(Presence):
         self._listening = asyncio.create_task(self._listen(), name="presence")
 
     async def aclose(self) -> None:
+        if self._writing:  # that there are none any more
+            await asyncio.wait([self._writing], timeout=_LAST_WORD)
         tasks = [task for task in (self._listening, self._writing) if task]
         for task in tasks:
             task.cancel()
@@ -79,18 +86,22 @@ class RedisPresence(Presence):
             self._writing = asyncio.create_task(self._write(), name="presence writer")
 
     async def elsewhere(self, key: str) -> int:
-        found = await self._commands.call("HGETALL", _PREFIX + key)
+        found = await ask(self._commands, "HGETALL", _PREFIX + key)
         numbers = dict(zip(found[::2], found[1::2], strict=True))
         numbers.pop(self._node.encode(), None)
         if not numbers:
             return 0
-        channels = [_channel(node.decode()) for node in numbers]
-        alive = await self._commands.call("PUBSUB", "NUMSUB", *channels)
+        alive = await asyncio.gather(*(self._is_alive(node.decode()) for node in numbers))
         return sum(
             int(number)
-            for number, listeners in zip(numbers.values(), alive[1::2], strict=True)
-            if listeners
+            for number, is_alive in zip(numbers.values(), alive, strict=True)
+            if is_alive
         )
+
+    async def _is_alive(self, node: str) -> bool:
+        # One at a time: those of one turn share a write, and on a Cluster each has its own server.
+        _name, listeners = await ask(self._commands, "PUBSUB", "NUMSUB", _channel(node))
+        return bool(listeners)
 
     async def _write(self) -> None:
         while self._changed:
@@ -104,18 +115,25 @@ class RedisPresence(Presence):
     async def _put(self, key: str, sockets: int) -> None:
         name = _PREFIX + key
         if sockets == 0:
-            await self._commands.call("HDEL", name, self._node)
+            await ask(self._commands, "HDEL", name, self._node)
             return
-        written = self._commands.call("HSET", name, self._node, sockets)
-        expiring = self._commands.call("PEXPIRE", name, self._lifetime)
+        written = ask(self._commands, "HSET", name, self._node, sockets)
+        expiring = ask(self._commands, "PEXPIRE", name, self._lifetime)
         await asyncio.gather(written, expiring)
 
     async def _listen(self) -> None:
-        """Keep a connection that listens on this node's channel, whatever happens to it."""
+        """Keep a connection that listens on this node's channel, whatever happens to it.
+
+        It is asked for anew now and then: an idle connection does not show that its server hangs,
+        or that another one has the channel's slot.
+        """
         while True:
             try:
-                await self._listener.call("SUBSCRIBE", _channel(self._node))
-                await self._listener.lost()
+                await ask(self._listener, "SUBSCRIBE", _channel(self._node))
+                async with asyncio.timeout(_RENEW):
+                    await self._listener.lost()
+            except TimeoutError:
+                continue
             except StoreUnavailableError:
                 await asyncio.sleep(_RETRY)
 

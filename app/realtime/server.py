@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -23,8 +24,8 @@ PATIENCE = 10.0
 
 MAX_ATTACHMENTS = 10
 
-Answer = Callable[[MooredSocket, str, tuple[Any, ...]], Awaitable[Any]]
-"""Handles an event of a socket and gives its ack."""
+Answer = Callable[[MooredSocket, str, tuple[Any, ...], float], Awaitable[Any]]
+"""Handles an event of a socket, which arrived at a time of time.monotonic(), and gives its ack."""
 
 _RESERVED = {"connect", "connect_error", "disconnect", "disconnecting"}
 """Names that a client must not emit: the library would run the handlers of the same name."""
@@ -105,13 +106,15 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc] # the library ha
         socket = self.moorings.socket(eio_sid)
         if socket is None or not socket.connected or namespace != "/":
             return
-        job = partial(self._serve, socket, ack, data)
+        job = partial(self._serve, socket, ack, data, time.monotonic())
         if not self.lanes.put(eio_sid, job):
             await self._acknowledge(eio_sid, ack, TOO_MANY_EVENTS)
 
-    async def _serve(self, socket: MooredSocket, ack: int | None, data: list[Any]) -> None:
+    async def _serve(
+        self, socket: MooredSocket, ack: int | None, data: list[Any], arrived: float
+    ) -> None:
         name, *arguments = data
-        answer = await self.answer(socket, name, tuple(arguments))
+        answer = await self.answer(socket, name, tuple(arguments), arrived)
         await self._acknowledge(socket.eio_sid, ack, answer)
 
     async def _acknowledge(self, eio_sid: str, ack: int | None, answer: Any) -> None:
@@ -156,7 +159,9 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc] # the library ha
             await socket.close(reason=self.reason.SERVER_DISCONNECT)
 
 
-async def _no_answer(_socket: MooredSocket, _name: str, _arguments: tuple[Any, ...]) -> Any:
+async def _no_answer(
+    _socket: MooredSocket, _name: str, _arguments: tuple[Any, ...], _arrived: float
+) -> Any:
     return None
 
 

@@ -5,52 +5,36 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import InvalidResponse, RedisError, ResponseError
 
-from app.sessions.errors import StoreUnavailableError
+from app.sessions.redis_command import Argument, Command, Reply, gated
+
+__all__ = ["Argument", "Commands", "RedisLink", "Reply"]
 
 logger = logging.getLogger(__name__)
 
-Argument = bytes | str | int
-Reply = asyncio.Future[Any]
+_NO_MASTER = ("READONLY", "NOREPLICAS")
+"""In the midst of an error as well: before version 7, that is how scripts give it."""
 
-_REPLICATION_MS = 500
-"""Milliseconds that replicas have to get a write before it counts as in doubt."""
+
+_STALL = 0.05
+"""Seconds by which an alarm that comes later shows that the event loop was held up."""
 
 
 class Commands(Protocol):
     """What stores and buses ask of their connection to the server; see RedisLink."""
 
-    def call(self, *arguments: Argument) -> Reply: ...
+    @property
+    def connected(self) -> bool: ...
 
-    def reconnect(self) -> None: ...
+    def call(self, *arguments: Argument) -> Reply: ...
 
     async def lost(self) -> None: ...
 
     async def aclose(self) -> None: ...
-
-
-@dataclass(slots=True)
-class _Command:
-    arguments: tuple[Argument, ...]
-    reply: Reply
-    deadline: float
-    gate: "_Gate | None" = None
-
-
-class _Gate(_Command):
-    """A WAIT behind a batch: holds the batch's replies back until enough replicas have it."""
-
-    def __init__(self, replicas: int, batch: list[_Command]) -> None:
-        arguments = ("WAIT", replicas, _REPLICATION_MS)
-        nobody = asyncio.get_running_loop().create_future()
-        super().__init__(arguments, nobody, batch[0].deadline)
-        self.replicas = replicas
-        self.held: list[tuple[_Command, Any]] = []
 
 
 class RedisLink:
@@ -59,9 +43,11 @@ class RedisLink:
     redis-py's connection does the connecting, packing and parsing; what it has no word for is many
     commands under way at once. A command is written once and never again: one whose reply does not
     come within `timeout` seconds fails with StoreUnavailableError, and so do all others under way,
-    because replies on one connection have no names. The next command connects anew.
+    because replies on one connection have no names. The next command connects anew, as it does after
+    a reply which shows that the server is the master no longer.
 
-    With `replicas`, replies are given when so many replicas have what was written before them.
+    With `replicas`, the reply to a write is given when so many replicas have it. Reads do not wait:
+    they go on when there are too few replicas.
     """
 
     def __init__(
@@ -71,28 +57,34 @@ class RedisLink:
         timeout: float,
         replicas: int = 0,
     ) -> None:
-        self._new_connection = new_connection
+        self.new_connection = new_connection
         self._timeout = timeout
         self._replicas = replicas
-        self._waiting: list[_Command] = []
-        self._sent: deque[_Command] = deque()
+        self._waiting: list[Command] = []
+        self._sent: deque[Command] = deque()
         self._connection: AbstractConnection | None = None
         self._task: asyncio.Task[None] | None = None
         self._flushing = False
         self._alarm: asyncio.TimerHandle | None = None
+        self._stalled = False
         self._up: bool | None = None
 
     def call(self, *arguments: Argument) -> Reply:
         """Send a command; the future gives its reply, raises its ResponseError, or StoreUnavailableError."""
         loop = asyncio.get_running_loop()
         reply: Reply = loop.create_future()
-        self._waiting.append(_Command(arguments, reply, loop.time() + self._timeout))
+        self._waiting.append(Command(arguments, reply, loop.time() + self._timeout))
         if not self._flushing:
             self._flushing = True
             loop.call_soon(self._flush)
         if self._alarm is None:
             self._alarm = loop.call_at(self._waiting[0].deadline, self._check)
         return reply
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, or one is being made."""
+        return self._task is not None
 
     async def aclose(self) -> None:
         """Close the connection; what is under way fails."""
@@ -126,12 +118,9 @@ class RedisLink:
         if batch:
             self._write(self._connection, batch)
 
-    def _write(self, connection: AbstractConnection, batch: list[_Command]) -> None:
+    def _write(self, connection: AbstractConnection, batch: list[Command]) -> None:
         if self._replicas:
-            gate = _Gate(self._replicas, batch)
-            for command in batch:
-                command.gate = gate
-            batch = [*batch, gate]
+            batch = gated(batch, self._replicas)
         packed = connection.pack_commands([command.arguments for command in batch])
         self._sent.extend(batch)
         writer = connection._writer  # noqa: SLF001 - its own send waits for a drain
@@ -140,7 +129,7 @@ class RedisLink:
 
     async def _run(self) -> None:
         """Connect, then read replies until the connection breaks."""
-        connection = self._new_connection()
+        connection = self.new_connection()
         me = asyncio.current_task()
         try:
             await connection.connect()  # type: ignore[no-untyped-call] # it has no types
@@ -168,12 +157,17 @@ class RedisLink:
             if not self._sent:
                 raise InvalidResponse("a reply that nobody asked for")
             command = self._sent.popleft()
-            if isinstance(command, _Gate):
-                _open(command, reply)
-            elif command.gate:
-                command.gate.held.append((command, reply))
+            if command.gate and not isinstance(reply, ResponseError):
+                command.gate.hold(command, reply)
             else:
-                _answer(command, reply)
+                command.answer(reply)
+            if self.is_demoted(command, reply):
+                self.reconnect()
+                return
+
+    def is_demoted(self, _command: Command, reply: Any) -> bool:
+        """Tell whether a reply is one of a server that is, or may be, the master no longer."""
+        return isinstance(reply, ResponseError) and any(word in str(reply) for word in _NO_MASTER)
 
     def _check(self) -> None:
         """Give up the connection if its oldest command has waited for too long."""
@@ -182,21 +176,26 @@ class RedisLink:
         if oldest is None:
             return
         loop = asyncio.get_running_loop()
-        if oldest.deadline > loop.time():
+        late = loop.time() - oldest.deadline
+        if late < 0:
             self._alarm = loop.call_at(oldest.deadline, self._check)
             return
+        if late > _STALL and not self._stalled:
+            # It was this process that stood still: replies may be waiting to be read.
+            self._stalled = True
+            self._alarm = loop.call_later(_STALL, self._check)
+            return
+        self._stalled = False
         self._tell(up=False, why=f"no answer within {self._timeout} s")
         self.reconnect()
 
     def _fail(self, why: str) -> None:
         self._task = self._connection = None
-        held = [command for each in self._sent for command, _ in _held(each)]
-        commands = [*held, *self._sent, *self._waiting]
+        commands = [*self._sent, *self._waiting]
         self._sent.clear()
         self._waiting.clear()
         for command in commands:
-            if not isinstance(command, _Gate) and not command.reply.done():
-                command.reply.set_exception(StoreUnavailableError(f"the store is away: {why}"))
+            command.fail(why)
 
     def _tell(self, *, up: bool, why: str = "") -> None:
         """Log a change of state, once."""
@@ -205,24 +204,3 @@ class RedisLink:
         elif not up and self._up is not False:
             logger.error("the store is away: %s", why)
         self._up = up
-
-
-def _answer(command: _Command, reply: Any) -> None:
-    if command.reply.done():  # whoever asked was cancelled meanwhile
-        return
-    if isinstance(reply, Exception):
-        command.reply.set_exception(reply)
-    else:
-        command.reply.set_result(reply)
-
-
-def _open(gate: _Gate, replicas: Any) -> None:
-    """Hand out what was held back; a write that too few replicas have may be lost, and is in doubt."""
-    enough = isinstance(replicas, int) and replicas >= gate.replicas
-    for command, reply in gate.held:
-        lost = StoreUnavailableError("the store is away: too few replicas have the write")
-        _answer(command, reply if enough else lost)
-
-
-def _held(command: _Command) -> list[tuple[_Command, Any]]:
-    return command.held if isinstance(command, _Gate) else []

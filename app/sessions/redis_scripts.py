@@ -91,6 +91,7 @@ local last = extend(KEYS[1], value, '')
 if ARGV[3] ~= '' and string.match(value, '^R(%d+)') ~= ARGV[3] then
   return {'conflict', unpack(last)}
 end
+redis.call('DEL', KEYS[1]) -- first, as a server whose memory is full refuses what adds to it
 redis.call('SET', KEYS[1], 'T' .. ARGV[1] .. ' ' .. ARGV[4], 'PX', ARGV[2])
 return {'committed', unpack(last)}
 """

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, unquote
 
-from redis.exceptions import NoScriptError, ReadOnlyError, ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 
 from app.sessions import redis_scripts as scripts
 from app.sessions.errors import SessionExistsError, StoreUnavailableError
@@ -24,6 +24,7 @@ from app.sessions.store import SessionStore
 
 PREFIX = "mooring:session:"
 MANY = 500
+_READY = "mooring:ready"
 _NOTHING = "-"
 
 
@@ -107,7 +108,8 @@ class RedisStore(SessionStore):
         await self._call("DEL", record_key(key))
 
     async def ping(self) -> None:
-        await self._call("PING")
+        # Writes nothing, but is refused where a write is: by a replica, or when the memory is full.
+        await self._call("SETRANGE", _READY, 0, "")
 
     async def aclose(self) -> None:
         await self._commands.aclose()
@@ -125,11 +127,6 @@ class RedisStore(SessionStore):
             return await self._commands.call(*arguments)
         except NoScriptError:
             raise
-        except (
-            ReadOnlyError
-        ) as error:  # a master that was demoted: the next command looks for the new one
-            self._commands.reconnect()
-            raise StoreUnavailableError(f"the store refuses writes: {error}") from error
         except ResponseError as error:
             raise StoreUnavailableError(f"the store answered: {error}") from error
 

@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 from app.sessions.data import EMPTY
 from app.sessions.errors import SessionEndedError, SessionTooLargeError, StoreUnavailableError
 from app.sessions.ids import new_session_id, session_key, short
+from app.sessions.outage import Outage
 from app.sessions.records import (
     CommitOutcome,
     Committed,
@@ -53,6 +54,7 @@ class Sessions:
     def __init__(self, store: SessionStore, policy: Policy) -> None:
         self.store = store
         self.policy = policy
+        self.outage = Outage()
         self._turns: WeakValueDictionary[str, Turn] = WeakValueDictionary()
         self._listeners: list[EndListener] = []
         self._herald: Herald = lambda _key: None
@@ -65,7 +67,10 @@ class Sessions:
         self._herald = herald
 
     def on_end(self, listener: EndListener) -> None:
-        """Have `listener(key, reason)` awaited after a session was ended here, before its caller goes on."""
+        """Have `listener(key, reason)` awaited after a session was ended here, before its caller goes on.
+
+        Also when it turns out to have ended before.
+        """
         self._listeners.append(listener)
 
     async def create(self) -> Session:
@@ -111,7 +116,7 @@ class Sessions:
         """Queue up with this node's other writers of a session, who would only conflict otherwise."""
         turn = self._turns.get(key)
         if turn is None:
-            turn = self._turns[key] = Turn()
+            turn = self._turns[key] = Turn(self.outage)
         return turn
 
     async def commit(self, key: str, record: Record, data: bytes) -> CommitOutcome:
@@ -125,7 +130,10 @@ class Sessions:
         ending = asyncio.ensure_future(self.store.end(key, reason, keep=self.policy.tombstone))
         # In the same event-loop turn, so that the message follows the tombstone in one round trip.
         self._herald(key)
-        if not isinstance(await ending, Committed):
+        outcome = await ending
+        if isinstance(outcome, Gone):
+            # Perhaps by an earlier try, whose answer was lost: nobody here has been told.
+            await self._tell(key, outcome.reason)
             return False
         await self._announce_end(key, reason)
         return True
@@ -170,7 +178,7 @@ class Sessions:
         return new_id, new_key, found
 
     async def ping(self) -> None:
-        """Return if the store answers; raises StoreUnavailableError if it does not."""
+        """Return if the store takes writes; raises StoreUnavailableError if it does not."""
         await self.store.ping()
 
     async def aclose(self) -> None:
@@ -212,5 +220,8 @@ class Sessions:
 
     async def _announce_end(self, key: str, reason: EndReason) -> None:
         logger.info("session ended", extra={"session": short(key), "reason": str(reason)})
+        await self._tell(key, reason)
+
+    async def _tell(self, key: str, reason: EndReason) -> None:
         for listener in self._listeners:
             await listener(key, reason)

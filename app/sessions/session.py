@@ -2,11 +2,17 @@
 
 import asyncio
 import inspect
+import time
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, Protocol, Self, TypeVar
 
 from app.sessions.data import Changes, dump, parse
-from app.sessions.errors import RotationImpossibleError, SessionEndedError
+from app.sessions.errors import (
+    RotationImpossibleError,
+    SessionEndedError,
+    StoreUnavailableError,
+)
+from app.sessions.outage import Outage
 from app.sessions.records import CommitOutcome, Committed, Conflict, EndReason, Record
 
 Result = TypeVar("Result")
@@ -16,15 +22,26 @@ Data = dict[str, Any]
 class Turn:
     """The queue of one session's writers on this node, and what the last of them wrote."""
 
-    def __init__(self) -> None:
+    def __init__(self, outage: Outage) -> None:
         self.latest: Record | None = None
+        self._outage = outage
+        self._began = 0.0
         self._lock = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
+        since = time.monotonic()
         await self._lock.acquire()
+        try:
+            self._outage.check(since)
+        except StoreUnavailableError:
+            self._lock.release()
+            raise
+        self._began = time.monotonic()
         return self
 
-    async def __aexit__(self, *_error: object) -> None:
+    async def __aexit__(self, _type: object, error: object, _traceback: object) -> None:
+        if isinstance(error, StoreUnavailableError):
+            self._outage.note(self._began)
         self._lock.release()
 
 

@@ -89,7 +89,10 @@ class SessionStore(ABC):
 
     @abstractmethod
     async def ping(self) -> None:
-        """Return if the store answers; raise StoreUnavailableError if it does not."""
+        """Return if the store takes writes; raise StoreUnavailableError if it does not.
+
+        Writes nothing.
+        """
 
     async def aclose(self) -> None:
         """Let go of connections and tasks. May be called twice."""

@@ -24,6 +24,7 @@ const commands = {
   send: ({ client, event, args }) => clients.get(client).send(event, args),
   cut: ({ client }) => clients.get(client).cut(),
   close: ({ client }) => clients.get(client).close(),
+  leave,
 };
 
 function openClient({ client, browser, url, ...how }) {
@@ -58,10 +59,14 @@ async function obey(line) {
   }
 }
 
+function leave() {
+  for (const client of clients.values()) client.close();
+}
+
 // Clients say good-bye, so that nothing of a test is left in a node that other tests share; the
 // process ends by itself when that has been sent.
 function end() {
-  for (const client of clients.values()) client.close();
+  leave();
   setTimeout(() => process.exit(0), 1000).unref();
 }
 

@@ -34,6 +34,10 @@ class StoreModel:
             if kept.deadline <= self.now:
                 del self._kept[key]
 
+    def keys(self) -> list[str]:
+        """The keys under which something stands."""
+        return list(self._kept)
+
     def version(self, key: str) -> int:
         """The version that is stored, 1 if there is none."""
         kept = self._kept.get(key)

@@ -171,5 +171,5 @@ async def test_a_command_that_was_cancelled_before_it_left_is_not_sent(
 async def test_what_is_under_way_fails_when_the_link_is_closed(link: RedisLink) -> None:
     calls = [link.call("ECHO", n) for n in range(10)]
     await link.aclose()
-    answers = await asyncio.gather(*calls, return_exceptions=True)
+    answers = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 1.0)
     assert {type(answer) for answer in answers} == {StoreUnavailableError}

@@ -41,12 +41,17 @@ async def _answers(store: RedisStore) -> bool:
     return True
 
 
-async def _each_verb_fails_within_a_second(store: RedisStore) -> None:
+async def _time_to_fail(command: Awaitable[object]) -> float:
+    """Await a command that finds the store away; gives the seconds that it took to say so."""
     began = time.monotonic()
-    verbs = (verb(store) for verb in VERBS.values())
-    answers = await asyncio.wait_for(asyncio.gather(*verbs, return_exceptions=True), 5.0)
-    assert time.monotonic() - began < 1.0
-    assert [type(answer) for answer in answers] == [StoreUnavailableError] * len(VERBS)
+    with pytest.raises(StoreUnavailableError):
+        await asyncio.wait_for(command, 5.0)
+    return time.monotonic() - began
+
+
+async def _each_verb_fails_within_a_second(store: RedisStore) -> None:
+    times = await asyncio.gather(*(_time_to_fail(verb(store)) for verb in VERBS.values()))
+    assert max(times) < 1.0
 
 
 async def test_a_dead_server_is_an_error_within_a_second_and_the_store_recovers(
@@ -55,10 +60,7 @@ async def test_a_dead_server_is_an_error_within_a_second_and_the_store_recovers(
     own_store_server.kill()
     await _each_verb_fails_within_a_second(store)
     for verb in VERBS.values():
-        began = time.monotonic()
-        with pytest.raises(StoreUnavailableError):
-            await verb(store)
-        assert time.monotonic() - began < 1.0
+        assert await _time_to_fail(verb(store)) < 1.0
     own_store_server.restart()
     key = new_key()
     await store.create(key, DATA, idle=60, absolute=HOUR)
@@ -85,13 +87,10 @@ async def test_a_server_that_hangs_while_commands_keep_coming_fails_each_within_
 
     async def late(after: float) -> float:
         await asyncio.sleep(after)
-        began = time.monotonic()
-        with pytest.raises(StoreUnavailableError):
-            await store.load(new_key())
-        return time.monotonic() - began
+        return await _time_to_fail(store.load(new_key()))
 
-    waits = await asyncio.gather(*(late(n / 50) for n in range(100)))
-    assert max(waits) < 1.0
+    times = await asyncio.gather(*(late(n / 50) for n in range(100)))
+    assert max(times) < 1.0
     own_store_server.resume()
     await eventually(lambda: _answers(store))
 
@@ -102,8 +101,7 @@ async def test_no_command_that_failed_in_a_hang_is_sent_again_after_it(
     key = new_key()
     await store.create(key, DATA, idle=60, absolute=HOUR)
     own_store_server.pause()
-    with pytest.raises(StoreUnavailableError):
-        await store.commit(key, 1, OTHER)
+    await _time_to_fail(store.commit(key, 1, OTHER))
     own_store_server.resume()
     await eventually(lambda: _answers(store))
     assert live(await store.load(key)).version <= 2
@@ -137,8 +135,7 @@ async def test_an_outage_is_logged_once_and_so_is_its_end(
 ) -> None:
     own_store_server.kill()
     for _ in range(5):
-        with pytest.raises(StoreUnavailableError):
-            await store.ping()
+        await _time_to_fail(store.ping())
     own_store_server.restart()
     await store.ping()
     await store.ping()
@@ -152,7 +149,6 @@ async def test_a_read_only_server_is_an_error_and_is_left_for_the_new_master(
     own_store_server: StoreServer, store: RedisStore
 ) -> None:
     own_store_server.command("REPLICAOF", "127.0.0.1", 1)
-    with pytest.raises(StoreUnavailableError):
-        await store.create(new_key(), DATA, idle=60, absolute=HOUR)
+    await _time_to_fail(store.create(new_key(), DATA, idle=60, absolute=HOUR))
     own_store_server.command("REPLICAOF", "NO", "ONE")
     await store.create(new_key(), DATA, idle=60, absolute=HOUR)

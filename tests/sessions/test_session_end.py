@@ -1,4 +1,4 @@
-"""How a session ends: rotation, logout, expiry; and that its handles know it."""
+"""How a session ends: logout, revocation, expiry; and that its handles know it."""
 
 from collections.abc import Awaitable, Callable
 
@@ -7,15 +7,13 @@ import pytest
 from app.sessions import (
     EndReason,
     Policy,
-    RotationImpossibleError,
     Session,
     SessionEndedError,
     Sessions,
     Tombstone,
 )
 from app.sessions.opener import Opener
-from tests.contracts.parts import left, live
-from tests.sessions.handles import again, count_up, stored
+from tests.sessions.handles import again, count_up
 from tests.support.eventually import eventually
 from tests.support.hooked_store import HookedStore
 
@@ -41,66 +39,6 @@ async def session(sessions: Sessions) -> Session:
     session = await sessions.create()
     await session.update(count_up)
     return session
-
-
-async def test_rotate_gives_a_new_id_and_keeps_data_and_times(
-    sessions: Sessions, session: Session
-) -> None:
-    old_id, old_key, before = session.id, session.key, session.record
-    session["mine"] = 1
-    await session.rotate()
-    assert session.id != old_id
-    assert session.key != old_key
-    assert session == await stored(sessions, await again(sessions, session))
-    assert session == {"count": 1, "mine": 1}
-    after = await sessions.look(session.key)
-    assert (after.created_at, after.absolute_at) == (before.created_at, before.absolute_at)
-
-
-async def test_rotate_keeps_the_owner(sessions: Sessions, session: Session) -> None:
-    record = session.record
-    await sessions.store.commit(session.key, record.version, record.data, owner="ada b")
-    await session.reload()
-    await session.rotate()
-    assert (await sessions.look(session.key)).owner == "ada b"
-
-
-async def test_rotate_gives_the_new_id_the_whole_idle_time(
-    sessions: Sessions, session: Session
-) -> None:
-    await session.rotate()
-    assert left(live(await sessions.find(session.key))) == pytest.approx(600, abs=5)
-
-
-async def test_rotate_ends_the_old_id_at_once_and_names_its_successor(
-    sessions: Sessions, session: Session
-) -> None:
-    old_id, old_key = session.id, session.key
-    assert old_id is not None
-    await session.rotate()
-    assert await sessions.find(old_key) == Tombstone(EndReason.ROTATED, session.key)
-    with pytest.raises(SessionEndedError) as ended:
-        await sessions.load(old_id)
-    assert ended.value.reason is EndReason.ROTATED
-
-
-async def test_a_rotated_handle_goes_on(sessions: Sessions, session: Session) -> None:
-    await session.rotate()
-    assert await session.update(count_up) == 2
-    await session.rotate()
-    assert await session.update(count_up) == 3
-    assert await stored(sessions, session) == {"count": 3}
-
-
-async def test_a_socket_s_handle_cannot_rotate_and_the_session_lives_on(
-    sessions: Sessions, session: Session
-) -> None:
-    socket = sessions.attach(session.key, session.record)
-    assert socket.id is None
-    with pytest.raises(RotationImpossibleError):
-        await socket.rotate()
-    assert await socket.update(count_up) == 2
-    assert await session.update(count_up) == 3
 
 
 async def test_destroy_ends_the_session_for_every_handle(
@@ -147,7 +85,19 @@ async def test_listeners_hear_of_an_end_before_the_caller_goes_on(
     await session.destroy()
     assert heard[1:] == [(session.key, EndReason.LOGOUT)]
     await sessions.end(session.key, EndReason.REVOKED)
-    assert len(heard) == 2
+    assert heard[2:] == [(session.key, EndReason.LOGOUT)], "told again how it has ended"
+
+
+async def test_a_herald_hears_of_an_end_that_others_have_to_look_at(
+    sessions: Sessions, session: Session
+) -> None:
+    heard: list[str] = []
+    sessions.on_ending(heard.append)
+    old_key = session.key
+    await session.rotate()
+    assert heard == [old_key]
+    await session.destroy()
+    assert heard == [old_key, session.key]
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)

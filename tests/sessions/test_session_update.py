@@ -48,6 +48,15 @@ async def test_update_starts_on_what_this_node_wrote_last_without_a_conflict(
     assert store.calls[before:] == ["commit"] * 50
 
 
+async def test_update_and_save_keep_the_owner(sessions: Sessions, session: Session) -> None:
+    await sessions.store.commit(session.key, 1, b"{}", owner="ada b")
+    await session.update(count_up)
+    session["mine"] = 1
+    await session.save()
+    assert session.record.owner == "ada b"
+    assert (await sessions.look(session.key)).owner == "ada b"
+
+
 async def test_update_stores_the_plain_writes_made_before_it(
     sessions: Sessions, session: Session
 ) -> None:

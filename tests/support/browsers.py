@@ -9,6 +9,8 @@ async with JsClients() as js:
 """
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Self
@@ -17,6 +19,7 @@ from urllib.parse import urljoin
 from tests.support.driver import Driver, DriverError
 from tests.support.http import SetCookie, parse_set_cookie
 from tests.support.js_client import JsClient
+from tests.support.service import Service
 
 __all__ = ["DriverError", "Fetched", "JsBrowser", "JsClient", "JsClients", "Transport"]
 
@@ -121,6 +124,11 @@ class JsBrowser:
         headers_got = [(name, value) for name, value in got["headers"]]
         return Fetched(got["status"], headers_got, got["body"])
 
+    async def post_json(self, path: str, value: Any) -> Fetched:
+        """Post a value as JSON."""
+        headers = {"content-type": "application/json"}
+        return await self.fetch("POST", path, headers=headers, body=json.dumps(value))
+
     async def cookies(self) -> dict[str, str]:
         """Name to value of the cookies in the jar."""
         jar: dict[str, str] = await self._driver.command("cookies", browser=self._number)
@@ -159,6 +167,13 @@ class JsClients:
         if cookie is not None:
             await browser.set_cookie(cookie)
         return browser
+
+    @asynccontextmanager
+    async def on(self, node: Service) -> AsyncIterator[Service]:
+        """Run a node, and have all clients leave before it stops: it takes its time to let them go."""
+        async with node:
+            yield node
+            await self._driver.command("leave")
 
     async def connect(
         self, url: str, transport: Transport = Transport.WEBSOCKET, **how: Any

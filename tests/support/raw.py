@@ -192,9 +192,16 @@ class RawPolling:
 
 
 @asynccontextmanager
-async def raw_polling(url: str, *, cookie: str | None = None) -> AsyncIterator[RawPolling]:
-    """An Engine.IO polling connection to a node, opened; it keeps cookies in `.client`'s jar."""
+async def raw_polling(
+    url: str, *, cookie: str | None = None, leave: bool = True
+) -> AsyncIterator[RawPolling]:
+    """An Engine.IO polling connection to a node, opened; it keeps cookies in `.client`'s jar.
+
+    With `leave`, it says good-bye in the end; without, it is gone without a word.
+    """
     async with http_client(url, cookie=cookie, timeout=30.0) as client:
         polling = RawPolling(client)
         await polling.open()
         yield polling
+        if leave and polling.opened:
+            await polling.post("1")

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -16,15 +16,18 @@ STORE_SERVERS = ("valkey", "redis")
 
 
 class StoreServer:
-    """One server process. Keeps nothing over a restart unless `durable`."""
+    """One server process. Keeps nothing over a restart unless `durable`.
 
-    def __init__(self, binary: str, *, durable: bool = False) -> None:
+    `more` are further options of the command line.
+    """
+
+    def __init__(self, binary: str, *, durable: bool = False, more: Sequence[str] = ()) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._directory = Path(tempfile.mkdtemp(prefix="mooring-store-"))
         options = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", ""]
         options += ["--appendonly", "yes" if durable else "no", "--appendfsync", "always"]
-        self._process = Process([binary, *options], self._directory)
+        self._process = Process([binary, *options, *more], self._directory)
 
     def start(self) -> Self:
         """Start, and wait until it answers PING."""
@@ -45,6 +48,11 @@ class StoreServer:
             self.stop()
         self.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs (a paused one does)."""
+        return self._process.alive
+
     def pause(self) -> None:
         """Hang it: connects and writes succeed, no answer comes."""
         self._process.pause()
@@ -52,6 +60,13 @@ class StoreServer:
     def resume(self) -> None:
         """Let it go on after a pause; what was sent meanwhile is executed."""
         self._process.resume()
+
+    def resume_or_start(self) -> None:
+        """Have it answer again, whether it was paused or killed."""
+        if self._process.alive:
+            self.resume()
+        else:
+            self.start()
 
     def close(self) -> None:
         """End it and remove its data."""

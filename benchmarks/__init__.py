@@ -1,0 +1,1 @@
+"""Side by side with the Node system and a Python peer: `make bench`."""

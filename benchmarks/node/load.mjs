@@ -1,0 +1,171 @@
+// The load on sockets, commanded by JSON lines: {"op": "open", ...} in, {"ok": ...} or {"error": ...} out.
+
+import { Agent, request } from "node:http";
+import { createInterface } from "node:readline";
+import { RawSocket } from "./socket.mjs";
+
+const agent = new Agent({ keepAlive: true, maxSockets: 32 });
+let cookies = [];
+let sockets = [];
+
+const commands = { cookies: makeCookies, open, events, handshakes, closes, logout, close };
+
+/** Opens `count` sessions over HTTP; gives their Cookie headers. */
+async function makeCookies({ url, count }) {
+  cookies = [];
+  await inParallel(32, count, async () => {
+    const { headers } = await fetchOnce("GET", `${url}/session`);
+    cookies.push(headers["set-cookie"][0].split(";")[0]);
+  });
+  return cookies;
+}
+
+/**
+ * Opens `count` sockets, in turn on each node and each session. With `refresh`, asks there for the
+ * deadline of each socket's session, which extends it.
+ */
+async function open({ urls, count, refresh, parallel = 50 }) {
+  await inParallel(parallel, count, async (index) => {
+    const socket = new RawSocket();
+    const cookie = cookies[index % cookies.length];
+    await socket.open(urls[index % urls.length], cookie);
+    sockets.push(socket);
+    if (refresh) socket.deadline = await deadline(refresh, cookie);
+  });
+  return sockets.length;
+}
+
+/** Has each socket emit `incr` again and again, the next when the last is acknowledged. */
+function events({ last }) {
+  const waits = [];
+  let refused = 0;
+  const end = performance.now() + last * 1000;
+  const isCount = (ack) => /^43\d+\[\d+\]$/.test(ack);
+  return new Promise((resolve) => {
+    let running = sockets.length;
+    const next = (socket) => {
+      const start = performance.now();
+      if (start > end) {
+        running -= 1;
+        if (!running) resolve({ ...spread(waits), count: waits.length, refused });
+        return;
+      }
+      socket.emit("incr", (ack) => {
+        waits.push(performance.now() - start);
+        if (!isCount(ack)) refused += 1;
+        next(socket);
+      });
+    };
+    sockets.forEach(next);
+  });
+}
+
+/** Connects and closes sockets of known sessions for some seconds. */
+async function handshakes({ url, last, parallel = 10 }) {
+  const waits = [];
+  const end = performance.now() + last * 1000;
+  await inParallel(parallel, Infinity, async (index) => {
+    const start = performance.now();
+    if (start > end) return false;
+    const socket = new RawSocket();
+    await socket.open(url, cookies[index % cookies.length]);
+    waits.push(performance.now() - start);
+    socket.close();
+  });
+  return { ...spread(waits), count: waits.length };
+}
+
+/** Waits until all sockets are gone; how long after its session's deadline was each? */
+async function closes({ within }) {
+  await allGone(within);
+  const gone = sockets.filter((socket) => socket.closed);
+  const lags = gone.map((socket) => socket.closed - socket.deadline);
+  return { ...spread(lags), gone: gone.length, left: sockets.length - gone.length };
+}
+
+/** Logs the one session out; how long until its last socket was told, or closed? */
+async function logout({ url, within }) {
+  const start = performance.now();
+  const everybody = allGone(within);
+  await fetchOnce("POST", `${url}/logout`, cookies[0]);
+  await everybody;
+  const moments = sockets.map((socket) => socket.told || socket.closed).filter(Boolean);
+  return { last_ms: Math.max(...moments) - start, left: sockets.length - moments.length };
+}
+
+function close() {
+  for (const socket of sockets) socket.close();
+  sockets = [];
+}
+
+/** When a session ends if nothing is done with it, on the clock of performance.now(). */
+async function deadline(url, cookie) {
+  const { body } = await fetchOnce("GET", `${url}/session`, cookie);
+  return Date.parse(JSON.parse(body).expires_at) - performance.timeOrigin;
+}
+
+function allGone(seconds) {
+  return new Promise((resolve) => {
+    let left = sockets.length;
+    const timer = setTimeout(resolve, seconds * 1000);
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    for (const socket of sockets) {
+      if (socket.closed || socket.told) left -= 1;
+      else
+        socket.onGone = () => {
+          socket.onGone = () => {};
+          left -= 1;
+          if (!left) done();
+        };
+    }
+    if (!left) done();
+  });
+}
+
+/** Runs `job(0)`, `job(1)` ... so many at a time, until `count` or one that gives false. */
+async function inParallel(parallel, count, job) {
+  let next = 0;
+  const worker = async () => {
+    while (next < count) if ((await job(next++)) === false) return;
+  };
+  await Promise.all(Array.from({ length: parallel }, worker));
+}
+
+function fetchOnce(method, url, cookie) {
+  return new Promise((resolve, reject) => {
+    const headers = cookie ? { cookie } : {};
+    const sent = request(url, { method, headers, agent, timeout: 30_000 }, (response) => {
+      let body = "";
+      response.on("data", (chunk) => (body += chunk));
+      response.on("end", () =>
+        response.statusCode < 300
+          ? resolve({ body, headers: response.headers })
+          : reject(new Error(`${method} ${url}: ${response.statusCode} ${body}`)),
+      );
+    });
+    sent.on("timeout", () => sent.destroy(new Error(`${method} ${url}: no answer`)));
+    sent.on("error", reject);
+    sent.end();
+  });
+}
+
+function spread(times) {
+  const sorted = [...times].sort((a, b) => a - b);
+  const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+  return { p50_ms: at(0.5), p99_ms: at(0.99), min_ms: at(0), max_ms: at(1) };
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { op, ...args } = JSON.parse(line);
+  let answer;
+  try {
+    answer = { ok: (await commands[op](args)) ?? null };
+  } catch (error) {
+    answer = { error: String(error) };
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
+process.exit(0);

@@ -1,0 +1,81 @@
+"""Processes on a core of their own, and what they have used of it."""
+
+import os
+import resource
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from tests.support.processes import Process
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_KEPT = ("HOME", "LANG", "PATH", "TMPDIR")
+_CORES = sorted(os.sched_getaffinity(0))
+
+LOAD_CORE, SERVER_CORE = _CORES[0], _CORES[-1]
+"""The same one where the machine has no second; the figures then mean little."""
+
+
+def settle_here() -> None:
+    """Move this process, and so what it starts from now on, to the load's core; allow many sockets."""
+    os.sched_setaffinity(0, {LOAD_CORE})
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def pinned(core: int, command: Sequence[str]) -> list[str]:
+    """Have a command run on one core, and end when we do, even if we are killed."""
+    return ["setpriv", "--pdeathsig", "KILL", "taskset", "--cpu-list", str(core), *command]
+
+
+def cpu_seconds(pid: int) -> float:
+    """What all threads of a process have used so far, in user and kernel mode."""
+    fields = _stat(pid)
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def memory_bytes(pid: int) -> int:
+    """What a process holds of the machine's memory (RSS)."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+
+
+def _stat(pid: int) -> list[str]:
+    # After the name in parentheses, which may hold anything (proc(5)).
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+class Pinned:
+    """A child process on one core, entered to start it; it is ended in any case."""
+
+    def __init__(self, core: int, command: Sequence[str], env: dict[str, str]) -> None:
+        self._directory = Path(tempfile.mkdtemp(prefix="mooring-bench-"))
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        self._process = Process(pinned(core, command), self._directory, kept | env)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def ready(self) -> bool:
+        """Tell whether it can be used."""
+        raise NotImplementedError
+
+    def log(self) -> str:
+        """What it has written."""
+        return self._process.log()
+
+    def __enter__(self) -> Self:
+        try:
+            self._process.start(self.ready, within=20.0)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._process.kill()
+        shutil.rmtree(self._directory, ignore_errors=True)

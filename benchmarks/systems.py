@@ -1,0 +1,102 @@
+"""What is compared, and how each is started."""
+
+import http.client
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from benchmarks.processes import LOAD_CORE, SERVER_CORE, Pinned
+from tests.support.driver import node_binary
+from tests.support.processes import ROOT, free_port
+from tests.support.servers import valkey_binary
+
+NODE_DIRECTORY = ROOT / "benchmarks" / "node"
+STORES = ("memory", "redis")
+_SECRET = "a-secret-of-benchmarks-that-is-long-enough"  # it protects nothing
+
+
+@dataclass(frozen=True)
+class System:
+    """A service that speaks our HTTP routes, and for all but the bare ones our socket events."""
+
+    name: str
+    title: str
+    command: tuple[str, ...]
+
+
+NODE = System("node", "Node", (node_binary(), str(NODE_DIRECTORY / "server.mjs")))
+OURS = System("mooring", "Mooring", (sys.executable, "-m", "app"))
+PEER = System("peer", "starsessions", (sys.executable, "-m", "benchmarks.peer"))
+LAYERS = System("layers", "no session", (sys.executable, "-m", "benchmarks.bare", "layers"))
+FASTAPI = System("fastapi", "FastAPI", (sys.executable, "-m", "benchmarks.bare", "fastapi"))
+
+
+class StoreServer(Pinned):
+    """A fresh Valkey on the load's core."""
+
+    def __init__(self, directory: Path) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        options = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(directory)]
+        options += ["--save", "", "--appendonly", "no"]
+        super().__init__(LOAD_CORE, [valkey_binary(), *options], {})
+
+    def ready(self) -> bool:
+        try:
+            return bool(self.command("PING"))
+        except redis.RedisError:
+            return False
+
+    def command(self, *words: str) -> Any:
+        """Run one command, on a connection of its own."""
+        with redis.Redis(port=self.port, decode_responses=True) as client:
+            return client.execute_command(*words)
+
+    def commands_so_far(self) -> int:
+        """Count the commands that it has run, those in scripts too."""
+        return int(self.command("INFO", "stats")["total_commands_processed"])
+
+
+class Server(Pinned):
+    """A system that runs; `store` is a server's, None for the memory store."""
+
+    def __init__(
+        self,
+        system: System,
+        store: StoreServer | None,
+        *,
+        idle_timeout: float = 1800,
+        reload_interval: float = 30,
+    ) -> None:
+        self.system = system
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        env = {
+            "HOST": "127.0.0.1",
+            "PORT": str(self.port),
+            "PYTHONPATH": str(ROOT),
+            "SESSION_STORE": "redis" if store else "memory",
+            "SESSION_SECRETS": _SECRET,
+            "SESSION_MAX_SOCKETS": "10000",
+            "SESSION_IDLE_TIMEOUT": str(idle_timeout),
+            "SESSION_RELOAD_INTERVAL": str(reload_interval),
+            "IDLE_TIMEOUT": str(idle_timeout),
+            "RELOAD_INTERVAL": str(reload_interval),
+            "LOG_LEVEL": "warning",  # the others write no line for each session and socket
+        }
+        if store:
+            env["REDIS_URL"] = store.url
+        super().__init__(SERVER_CORE, system.command, env)
+
+    def ready(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1.0)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()

@@ -1,0 +1,74 @@
+"""The heartbeat: a client that is gone without a word is noticed, one that is there is kept."""
+
+import time
+
+import pytest
+
+from tests.support.browsers import JsClients, Transport
+from tests.support.eventually import eventually, stays
+from tests.support.http import http_client
+from tests.support.raw import raw_polling, raw_websocket
+from tests.support.service import Service
+from tests.support.workshop import PING_INTERVAL, PING_TIMEOUT
+
+LATE = 1.0
+
+
+@pytest.fixture
+def store_name() -> str:
+    """One store: the heartbeat has nothing to do with it."""
+    return "memory"
+
+
+async def test_the_handshake_tells_the_client_the_heartbeat(workshop: Service) -> None:
+    async with raw_websocket(workshop.url) as websocket, raw_polling(workshop.url) as polling:
+        for opened in (websocket.opened, polling.opened):
+            assert opened["pingInterval"] == PING_INTERVAL * 1000
+            assert opened["pingTimeout"] == PING_TIMEOUT * 1000
+
+
+async def test_a_websocket_that_answers_no_ping_is_closed(workshop: Service) -> None:
+    async with raw_websocket(workshop.url) as websocket:
+        await websocket.join()
+        joined = time.monotonic()
+
+        await eventually(lambda: websocket.close_code, within=PING_INTERVAL + PING_TIMEOUT + LATE)
+
+        assert time.monotonic() - joined >= PING_TIMEOUT
+
+
+async def test_a_polling_client_that_answers_no_ping_is_closed(workshop: Service) -> None:
+    async with raw_polling(workshop.url) as polling:
+        await polling.join()
+        joined = time.monotonic()
+        assert (await polling.poll()).text == "2"
+
+        assert (await polling.poll()).text == "1"
+
+        assert PING_TIMEOUT <= time.monotonic() - joined <= PING_INTERVAL + PING_TIMEOUT + LATE
+        assert (await polling.poll()).status_code == 400
+
+
+async def test_a_polling_client_that_polls_no_more_is_forgotten(workshop: Service) -> None:
+    async with http_client(workshop.url) as observer:
+        async with raw_polling(workshop.url, leave=False) as polling:
+            await polling.join()
+            cookie = f"session={polling.client.cookies['session']}"
+
+        async def alone() -> bool:
+            seen = await observer.get("/session", headers={"cookie": cookie})
+            sockets: int = seen.json()["sockets"]
+            return sockets == 0
+
+        await eventually(alone, within=PING_INTERVAL + PING_TIMEOUT + LATE)
+
+
+async def test_a_client_that_answers_stays(js: JsClients, workshop: Service) -> None:
+    sockets = [await js.connect(workshop.url, transport) for transport in Transport]
+
+    await stays(
+        lambda: not any(socket.named("disconnect") for socket in sockets),
+        during=PING_INTERVAL + PING_TIMEOUT + 0.5,
+    )
+
+    assert [await socket.emit("incr") for socket in sockets] == [1, 1, 1]

@@ -1,0 +1,204 @@
+"""RedisStore on a Cluster of three masters: the contract, and what becomes of slots and servers."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from app.sessions import Record, RedisStore, StoreUnavailableError
+from app.sessions.redis_cluster import ClusterLink
+from app.sessions.redis_store import record_key
+from app.sessions.redis_url import connect
+from tests.contracts.parts import DATA, HOUR, OTHER, committed, live, new_key
+from tests.contracts.store_contract import LetPass, StoreContract
+from tests.support.clock import ServerClock
+from tests.support.cluster import Cluster, ClusterServer, redis_cluster
+from tests.support.eventually import eventually
+
+SOON = 1.5
+"""Seconds: the store's own second, and what a busy machine adds."""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Three masters, for all tests of this file; what one hangs it lets go on."""
+    with redis_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def store(cluster: Cluster) -> AsyncIterator[RedisStore]:
+    """A store that has read the map."""
+    store = RedisStore(connect(cluster.url))
+    await store.ping()
+    yield store
+    await store.aclose()
+
+
+class TestContract(StoreContract):
+    """RedisStore on a Cluster is a SessionStore."""
+
+    @pytest.fixture
+    async def store(self, cluster: Cluster) -> AsyncIterator[RedisStore]:
+        store = RedisStore(connect(cluster.url))
+        yield store
+        await store.aclose()
+
+    @pytest.fixture
+    def let_pass(self, cluster: Cluster) -> LetPass:
+        return ServerClock(cluster.masters[0]).advance
+
+
+def _key_of(cluster: Cluster, server: ClusterServer) -> str:
+    """A session whose slot a server has."""
+    while cluster.owner(key := new_key()) is not server:
+        pass
+    return key
+
+
+def _another(cluster: Cluster, server: ClusterServer) -> ClusterServer:
+    return next(each for each in cluster.masters if each is not server)
+
+
+async def test_sessions_are_spread_over_all_servers_and_read_together(
+    cluster: Cluster, store: RedisStore
+) -> None:
+    before = [server.command("DBSIZE") for server in cluster.masters]
+    keys = [new_key() for _ in range(60)]
+    await asyncio.gather(*(store.create(key, DATA, idle=60, absolute=HOUR) for key in keys))
+
+    found = await store.load_many([*keys, new_key()])
+
+    assert [isinstance(each, Record) for each in found] == [True] * 60 + [False]
+    after = [server.command("DBSIZE") for server in cluster.masters]
+    assert all(more > less for more, less in zip(after, before, strict=True))
+
+
+async def test_a_slot_that_is_on_its_way_and_has_arrived_is_followed(
+    cluster: Cluster, store: RedisStore
+) -> None:
+    key, fresh = new_key(), new_key()
+    name = record_key(key)
+    target = _another(cluster, cluster.owner(name))
+    await store.create(key, DATA, idle=60, absolute=HOUR)
+
+    cluster.begin_to_move(name, target)
+    assert committed(await store.commit(key, 1, OTHER)).version == 2
+    assert isinstance(await store.load(key, idle=60), Record)
+    cluster.end_move(name, target)
+
+    assert cluster.owner(name) is target
+    assert committed(await store.commit(key, 2, DATA)).version == 3
+    assert await store.load_many([key, fresh]) == [live((await store.load_many([key]))[0]), None]
+
+
+async def test_writes_during_a_move_are_each_done_once(cluster: Cluster, store: RedisStore) -> None:
+    key = new_key()
+    name = record_key(key)
+    source = cluster.owner(name)
+    version = (await store.create(key, DATA, idle=60, absolute=HOUR)).version
+
+    async def write(times: int) -> None:
+        nonlocal version
+        for _ in range(times):
+            version = committed(await store.commit(key, version, DATA)).version
+
+    for target in (_another(cluster, source), source):
+        move = asyncio.create_task(asyncio.to_thread(_move, cluster, name, target))
+        while not move.done():
+            await write(5)
+        await move
+    await write(1)
+
+    assert live(await store.load(key)).version == version
+
+
+def _move(cluster: Cluster, name: str, target: ClusterServer) -> None:
+    cluster.begin_to_move(name, target)
+    cluster.end_move(name, target)
+
+
+async def test_a_server_that_hangs_is_an_error_within_a_second_and_the_others_serve_on(
+    cluster: Cluster, store: RedisStore
+) -> None:
+    hung = cluster.masters[1]
+    lost, kept = _key_of(cluster, hung), _key_of(cluster, cluster.masters[2])
+    for key in (lost, kept):
+        await store.create(key, DATA, idle=60, absolute=HOUR)
+    hung.pause()
+    try:
+        failing = asyncio.gather(*(_time_to_fail(store, lost) for _ in range(20)))
+        assert isinstance(await store.load(kept), Record)
+        assert max(await failing) < SOON
+        assert await _time_to_fail(store, lost) < SOON
+    finally:
+        hung.resume()
+
+    assert isinstance(await eventually(lambda: _load(store, lost), within=10.0), Record)
+
+
+async def _time_to_fail(store: RedisStore, key: str) -> float:
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailableError):
+        await store.load(key, idle=60)
+    return time.monotonic() - began
+
+
+async def _load(store: RedisStore, key: str) -> Record | None:
+    try:
+        return live(await store.load(key))
+    except StoreUnavailableError:
+        return None
+
+
+async def test_a_cluster_of_which_nothing_answers_is_an_error_within_a_second_for_everybody(
+    cluster: Cluster,
+) -> None:
+    store = RedisStore(connect(cluster.url))
+    for server in cluster.masters:
+        server.pause()
+    try:
+        times = await asyncio.gather(*(_time_to_fail(store, new_key()) for _ in range(50)))
+        assert max(times) < SOON
+    finally:
+        for server in cluster.masters:
+            server.resume()
+    key = new_key()
+    await eventually(lambda: _is_back(store), within=10.0)
+    await store.create(key, DATA, idle=60, absolute=HOUR)
+    await store.aclose()
+
+
+async def _is_back(store: RedisStore) -> bool:
+    try:
+        await asyncio.gather(*(store.load(new_key()) for _ in range(20)))
+    except StoreUnavailableError:
+        return False
+    return True
+
+
+async def test_a_cluster_that_is_not_there_is_an_outage_and_no_other_error() -> None:
+    store = RedisStore(connect("redis+cluster://127.0.0.1:1,127.0.0.1:2"))
+    with pytest.raises(StoreUnavailableError):
+        await store.load(new_key())
+    with pytest.raises(StoreUnavailableError):
+        await store.load_many([new_key() for _ in range(5)])
+    await store.aclose()
+
+
+async def test_a_lost_connection_of_long_ago_is_not_lost_again(cluster: Cluster) -> None:
+    link = connect(cluster.url)
+    assert isinstance(link, ClusterLink)
+    for _ in range(20):
+        await link.call("PUBSUB", "NUMSUB", new_key())
+    for server in cluster.masters[:2]:
+        server.drop_clients()
+    await eventually(lambda: sum(each.connected for each in link._links.values()) == 1)
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(link.lost(), 0.3)
+
+    cluster.masters[2].drop_clients()
+    await asyncio.wait_for(link.lost(), 5.0)
+    await link.aclose()

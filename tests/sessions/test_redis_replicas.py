@@ -1,0 +1,112 @@
+"""`wait_replicas`: a write is acknowledged when replicas have it, and reads are not held up."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from app.sessions import RedisStore, StoreUnavailableError
+from app.sessions.redis_link import RedisLink
+from app.sessions.redis_url import connect
+from tests.contracts.parts import DATA, HOUR, OTHER, live, new_key
+from tests.support.eventually import eventually
+from tests.support.servers import StoreServer, redis_binary
+
+
+@pytest.fixture
+def master() -> Iterator[StoreServer]:
+    """A master for this test alone."""
+    server = StoreServer(redis_binary(), more=["--repl-diskless-sync-delay", "0"])
+    yield server.start()
+    server.close()
+
+
+@pytest.fixture
+async def replica(master: StoreServer) -> AsyncIterator[StoreServer]:
+    """A replica of it that has caught up."""
+    server = StoreServer(redis_binary(), more=["--replicaof", f"127.0.0.1 {master.port}"])
+    server.start()
+    await eventually(lambda: server.command("ROLE")[3] == "connected", within=10.0)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+async def link(master: StoreServer) -> AsyncIterator[RedisLink]:
+    link = connect(f"{master.url}?wait_replicas=1")
+    assert isinstance(link, RedisLink)
+    yield link
+    await link.aclose()
+
+
+async def test_a_write_is_acknowledged_when_the_replica_has_it(
+    link: RedisLink, replica: StoreServer
+) -> None:
+    store = RedisStore(link)
+    for _ in range(20):
+        key = new_key()
+        await store.create(key, DATA, idle=60, absolute=HOUR)
+        assert replica.command("EXISTS", f"mooring:session:{{{key}}}") == 1
+
+
+async def test_a_write_that_no_replica_has_is_in_doubt_and_reads_go_on(
+    link: RedisLink, replica: StoreServer
+) -> None:
+    store, key = RedisStore(link), new_key()
+    await store.create(key, DATA, idle=60, absolute=HOUR)
+    replica.pause()
+
+    with pytest.raises(StoreUnavailableError, match="too few replicas"):
+        await store.commit(key, 1, OTHER)
+    [found] = await store.load_many([key])
+    assert live(found).version == 2
+    with pytest.raises(StoreUnavailableError):
+        await store.ping()  # so that a node says that it is not ready
+
+    replica.resume()
+    await store.ping()
+    await store.commit(key, 2, DATA)
+
+
+async def test_a_read_in_the_same_write_as_a_write_does_not_wait_for_its_replicas(
+    link: RedisLink, replica: StoreServer
+) -> None:
+    await link.call("SET", "name", "value")
+    replica.pause()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    written, read = link.call("SET", "name", "other"), link.call("GET", "name")
+
+    assert await read == b"other"
+    assert loop.time() - began < 0.4
+    with pytest.raises(StoreUnavailableError):
+        await written
+    replica.resume()
+
+
+async def test_a_connection_that_listens_is_left_alone(
+    link: RedisLink, master: StoreServer, replica: StoreServer
+) -> None:
+    await link.call("SUBSCRIBE", "somewhere")
+    replica.pause()
+    await link.call("SUBSCRIBE", "somewhere")
+
+    assert master.command("PUBSUB", "NUMSUB", "somewhere") == ["somewhere", 1]
+    assert link.connected
+    replica.resume()
+
+
+async def test_all_writes_of_a_batch_fail_with_the_connection_while_their_replies_are_held(
+    link: RedisLink, master: StoreServer, replica: StoreServer
+) -> None:
+    await link.call("SET", "name", 0)
+    replica.pause()
+    writes = [link.call("INCR", "name") for _ in range(10)]
+    await eventually(lambda: master.command("GET", "name") == "10")
+    master.drop_clients()
+
+    answers = await asyncio.wait_for(asyncio.gather(*writes, return_exceptions=True), 1.0)
+
+    assert {type(answer) for answer in answers} == {StoreUnavailableError}
+    replica.resume()

@@ -1,0 +1,106 @@
+"""The documents that describe us, and the files of others that show them."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.processes import ROOT
+
+VENDOR = ROOT / "app" / "http" / "vendor"
+MODULES = ROOT / "tests" / "js" / "node_modules"
+
+ORIGINALS = {
+    "socket.io/socket.io.js": "socket.io-client/dist/socket.io.js",
+    "socket.io/socket.io.min.js": "socket.io-client/dist/socket.io.min.js",
+    "socket.io/socket.io.esm.min.js": "socket.io-client/dist/socket.io.esm.min.js",
+    "swagger-ui/swagger-ui-bundle.js": "swagger-ui-dist/swagger-ui-bundle.js",
+    "swagger-ui/swagger-ui.css": "swagger-ui-dist/swagger-ui.css",
+    "asyncapi/index.js": "@asyncapi/react-component/browser/standalone/index.js",
+    "asyncapi/default.min.css": "@asyncapi/react-component/styles/default.min.css",
+}
+
+
+@pytest.mark.parametrize("copy", ORIGINALS)
+def test_a_file_of_others_is_what_its_package_holds(copy: str) -> None:
+    assert (VENDOR / copy).read_bytes() == (MODULES / ORIGINALS[copy]).read_bytes()
+
+
+def test_every_script_and_style_of_others_is_compared() -> None:
+    files = {
+        str(file.relative_to(VENDOR))
+        for file in VENDOR.rglob("*")
+        if file.suffix in (".js", ".css")
+    }
+
+    assert files == set(ORIGINALS)
+
+
+@pytest.mark.parametrize("name", ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js"])
+async def test_the_browser_client_is_served_where_the_node_server_has_it(
+    http: httpx.AsyncClient, name: str
+) -> None:
+    answer = await http.get(f"/socket.io/{name}")
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert answer.content == (VENDOR / "socket.io" / name).read_bytes()
+
+
+async def test_the_public_parser_finds_no_fault_with_the_events(http: httpx.AsyncClient) -> None:
+    document = await http.get("/asyncapi.json")
+
+    found = json.loads(_node("asyncapi.mjs", document.text))
+
+    assert found == {"valid": True, "errors": []}
+    operations = document.json()["operations"]
+    assert {name: each["action"] for name, each in operations.items()} == {
+        "incr": "receive",
+        "current-count": "send",
+        "session-ended": "send",
+    }
+
+
+async def test_the_http_document_declares_routes_errors_and_the_cookie(
+    http: httpx.AsyncClient,
+) -> None:
+    document = (await http.get("/openapi.json")).json()
+
+    assert {"/session", "/incr", "/logout", "/session/rotate", "/healthz", "/readyz"} == set(
+        document["paths"]
+    )
+    scheme = document["components"]["securitySchemes"]["session"]
+    assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "cookie", "session")
+    assert document["paths"]["/incr"]["post"]["security"] == [{"session": []}]
+    for status in ("409", "503"):
+        answer = document["paths"]["/incr"]["post"]["responses"][status]
+        assert list(answer["content"]) == ["application/problem+json"]
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/docs/events"])
+async def test_a_page_loads_nothing_from_elsewhere(http: httpx.AsyncClient, path: str) -> None:
+    page = (await http.get(path)).text
+
+    assert "http://" not in page
+    assert "https://" not in page
+    for part in page.split('"'):
+        if part.startswith("/") and part.endswith((".js", ".css")):
+            assert (await http.get(part)).status_code == 200, part
+
+
+def _node(script: str, text: str) -> str:
+    node = shutil.which("node", path=f"{ROOT / '.venv' / 'bin'}:/usr/local/bin:/usr/bin")
+    assert node, "node is missing: `make test-needs` installs it"
+    ran = subprocess.run(
+        [node, str(Path("tests") / "js" / script)],
+        input=text,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+        check=True,
+    )
+    return ran.stdout

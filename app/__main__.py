@@ -1,5 +1,6 @@
 """python -m app: read the settings, then serve."""
 
+import socket
 import sys
 
 from app import logs
@@ -14,6 +15,7 @@ def main() -> int:
     """Serve until a signal; gives the exit code."""
     try:
         settings = read_settings()
+        _check_host(settings.host)
         logs.configure(settings.log_level, settings.log_format)
         app = create_app(settings)
     except SettingsError as error:
@@ -24,6 +26,14 @@ def main() -> int:
     config = configure(app, host=settings.host, port=settings.port, proxies=proxies)
     Server(app, config).run()
     return 0
+
+
+def _check_host(host: str) -> None:
+    """Raise SettingsError for a name that has no address, which the server would not tell so well."""
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError as error:
+        raise SettingsError(f"HOST: {host!r}: {error.strerror}") from None
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def _custom_store(name: str) -> SessionStore:
     module, _, factory = name.partition(":")
     try:
         store = getattr(importlib.import_module(module), factory)()
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever others' code raises: it cannot be used
         raise ValueError(f"SESSION_STORE: cannot use {name!r}: {error}") from None
     if isinstance(store, SessionStore):
         return store

@@ -1,5 +1,6 @@
 """Log lines: one an event that matters, in one form for us and for the libraries."""
 
+import asyncio
 import logging
 import re
 import sys
@@ -75,9 +76,12 @@ def _one_line(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict
 
 
 def _tidy(record: logging.LogRecord) -> bool:
-    """Drop what is not true, and tracebacks of what is a client's fault."""
+    """Drop what is not true, and tracebacks of what is a client's fault or the shutdown's."""
     if record.name != "uvicorn.error":
         return True
+    if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
+        record.msg, record.exc_info = "a request was cut short by the shutdown", None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
     message = record.getMessage()
     if message in _BAD_INPUT:
         record.exc_info = None

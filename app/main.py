@@ -15,6 +15,7 @@ from app.http.app import TITLE, create_http
 from app.http.body_limit import BodyLimit
 from app.http.cookies import CookieAttributes, SessionCookie
 from app.http.health import Health
+from app.http.last_resort import LastResort
 from app.http.metrics import Metered
 from app.http.origins import OriginRules
 from app.http.request_id import RequestId
@@ -75,6 +76,7 @@ def create_app(settings: Settings, *, backend: Backend | None = None) -> "Servic
     app: ASGIApp = SessionTransport(edges, sessions, cookie, admission)
     app = BodyLimit(app, limit=MAX_PACKET)
     app = OriginRules(app, settings.cors_origins, cookie, sockets=PATHS)
+    app = LastResort(app)
     app = CORSMiddleware(
         app,
         allow_origins=settings.cors_origins,

@@ -23,6 +23,10 @@ _GRACE = 3
 """Seconds that requests under way have after that."""
 
 
+_KEEP_ALIVE = 75
+"""Seconds; longer than a balancer's, so that no request of it meets a connection that we are closing."""
+
+
 class Drainable(Protocol):
     """An ASGI app that can send its sockets elsewhere."""
 
@@ -108,6 +112,7 @@ def configure(app: Drainable, *, host: str, port: int, proxies: list[str]) -> uv
         ws_per_message_deflate=False,  # it costs a third of the event rate; Node has it off, too
         ws_ping_interval=None,  # Engine.IO has a heartbeat of its own
         timeout_graceful_shutdown=_GRACE,
+        timeout_keep_alive=_KEEP_ALIVE,
         server_header=False,
     )
 

@@ -1,9 +1,13 @@
-"""The settings, from the environment or `.env`; a wrong one is named in one line."""
+"""The settings, from the environment, `.env` or secret files; a wrong one is named in one line."""
 
+import os
 import re
+from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     SecretStr,
@@ -12,11 +16,13 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableError
 
 SHORTEST_SECRET = 32
-_COOKIE_NAME = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$"
-_DOMAIN = r"^\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$"
-_FACTORY = r"^memory$|^redis$|^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+_TEN_YEARS = 10 * 365 * 24 * 3600
+_COOKIE_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}"
+_DOMAIN = r"\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
+_FACTORY = r"memory|redis|[A-Za-z_][\w.]*:[A-Za-z_]\w*"
 _ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(:\d{1,5})?")
 
 
@@ -34,7 +40,21 @@ def _blank_is_none(value: Any) -> Any:
     return None if value in ("", "none") else value
 
 
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+def _written(pattern: str, hint: str) -> AfterValidator:
+    """Take only what the pattern fits; the hint says what to write instead."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(hint)
+        return value
+
+    return AfterValidator(check)
+
+
+Seconds = Annotated[float, Field(gt=0, le=_TEN_YEARS, allow_inf_nan=False)]
+StoreName = Annotated[str, _written(_FACTORY, "write memory, redis or package.module:factory")]
+CookieName = Annotated[str, _written(_COOKIE_NAME, "write letters, digits, - and _, at most 64")]
+Domain = Annotated[str, _written(_DOMAIN, "write a host name such as example.org, or nothing")]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
 
@@ -50,21 +70,19 @@ class Settings(BaseSettings):
         str_strip_whitespace=True,
     )
 
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(3000, ge=0, le=65535)
-    session_store: str = Field("memory", pattern=_FACTORY)
+    session_store: StoreName = "memory"
     redis_url: SecretStr = SecretStr("redis://localhost:6379/0")
     session_secrets: Secrets = ()
     session_idle_timeout: Seconds = 1800
     session_absolute_timeout: Seconds = 43200
     session_activity: Literal["http", "events", "connected"] = "http"
     session_reload_interval: Seconds = 30
-    session_cookie_name: str = Field("session", pattern=_COOKIE_NAME)
+    session_cookie_name: CookieName = "session"
     session_cookie_samesite: Literal["lax", "strict", "none"] = "lax"
     session_cookie_secure: bool = False
-    session_cookie_domain: Annotated[
-        Annotated[str, Field(pattern=_DOMAIN)] | None, BeforeValidator(_blank_is_none)
-    ] = None
+    session_cookie_domain: Annotated[Domain | None, BeforeValidator(_blank_is_none)] = None
     session_cookie_partitioned: bool = False
     session_max_bytes: int = Field(32768, ge=64)
     session_max_sockets: int = Field(100, ge=1)
@@ -89,6 +107,23 @@ class Settings(BaseSettings):
                     "without a path, and never *"
                 )
         return origins
+
+    @field_validator("session_cookie_name")
+    @classmethod
+    def _prefix_is_ours_to_add(cls, name: str) -> str:
+        if name.lower().startswith(("__host-", "__secure-")):
+            raise ValueError("write the name without its prefix, which is added where it is right")
+        return name
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError as error:
+                raise ValueError(f"{error}; write addresses or networks, no host names") from None
+        return proxies
 
     @model_validator(mode="after")
     def _cookie_is_one_that_browsers_keep(self) -> Self:
@@ -129,12 +164,28 @@ class Settings(BaseSettings):
 
 
 def read_settings(**overrides: Any) -> Settings:
-    """Read the settings; raises SettingsError with a line for each that is wrong."""
+    """Read the settings; raises SettingsError with a line for each that is wrong.
+
+    SECRETS_DIR, in the environment, names a folder whose files are settings too: `redis_url`, say.
+    What the environment or `.env` sets goes before them.
+    """
     try:
-        return Settings(**overrides)
+        return Settings(_secrets_dir=_secrets_dir(), **overrides)
     except ValidationError as error:
         lines = [_line(item["loc"], item["msg"]) for item in error.errors(include_url=False)]
         raise SettingsError("\n".join(lines)) from None
+    except UnreadableError as error:
+        raise SettingsError(f"{error}: {error.__cause__}") from None
+
+
+def _secrets_dir() -> Path | None:
+    name = os.environ.get("SECRETS_DIR")
+    if not name:
+        return None
+    # The library would warn of a folder that does not exist, and go on without.
+    if not Path(name).is_dir():
+        raise SettingsError(f"SECRETS_DIR: {name} is no folder")
+    return Path(name)
 
 
 def _line(where: tuple[int | str, ...], what: str) -> str:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +44,7 @@ _WRONG = [
     ({"CORS_ORIGINS": "http://A.test"}, "CORS_ORIGINS"),
     ({"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
     ({"LOG_FORMAT": "xml"}, "LOG_FORMAT"),
+    ({"SECRETS_DIR": "/no/such/folder"}, "SECRETS_DIR"),
 ]
 
 
@@ -91,4 +93,57 @@ def test_several_wrong_settings_are_named_together(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("LOG_LEVEL", "loud")
 
     with pytest.raises(SettingsError, match=r"PORT.*\nLOG_LEVEL"):
+        read_settings(_env_file=None)
+
+
+@pytest.fixture
+def secrets_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that SECRETS_DIR names."""
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
+    return tmp_path
+
+
+def test_settings_are_read_from_secret_files(secrets_dir: Path) -> None:
+    (secrets_dir / "session_secrets").write_text(f"{SECRET}new,{SECRET}\n")
+    (secrets_dir / "redis_url").write_text("redis://:pass@redis:6379/0\n")
+    (secrets_dir / "somebody_elses").write_text("and left alone")
+
+    settings = read_settings(_env_file=None)
+
+    secrets = [each.get_secret_value() for each in settings.session_secrets]
+    assert secrets == [f"{SECRET}new", SECRET]
+    assert settings.redis_url.get_secret_value() == "redis://:pass@redis:6379/0"
+
+
+def test_the_environment_goes_before_secret_files(
+    secrets_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (secrets_dir / "redis_url").write_text("redis://from-a-file:6379/0")
+    monkeypatch.setenv("REDIS_URL", "redis://from-the-environment:6379/0")
+
+    settings = read_settings(_env_file=None)
+
+    assert settings.redis_url.get_secret_value() == "redis://from-the-environment:6379/0"
+
+
+def test_a_secret_file_that_is_wrong_is_named_and_not_shown(secrets_dir: Path) -> None:
+    (secrets_dir / "session_secrets").write_text("too-short")
+    (secrets_dir / "session_store").write_text("redis")
+
+    with pytest.raises(SettingsError, match="SESSION_SECRETS") as refused:
+        read_settings(_env_file=None)
+    assert "too-short" not in str(refused.value)
+
+
+def test_a_secret_file_that_cannot_be_read_is_named(
+    secrets_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (secrets_dir / "redis_url").touch()
+
+    def refuse(path: Path, **_how: str) -> str:  # root may read everything, so a mode would not do
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+
+    with pytest.raises(SettingsError, match=r"redis_url.*Permission denied"):
         read_settings(_env_file=None)

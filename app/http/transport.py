@@ -127,10 +127,11 @@ class _Exchange:
     async def _save_late_writes(self) -> None:
         """Store what a background task or a streamed body wrote after the response had started."""
         session = self._opener.session
-        if session is None or not session.modified:
+        if session is None or self._replaced:
             return
         try:
-            await session.save()
+            if session.modified:
+                await session.save()
         except SessionError as error:
             logger.warning("a write after the response was lost: %s", error)
 

@@ -19,6 +19,8 @@ MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, Recurs
 """What the libraries raise for bytes that no client should send."""
 
 _UPGRADE_TIMEOUT = 10.0
+_LAST_STEP = 0.5
+"""Seconds that an upgrade has left when its socket is closed."""
 _FAREWELL = 10.0
 """Seconds that a closed polling client has to fetch its last packets."""
 _WRITER_GRACE = 2.0
@@ -55,6 +57,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
         self.last_ping = None  # the library's own check of pings; the timer below does it
         self._timer: asyncio.TimerHandle | None = None
         self._unsent = 0
+        self._upgrades: set[asyncio.Timeout] = set()
         self._cut: Callable[[], None] | None = None
         self.owner: str | None = None
         """The key of the session that its handshake had."""
@@ -115,6 +118,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
             return
         self.closing = True
         self._cancel_timer()
+        self._hurry_upgrades()
         reason = reason or self.server.reason.SERVER_DISCONNECT
         await self.server.say_disconnected(self.sid, reason)
         if self.upgraded or self.upgrading or abort:
@@ -181,20 +185,33 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
 
     async def _upgrade(self, ws: Any) -> bool:
         """Have the client prove the WebSocket (Engine.IO v4: probe, answer, upgrade)."""
-        if self.upgrading or self.upgraded or self.closing:
-            return False
+        patience = asyncio.timeout(_UPGRADE_TIMEOUT)
+        self._upgrades.add(patience)
         try:
-            async with asyncio.timeout(_UPGRADE_TIMEOUT):
-                if await ws.wait() != "2probe":
+            async with patience:
+                probed = await ws.wait() == "2probe"
+                if not probed or self.upgrading or self.upgraded or self.closing:
                     return False
-                self.upgrading = True  # from here on polls are answered with nothing
-                await ws.send("3probe")
-                self.queue.put_nowait(packet.Packet(packet.NOOP))  # lets a waiting poll go
-                return bool(await ws.wait() == "5")
+                return await self._take_over(ws)
         except OSError:  # TimeoutError is one
             return False
         finally:
+            self._upgrades.discard(patience)
+
+    async def _take_over(self, ws: Any) -> bool:
+        self.upgrading = True  # from here on polls are answered with nothing
+        try:
+            await ws.send("3probe")
+            self.queue.put_nowait(packet.Packet(packet.NOOP))  # lets a waiting poll go
+            return bool(await ws.wait() == "5")
+        finally:
             self.upgrading = False
+
+    def _hurry_upgrades(self) -> None:
+        """Leave a client that is upgrading a moment for its last step: then it gets its last packets."""
+        for patience in self._upgrades:
+            if not patience.expired():
+                patience.reschedule(asyncio.get_running_loop().time() + _LAST_STEP)
 
     async def _read(self, ws: Any) -> None:
         limit = self.server.max_http_buffer_size

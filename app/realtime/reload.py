@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-import zlib
 from collections.abc import Awaitable, Callable, Sequence
 
 from app.realtime.metrics import RELOAD, RELOAD_LAG, RELOADED
@@ -53,7 +52,7 @@ class ReloadTask:
             due += late  # what was missed is not made up for by haste
 
     async def _reload_slot(self, slot: int) -> None:
-        keys = [key for key in self._keys() if zlib.crc32(key.encode()) % _SLOTS == slot]
+        keys = [key for key in self._keys() if hash(key) % _SLOTS == slot]
         for start in range(0, len(keys), CHUNK):
             await self._reload_chunk(keys[start : start + CHUNK])
 

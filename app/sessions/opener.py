@@ -69,11 +69,11 @@ class Opener:
 
     async def logout(self) -> None:
         """End the session, if there is one, whether it was opened in this request or not."""
-        self._dismissed = True
         if self.session is not None:
             await self.session.destroy()
         elif self._presented is not None:
             await self._sessions.logout(self._presented)
+        self._dismissed = True  # not before: without its cookie nobody could try again
 
     async def _create(self) -> Session:
         self._admit()

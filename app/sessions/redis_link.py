@@ -5,6 +5,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from redis.asyncio.connection import AbstractConnection
@@ -124,8 +125,11 @@ class RedisLink:
         packed = connection.pack_commands([command.arguments for command in batch])
         self._sent.extend(batch)
         writer = connection._writer  # noqa: SLF001 - its own send waits for a drain
-        if writer is not None:  # else the reader has just seen the end, and fails what is sent
-            writer.writelines(packed)
+        with suppress(
+            RuntimeError
+        ):  # it is closed: the reader sees the end, and fails what is sent
+            if writer is not None:
+                writer.writelines(packed)
 
     async def _run(self) -> None:
         """Connect, then read replies until the connection breaks."""
@@ -137,7 +141,11 @@ class RedisLink:
             self._tell(up=True)
             self._flush()
             await self._read(connection)
-        except (RedisError, OSError) as error:
+        except (
+            RedisError,
+            OSError,
+            RuntimeError,
+        ) as error:  # uvloop has the last for a closed handle
             if self._task is me:
                 self._tell(up=False, why=str(error))
                 self._fail(str(error))

@@ -1,132 +1,157 @@
-"""deploy/haproxy.cfg in front of two nodes."""
+"""deploy/haproxy.cfg in front of two nodes: who is served by which, and what happens when one goes."""
 
 import asyncio
-import subprocess
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass
 from functools import partial
 
 import pytest
 
-from tests.support.balancer import CONFIGURATION, balancer, haproxy_binary
+from tests.deploy.conftest import Front, nodes_behind_balancer
 from tests.support.browsers import JsBrowser, JsClients, Transport
 from tests.support.eventually import eventually
-from tests.support.http import http_client
+from tests.support.http import http_client, problem
 from tests.support.js_client import JsClient
-from tests.support.servers import StoreServer
+from tests.support.servers import StoreServer, store_server
 from tests.support.service import Service, service
 from tests.support.stores import server_settings
 
+CROWD = 6
 
-@dataclass
-class Cluster:
-    """Two nodes behind the balancer."""
-
-    url: str
-    nodes: list[Service]
+Visitor = tuple[JsBrowser, JsClient]
 
 
-@pytest.fixture
-async def cluster(valkey: StoreServer) -> AsyncIterator[Cluster]:
-    """Two nodes behind the balancer, for this test alone."""
-    async with AsyncExitStack() as stack:
-        settings = server_settings(valkey)
-        nodes = [await stack.enter_async_context(service(**settings)) for _ in range(2)]
-        front = stack.enter_context(ExitStack())
-        url = await asyncio.to_thread(front.enter_context, balancer(nodes))
-        yield Cluster(url, nodes)
-
-
-def test_the_configuration_is_valid_as_it_stands() -> None:
-    checked = subprocess.run(
-        [haproxy_binary(), "-c", "-f", str(CONFIGURATION)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert checked.returncode == 0, checked.stderr
-
-
-async def test_sockets_of_all_transports_count_through_the_balancer(
-    js: JsClients, cluster: Cluster, transport: Transport
-) -> None:
-    browsers = [await js.browser(cluster.url) for _ in range(4)]
+async def _visitors(js: JsClients, front: Front, transport: Transport) -> list[Visitor]:
+    """Browsers with a session and a socket each, on both nodes."""
+    browsers = [await js.browser(front.url) for _ in range(CROWD)]
     for browser in browsers:
-        socket = await browser.connect(transport)
+        await browser.fetch("GET", "/session")
+    visitors = [(browser, await browser.connect(transport)) for browser in browsers]
+    for node in front.nodes:
+        await eventually(partial(_has_sockets, node))
+    return visitors
+
+
+def _has_sockets(node: Service) -> bool:
+    return "socket moored" in node.log()
+
+
+async def test_sockets_of_all_transports_stay_on_their_node_and_count(
+    js: JsClients, front: Front, transport: Transport
+) -> None:
+    for browser, socket in await _visitors(js, front, transport):
         answers = await socket.burst(*[("incr",)] * 20)
         assert [ack for _index, ack in answers] == list(range(1, 21))
         assert (await browser.fetch("POST", "/incr")).json() == 21
-    assert all("socket moored" in node.log() for node in cluster.nodes)
+        await eventually(partial(_heard_last, socket, 21))
+        assert not socket.named("disconnect")
 
 
-async def test_the_clients_of_a_killed_node_are_back_on_the_other_with_the_same_session(
-    js: JsClients, cluster: Cluster
+async def test_clients_of_a_killed_node_are_back_on_the_other_with_their_session_and_count(
+    js: JsClients, front: Front, transport: Transport
 ) -> None:
-    sockets = []
-    for _ in range(6):
-        browser = await js.browser(cluster.url)
-        socket = await browser.connect(Transport.POLLING)
+    visitors = await _visitors(js, front, transport)
+    for _browser, socket in visitors:
         assert await socket.emit("incr") == 1
-        sockets.append((browser, socket))
 
-    cluster.nodes[0].kill()
+    front.nodes[0].kill()
 
-    for browser, socket in sockets:
-        await eventually(partial(_counts_on, browser, socket), within=20.0)
+    for browser, socket in visitors:
+        await eventually(partial(_is_connected, browser, socket), within=20.0)
+        assert await socket.emit("incr") == 2
+    assert any(socket.named("disconnect") for _browser, socket in visitors)
+    assert not all(socket.named("disconnect") for _browser, socket in visitors)
 
 
-async def _counts_on(browser: JsBrowser, socket: JsClient) -> bool:
+async def test_a_node_that_drains_gets_no_new_sockets_and_its_old_ones_hear_their_farewell(
+    js: JsClients, front: Front, transport: Transport
+) -> None:
+    visitors = await _visitors(js, front, transport)
+    draining = front.nodes[0]
+
+    draining.terminate()
+    await front.balancer.has_ready(1)
+    assert draining.alive
+    newcomers = [await (await js.browser(front.url)).connect(transport) for _ in range(CROWD)]
+
+    for newcomer in newcomers:
+        assert [event.args[0]["status"] for event in newcomer.named("handshake")][:1] != [503]
+        assert await newcomer.emit("incr") == 1
+    await eventually(lambda: not draining.alive, within=12.0)
+    told = [socket for _browser, socket in visitors if socket.values("session ended")]
+    assert 0 < len(told) < len(visitors)
+    for browser, socket in visitors:
+        assert socket.values("session ended") in ([], [{"reason": "shutdown"}])
+        await eventually(partial(_is_connected, browser, socket), within=20.0)
+        assert await socket.emit("incr") == 1
+
+
+async def test_while_the_store_is_away_nodes_answer_for_themselves_and_keep_their_sockets(
+    js: JsClients,
+) -> None:
+    with store_server("valkey") as store:
+        async with nodes_behind_balancer(store) as front:
+            await _outage(js, front, store)
+
+
+async def _outage(js: JsClients, front: Front, store: StoreServer) -> None:
+    visitors = [
+        *await _visitors(js, front, Transport.POLLING),
+        *await _visitors(js, front, Transport.UPGRADED),
+    ]
+    store.pause()
+    await front.balancer.has_ready(0)
+    async with http_client(front.url) as client:
+        away = await client.get("/session", headers={"origin": "http://localhost:4200"})
+        assert (await client.get("/healthz")).status_code == 200
+    assert problem(away) == (503, "store-unavailable")
+    assert int(away.headers["retry-after"]) >= 1
+    assert away.headers["access-control-allow-origin"] == "http://localhost:4200"
+    acks = await asyncio.gather(*(socket.emit("incr") for _browser, socket in visitors))
+    assert {ack["error"]["type"] for ack in acks} == {"store-unavailable"}
+
+    store.resume()
+
+    await front.balancer.has_ready(2)
+    for browser, socket in visitors:
+        await eventually(partial(_is_connected, browser, socket), within=20.0)
+        assert not socket.named("disconnect")
+
+
+async def test_nodes_that_come_and_go_by_name_are_found_and_left(
+    js: JsClients, front: Front, valkey: StoreServer
+) -> None:
+    third, port = "127.0.0.4", front.nodes[0].port
+    async with service(host=third, port=port, **server_settings(valkey)) as newcomer:
+        front.balancer.names.addresses.append(third)
+        await front.balancer.has_ready(3)
+        front.balancer.names.addresses = [third]
+        await front.balancer.has_ready(1)
+
+        socket = await (await js.browser(front.url)).connect(Transport.POLLING)
+
+        assert await socket.emit("incr") == 1
+        assert _has_sockets(newcomer)
+
+
+@pytest.mark.parametrize("path", ["/session", "/socket.io/?EIO=4&transport=polling"])
+async def test_with_no_node_left_the_balancer_says_so_as_a_node_would(
+    front: Front, path: str
+) -> None:
+    for node in front.nodes:
+        node.kill()
+    await front.balancer.has_ready(0)
+
+    async with http_client(front.url) as client:
+        answer = await client.get(path)
+
+    assert problem(answer) == (503, "no-node")
+    assert answer.headers["retry-after"] == "1"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def _is_connected(browser: JsBrowser, socket: JsClient) -> bool:
     answer = await browser.fetch("GET", "/session")
     return socket.connected and answer.status == 200 and answer.json()["sockets"] == 1
 
 
-async def test_a_draining_node_gets_no_new_sockets_and_its_old_ones_hear_their_farewell(
-    js: JsClients, cluster: Cluster, transport: Transport
-) -> None:
-    sockets = [await (await js.browser(cluster.url)).connect(transport) for _ in range(4)]
-    cluster.nodes[0].terminate()
-    await eventually(lambda: not cluster.nodes[0].alive, within=12.0)
-
-    told = [socket for socket in sockets if socket.values("session ended")]
-    assert told, "the balancer gave the node no sockets"
-    for socket in told:
-        assert socket.values("session ended") == [{"reason": "shutdown"}]
-        await eventually(lambda socket=socket: socket.connected, within=10.0)  # type: ignore[misc] # bound now
-        assert await socket.emit("incr") == 1
-
-
-async def test_what_clients_say_of_themselves_does_not_get_through(cluster: Cluster) -> None:
-    spoofed = {"x-forwarded-for": "6.6.6.6", "x-forwarded-proto": "https", "x-request-id": "mine"}
-    async with http_client(cluster.url) as client:
-        answer = await client.get("/session", headers=spoofed)
-        metrics = await client.get("/metrics")
-
-    assert answer.headers["x-request-id"] != "mine"
-    assert answer.headers["strict-transport-security"] == "max-age=300"
-    assert metrics.status_code == 404
-
-
-async def test_headers_that_are_too_large_or_too_slow_are_refused(cluster: Cluster) -> None:
-    async with http_client(cluster.url) as client:
-        large = await client.get("/session", headers={"x-large": "x" * 20_000})
-    assert large.status_code == 400
-
-    assert await _status(cluster.url, b"GET /session HTTP/1.1\r\nHost: x\r\n") == 408
-
-
-async def test_a_large_body_is_refused_before_it_is_sent(cluster: Cluster) -> None:
-    head = b"POST /incr HTTP/1.1\r\nHost: x\r\nContent-Length: 1000001\r\n\r\n"
-
-    assert await _status(cluster.url, head) == 413
-
-
-async def _status(url: str, sent: bytes) -> int:
-    """The status of the answer to these bytes, once it comes."""
-    host, _, port = url.removeprefix("http://").partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(sent)
-    line = await asyncio.wait_for(reader.readline(), timeout=15)
-    writer.close()
-    return int(line.split(b" ")[1])
+def _heard_last(socket: JsClient, count: int) -> bool:
+    return socket.values("current count")[-1:] == [count]

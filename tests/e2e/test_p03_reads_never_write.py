@@ -14,7 +14,8 @@ from tests.support.service import Service, service
 from tests.support.stores import StoreSettings, server_settings
 
 CONNECTING = {"client|setinfo", "client|setname", "hello", "info", "ping", "select"}
-WAITING = {"xread"}
+# Reads that go on by themselves: the bus, and the renewal of what says that a node is alive.
+WAITING = {"xread", "subscribe"}
 """What a node asks of its server while nothing at all happens: whether there is news."""
 
 WITHOUT_SESSION = [

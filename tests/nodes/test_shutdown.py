@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ from tests.support.stores import server_settings
 Raw = TypeVar("Raw", RawWebSocket, RawPolling)
 
 MANY = 500
+AT_ONCE = 50
 FAREWELL = '42["session ended",{"reason":"shutdown"}]'
 
 
@@ -38,17 +40,16 @@ async def test_five_hundred_websockets_and_pollers_are_let_go_and_the_process_en
         client = await crowd.enter_async_context(http_client(node.url))
         browser = await js.browser(node.url)
         witnesses = [await browser.connect(transport) for transport in Transport]
-        sockets = [await _joined(crowd, raw_websocket(node.url)) for _ in range(MANY)]
-        pollers = [await _joined(crowd, raw_polling(node.url)) for _ in range(MANY)]
+        sockets = await _many(lambda: _joined(crowd, raw_websocket(node.url)))
+        pollers = await _many(lambda: _joined(crowd, raw_polling(node.url, leave=False)))
         watchers = [asyncio.create_task(each.frames_until_closed(10.0)) for each in sockets]
         polls = [asyncio.create_task(each.receive_until(FAREWELL, 10.0)) for each in pollers]
         start = time.monotonic()
 
         node.terminate()
 
-        await eventually(lambda: _not_ready(client), within=1.0)
-        refused = await client.get("/socket.io/?EIO=4&transport=polling")
-        assert problem(refused) == (503, "store-unavailable")
+        refused = await eventually(lambda: _refusals(client), within=1.0)
+        assert [problem(answer) for answer in refused] == [(503, "store-unavailable")] * 2
         farewells = await asyncio.gather(*watchers)
         assert all(FAREWELL in frames for frames in farewells)
         await asyncio.gather(*polls)
@@ -93,14 +94,25 @@ async def test_a_second_signal_ends_the_process_at_once(js: JsClients) -> None:
         assert time.monotonic() - start < 2
 
 
+async def _many(open_one: Callable[[], Awaitable[Raw]]) -> list[Raw]:
+    """Open many, some at a time: all of them are to be there before the first ping."""
+    opened: list[Raw] = []
+    while len(opened) < MANY:
+        opened += await asyncio.gather(*(open_one() for _ in range(AT_ONCE)))
+    return opened
+
+
 async def _joined(crowd: AsyncExitStack, opening: AbstractAsyncContextManager[Raw]) -> Raw:
     raw = await crowd.enter_async_context(opening)
     await raw.join()
     return raw
 
 
-async def _not_ready(client: httpx.AsyncClient) -> bool:
-    return (await client.get("/readyz")).status_code == 503
+async def _refusals(client: httpx.AsyncClient) -> list[httpx.Response]:
+    """What /readyz and a handshake are answered, once both are refused."""
+    paths = ("/readyz", "/socket.io/?EIO=4&transport=polling")
+    answers = await asyncio.gather(*(client.get(path) for path in paths))
+    return answers if all(answer.status_code == 503 for answer in answers) else []
 
 
 async def _write(browser: JsBrowser, url: str, acknowledged: list[int]) -> None:

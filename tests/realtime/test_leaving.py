@@ -3,14 +3,13 @@
 import asyncio
 import time
 
-import httpx
 import pytest
 
 from tests.support.browsers import JsClients, Transport
 from tests.support.eventually import eventually
 from tests.support.http import http_client
 from tests.support.metrics import counted
-from tests.support.raw import RawPolling, RawWebSocket, raw_polling, raw_websocket
+from tests.support.raw import raw_polling, raw_websocket
 from tests.support.service import Service
 from tests.support.workshop import PATIENCE
 

@@ -1,19 +1,21 @@
-"""Debian's HAProxy with the project's own configuration, in front of nodes on this machine."""
+"""Debian's HAProxy with the project's own configuration, in front of nodes on this machine.
 
+The nodes have one name and one port and an address each, as containers have: 127.0.0.2 and on.
+"""
+
+import asyncio
 import http.client
-import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.support.dns import Names, name_server
+from tests.support.eventually import eventually
 from tests.support.processes import ROOT, Process, free_port
-from tests.support.service import Service
 
 CONFIGURATION = ROOT / "deploy" / "haproxy.cfg"
-
-_TEMPLATE = re.compile(r"^    server-template .*$", re.MULTILINE)
 
 
 def haproxy_binary() -> str:
@@ -23,32 +25,74 @@ def haproxy_binary() -> str:
     return found
 
 
-@contextmanager
-def balancer(nodes: Sequence[Service]) -> Iterator[str]:
-    """A running balancer; gives its URL. The nodes are named in place of the DNS template."""
-    port = free_port()
-    servers = [
-        f"    server node{number} 127.0.0.1:{node.port} cookie node{number}"
-        for number, node in enumerate(nodes)
-    ]
-    with tempfile.TemporaryDirectory(prefix="mooring-haproxy-") as folder:
-        file = Path(folder) / "haproxy.cfg"
-        file.write_text(_TEMPLATE.sub("\n".join(servers), CONFIGURATION.read_text()))
-        environment = {"LISTEN": f"127.0.0.1:{port}", "HSTS": "300"}
-        process = Process([haproxy_binary(), "-db", "-f", str(file)], Path(folder), environment)
-        process.start(lambda: _answers(port), within=10.0)
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.kill()
+class Balancer:
+    """A running balancer. `names.addresses` are those at which it looks for nodes.
 
+    `bind` are options of its port, `environment` further variables of the configuration.
+    """
 
-def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1.0)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == http.client.OK
-    except OSError:
-        return False
-    finally:
+    def __init__(
+        self, names: Names, nodes_port: int, folder: Path, *, bind: str = "", **environment: str
+    ) -> None:
+        self.names = names
+        self._stats = free_port()
+        self.address = f"127.0.0.1:{free_port()}"
+        self.url = f"http://{self.address}"
+        settings = {
+            "NODES": f"app.test:{nodes_port}",
+            "RESOLVER": f"127.0.0.1:{names.port}",
+            "LISTEN": f"{self.address} {bind}".strip(),
+            "STATS": f"127.0.0.1:{self._stats}",
+        }
+        command = [haproxy_binary(), "-db", "-f", str(CONFIGURATION)]
+        self._process = Process(command, folder, settings | environment)
+
+    def start(self) -> None:
+        """Start, and wait until it listens."""
+        self._process.start(lambda: self._status("/metrics") is not None, within=10.0)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+
+    async def has_ready(self, nodes: int) -> None:
+        """Return when it has found so many nodes that are ready."""
+        await eventually(lambda: asyncio.to_thread(self._has_ready, nodes), within=15.0)
+
+    def log(self) -> str:
+        """What it has written."""
+        return self._process.log()
+
+    def _has_ready(self, nodes: int) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self._stats, timeout=1.0)
+        connection.request("GET", "/;csv")
+        rows = connection.getresponse().read().decode().splitlines()
         connection.close()
+        names = rows[0].removeprefix("# ").split(",")
+        servers = [dict(zip(names, row.split(","), strict=False)) for row in rows[1:]]
+        up = [each for each in servers if each["pxname"] == "ready" and each["status"] == "UP"]
+        return sum(each["svname"] != "BACKEND" for each in up) == nodes
+
+    def _status(self, path: str) -> int | None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._stats, timeout=1.0)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status
+        except OSError:
+            return None
+        finally:
+            connection.close()
+
+
+@asynccontextmanager
+async def balancer(addresses: list[str], port: int, **environment: str) -> AsyncIterator[Balancer]:
+    """A running balancer that has found the nodes at these addresses, all of them ready."""
+    with tempfile.TemporaryDirectory(prefix="mooring-haproxy-") as folder:
+        async with name_server(addresses) as names:
+            front = Balancer(names, port, Path(folder), **environment)
+            await asyncio.to_thread(front.start)
+            try:
+                await front.has_ready(len(addresses))
+                yield front
+            finally:
+                front.kill()

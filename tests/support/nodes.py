@@ -26,6 +26,12 @@ class Pair:
         """Both nodes."""
         return iter((self.here, self.there))
 
+    def terminate(self) -> None:
+        """Have both end at the same time; a second signal then ends them at once."""
+        for node in self:
+            if node.alive:
+                node.terminate()
+
     async def browser(self, js: JsClients) -> JsBrowser:
         """A browser with a session; relative addresses go to the first node."""
         browser = await js.browser(self.here.url)
@@ -46,4 +52,6 @@ def pair_on(server: StoreServer, *, module: str = "app", **settings: object) -> 
     options = server_settings(server) | settings
     with ExitStack() as stack:
         here, there = (stack.enter_context(service(module=module, **options)) for _ in range(2))
-        yield Pair(server, here, there)
+        pair = Pair(server, here, there)
+        yield pair
+        pair.terminate()

@@ -17,7 +17,10 @@ class Proxy:
         self.connections = 0
         self._target = target
         self._losing = False
+        self._losing_to: bytes | None = None
         self._is_cut = False
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self._answering: bytes | None = None
         self._served: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -32,6 +35,10 @@ class Proxy:
         """Let the next request through, wait for its reply, and then cut the link instead."""
         self._losing = True
 
+    def lose_reply_to(self, word: bytes) -> None:
+        """Let the next request that has this in it through, and cut its link when the reply comes."""
+        self._losing_to = word
+
     def answer_next_with(self, reply: bytes) -> None:
         """Send this instead of the server's next reply."""
         self._answering = reply
@@ -42,9 +49,14 @@ class Proxy:
         for task in self._served:
             task.cancel()
 
+    def hold(self) -> None:
+        """Pass nothing on until `mend`, as a network does that loses its packets: links stay."""
+        self._flowing.clear()
+
     def mend(self) -> None:
-        """Let links through again."""
+        """Let links through again, with all that was held back."""
         self._is_cut = False
+        self._flowing.set()
 
     async def start(self) -> None:
         """Listen on a free port."""
@@ -74,10 +86,12 @@ class Proxy:
             self._served.discard(task)
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+        await self._flowing.wait()
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        doomed = asyncio.Event()
         pumps = [
-            asyncio.create_task(self._requests(reader, up_writer)),
-            asyncio.create_task(self._replies(up_reader, writer)),
+            asyncio.create_task(self._requests(reader, up_writer, doomed)),
+            asyncio.create_task(self._replies(up_reader, writer, doomed)),
         ]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -88,14 +102,23 @@ class Proxy:
                 side.close()
             await asyncio.gather(*pumps, return_exceptions=True)
 
-    async def _requests(self, reader: StreamReader, writer: StreamWriter) -> None:
+    async def _requests(
+        self, reader: StreamReader, writer: StreamWriter, doomed: asyncio.Event
+    ) -> None:
         while data := await reader.read(_MUCH):
+            await self._flowing.wait()
             self.writes.append(data)
+            if self._losing_to is not None and self._losing_to in data:
+                self._losing_to = None
+                doomed.set()
             writer.write(data)
 
-    async def _replies(self, reader: StreamReader, writer: StreamWriter) -> None:
+    async def _replies(
+        self, reader: StreamReader, writer: StreamWriter, doomed: asyncio.Event
+    ) -> None:
         while data := await reader.read(_MUCH):
-            if self._losing:
+            await self._flowing.wait()
+            if self._losing or doomed.is_set():
                 self._losing = False
                 return
             writer.write(self._answering or data)

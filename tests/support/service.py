@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from signal import SIGTERM
+from signal import SIGTERM, Signals
 from types import TracebackType
 from typing import Self
 
@@ -20,18 +20,20 @@ _KEPT = ("HOME", "LANG", "PATH", "TMPDIR")
 class Service:
     """One node. A context manager, plain or async, that runs it and in the end reads its log.
 
-    Settings are given by their names in app.settings; `module` is what runs in place of `app`. A
-    traceback in the log fails the test, unless `traceback_ok`.
+    Settings are given by their names in app.settings; `module` is what runs in place of `app`. The
+    port is a free one, unless it is given. A traceback in the log fails the test, unless
+    `traceback_ok`.
     """
 
     def __init__(
         self, *, traceback_ok: bool = False, module: str = "app", **settings: object
     ) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.host = str(settings.pop("host", "127.0.0.1"))
+        self.port = int(str(settings.pop("port", 0))) or free_port()
+        self.url = f"http://{self.host}:{self.port}"
         self._traceback_ok = traceback_ok
         self._directory = Path(tempfile.mkdtemp(prefix="mooring-node-"))
-        env = _environment({"host": "127.0.0.1", "port": self.port} | settings)
+        env = _environment({"host": self.host, "port": self.port} | settings)
         command = [sys.executable, "-X", "faulthandler", "-m", module]
         self._process = Process(command, self._directory, env)
 
@@ -46,7 +48,11 @@ class Service:
 
     def terminate(self) -> None:
         """SIGTERM, without waiting for the end."""
-        self._process.signal(SIGTERM)
+        self.signal(SIGTERM)
+
+    def signal(self, number: Signals) -> None:
+        """Send any signal."""
+        self._process.signal(number)
 
     def kill(self) -> None:
         """End it as a crash does."""
@@ -114,7 +120,7 @@ class Service:
         await asyncio.to_thread(self.__exit__, error_type, error, traceback)
 
     def _healthy(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1.0)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=1.0)
         try:
             connection.request("GET", "/healthz")
             return connection.getresponse().status == http.client.OK

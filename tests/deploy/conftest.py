@@ -1,0 +1,47 @@
+"""Fixtures: two nodes behind the balancer, and a server that tells what it was asked."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from tests.support.balancer import Balancer, balancer
+from tests.support.processes import free_port
+from tests.support.servers import StoreServer
+from tests.support.service import Service, service
+from tests.support.stores import server_settings
+
+ADDRESSES = ("127.0.0.2", "127.0.0.3")
+
+
+@dataclass(frozen=True)
+class Front:
+    """Nodes on one server behind the balancer."""
+
+    balancer: Balancer
+    nodes: Sequence[Service]
+
+    @property
+    def url(self) -> str:
+        """Where browsers go."""
+        return self.balancer.url
+
+
+@asynccontextmanager
+async def nodes_behind_balancer(server: StoreServer, **settings: object) -> AsyncIterator[Front]:
+    """Two running nodes behind a balancer that has found them."""
+    port = free_port()
+    options = server_settings(server) | settings
+    nodes = [service(host=address, port=port, **options) for address in ADDRESSES]
+    async with AsyncExitStack() as stack:
+        await asyncio.gather(*(stack.enter_async_context(node) for node in nodes))
+        yield Front(await stack.enter_async_context(balancer([*ADDRESSES], port)), nodes)
+
+
+@pytest.fixture
+async def front(valkey: StoreServer) -> AsyncIterator[Front]:
+    """Two nodes behind the balancer, for this test alone."""
+    async with nodes_behind_balancer(valkey) as front:
+        yield front

@@ -1,0 +1,65 @@
+"""The bus keeps its contract on a Redis Cluster, also when its slot moves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from app.realtime.bus import Bus, Position
+from app.realtime.bus_redis import STREAM, WAIT, RedisBus
+from app.sessions.redis_url import TIMEOUT, connect
+from tests.contracts.bus_contract import KEPT, BusContract
+from tests.support.cluster import Cluster, redis_cluster
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Three masters, for all tests of this file."""
+    with redis_cluster() as cluster:
+        yield cluster
+
+
+@asynccontextmanager
+async def _bus_on(cluster: Cluster) -> AsyncIterator[Bus]:
+    commands = connect(cluster.url)
+    bus = RedisBus(commands, connect(cluster.url, timeout=WAIT + TIMEOUT), kept=KEPT)
+    try:
+        yield bus
+    finally:
+        await bus.aclose()
+        await commands.aclose()
+
+
+class TestRedisBusOnCluster(BusContract):
+    """RedisBus is a Bus there, too."""
+
+    @pytest.fixture
+    async def bus(self, cluster: Cluster) -> AsyncIterator[Bus]:
+        async with _bus_on(cluster) as bus:
+            yield bus
+
+
+async def test_a_reader_that_waits_follows_the_stream_when_its_slot_moves(cluster: Cluster) -> None:
+    async with _bus_on(cluster) as bus:
+        await bus.publish("here", 1, b"before")
+        place = await bus.tail()
+        reading = asyncio.create_task(_read_one(bus, place))
+        source = cluster.owner(STREAM)
+        target = next(server for server in cluster.masters if server is not source)
+
+        await asyncio.to_thread(cluster.begin_to_move, STREAM, target)
+        await asyncio.to_thread(cluster.end_move, STREAM, target)
+        await bus.publish("here", 2, b"after")
+
+        assert cluster.owner(STREAM) is target
+        assert await asyncio.wait_for(reading, 10.0) == b"after"
+
+
+async def _read_one(bus: Bus, place: Position) -> bytes:
+    while True:
+        batch = await bus.read(place)
+        assert not batch.gap
+        if batch.entries:
+            return batch.entries[0].text
+        place = batch.position

@@ -1,0 +1,58 @@
+"""`rediss://`: the server has to prove who it is."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from app.sessions import RedisStore, StoreUnavailableError
+from app.sessions.redis_url import connect
+from tests.contracts.parts import DATA, HOUR, new_key
+from tests.support.certificates import Certificate, self_signed
+from tests.support.processes import free_port
+from tests.support.servers import StoreServer, redis_binary
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """The server's certificate."""
+    return self_signed(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module")
+def address(certificate: Certificate) -> Iterator[str]:
+    """Where a server speaks TLS; clients need no certificate."""
+    port = free_port()
+    server = StoreServer(
+        redis_binary(),
+        more=[
+            *("--tls-port", str(port), "--tls-auth-clients", "no"),
+            *("--tls-cert-file", str(certificate.file)),
+            *("--tls-key-file", str(certificate.key)),
+        ],
+    )
+    server.start()
+    yield f"127.0.0.1:{port}"
+    server.close()
+
+
+async def test_a_server_whose_certificate_is_vouched_for_is_used(
+    address: str, certificate: Certificate
+) -> None:
+    store = RedisStore(connect(f"rediss://{address}/0?ssl_ca_certs={certificate.file}"))
+    await store.create(new_key(), DATA, idle=60, absolute=HOUR)
+    await store.aclose()
+
+
+async def test_a_server_that_nobody_vouches_for_is_not(address: str) -> None:
+    store = RedisStore(connect(f"rediss://{address}/0"))
+    with pytest.raises(StoreUnavailableError, match="certificate"):
+        await store.ping()
+    await store.aclose()
+
+
+async def test_a_server_of_another_name_is_not(address: str, certificate: Certificate) -> None:
+    elsewhere = address.replace("127.0.0.1", "localhost")
+    store = RedisStore(connect(f"rediss://{elsewhere}/0?ssl_ca_certs={certificate.file}"))
+    with pytest.raises(StoreUnavailableError, match="certificate"):
+        await store.ping()
+    await store.aclose()

@@ -1,0 +1,95 @@
+"""Many raw clients at once: each with a session of its own, one acknowledged write, and an open ear."""
+
+import asyncio
+import resource
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from tests.support.http import cookie_header
+from tests.support.raw import RawPolling, RawWebSocket, raw_polling, raw_websocket
+
+FAREWELL = '42["session ended",{"reason":"shutdown"}]'
+CLOSE = "1"
+
+_AT_ONCE = 50
+
+
+@dataclass(frozen=True)
+class Left:
+    """How a client was sent away: told, and its transport closed. By time.monotonic()."""
+
+    told: float
+    closed: float
+
+
+class Member:
+    """One client."""
+
+    def __init__(self, raw: RawWebSocket | RawPolling, cookie: str) -> None:
+        self.raw = raw
+        self.cookie = cookie
+
+    async def stay(self, within: float) -> Left:
+        """Stay until the server sends everybody away; fails if it does not do so in order and in time."""
+        await self.raw.receive_until(FAREWELL, within)
+        told = time.monotonic()
+        if isinstance(self.raw, RawWebSocket):
+            assert await self.raw.frames_until_closed(within) == []
+        else:
+            assert (await self.raw.poll()).text == CLOSE
+        return Left(told, time.monotonic())
+
+
+@asynccontextmanager
+async def crowd(url: str, *, websockets: int, pollers: int) -> AsyncIterator[list[Member]]:
+    """Clients that have joined and counted once."""
+    async with AsyncExitStack() as stack:
+        members: list[Member] = []
+        for number in batches(websockets):
+            members += await asyncio.gather(*(_websocket(stack, url) for _ in range(number)))
+        for number in batches(pollers):
+            members += await asyncio.gather(*(_polling(stack, url) for _ in range(number)))
+        yield members
+
+
+async def counts_of(url: str, members: list[Member]) -> list[int]:
+    """What a node says is stored of each client's session."""
+    counts: list[int] = []
+    async with httpx.AsyncClient(base_url=url, verify=False, trust_env=False) as client:
+        for member in members:
+            answer = await client.get("/session", headers={"cookie": member.cookie})
+            counts.append(answer.json()["count"])
+    return counts
+
+
+def allow_many_files() -> None:
+    """Allow this process and those that it starts as many connections as the system does."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def batches(number: int) -> Iterable[int]:
+    """Cut a number into those that may connect at once."""
+    return [min(_AT_ONCE, number - start) for start in range(0, number, _AT_ONCE)]
+
+
+async def _websocket(stack: AsyncExitStack, url: str) -> Member:
+    raw = await stack.enter_async_context(raw_websocket(url))
+    await _count_once(raw)
+    return Member(raw, raw.set_cookies[0].pair)
+
+
+async def _polling(stack: AsyncExitStack, url: str) -> Member:
+    raw = await stack.enter_async_context(raw_polling(url))
+    await _count_once(raw)
+    return Member(raw, cookie_header(raw.client))
+
+
+async def _count_once(raw: RawWebSocket | RawPolling) -> None:
+    await raw.join()
+    await raw.emit("incr", ack=1)
+    assert await raw.receive_until("431", 10.0) == "431[1]"

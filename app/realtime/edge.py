@@ -39,6 +39,9 @@ HEARTBEAT: dict[str, float] = {"ping_interval": 25, "ping_timeout": 20}
 _DRAIN_STEPS = 60
 _LAST_EVENTS = 2.0
 """Seconds that events under way have at shutdown."""
+_LAST_POLLS = 2.0
+"""Seconds that polling clients have at shutdown to fetch their CLOSE, and handshakes to end."""
+_LAST_LOOKS = 40
 _SECOND_LOOK = 0.1
 """Seconds."""
 
@@ -114,9 +117,17 @@ class Realtime:
                 await let_go(self.server, socket, EndReason.SHUTDOWN)
             if step < steps - 1:
                 await asyncio.sleep(seconds / steps)
-        for socket in self.moorings.all():  # whose handshake was under way
-            await let_go(self.server, socket, EndReason.SHUTDOWN)
+        await self._see_off()
         await self.server.lanes.drain(_LAST_EVENTS)
+
+    async def _see_off(self) -> None:
+        """Wait for those whose handshake was under way, and for polls that fetch what is left."""
+        for _ in range(_LAST_LOOKS):
+            for socket in self.moorings.all():
+                await let_go(self.server, socket, EndReason.SHUTDOWN)
+            if not self.server.eio.sockets:
+                return
+            await asyncio.sleep(_LAST_POLLS / _LAST_LOOKS)
 
     async def tell(self, key: str, version: int, event: str, value: Any) -> None:
         """Send an event to every socket of a session; see app.rooms."""

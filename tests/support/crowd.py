@@ -84,7 +84,7 @@ async def _websocket(stack: AsyncExitStack, url: str) -> Member:
 
 
 async def _polling(stack: AsyncExitStack, url: str) -> Member:
-    raw = await stack.enter_async_context(raw_polling(url))
+    raw = await stack.enter_async_context(raw_polling(url, leave=False))
     await _count_once(raw)
     return Member(raw, cookie_header(raw.client))
 

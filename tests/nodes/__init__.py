@@ -1,1 +1,0 @@
-"""Two nodes and more on one server: the bus, logout everywhere, outages, shutdown."""

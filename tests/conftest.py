@@ -9,7 +9,7 @@ import pytest
 from tests.support.browsers import JsBrowser, JsClients, Transport
 from tests.support.http import http_client
 from tests.support.servers import STORE_SERVERS, StoreServer, store_server
-from tests.support.service import Service, check_log, service
+from tests.support.service import Service, service
 from tests.support.stores import STORES, StoreSettings, memory_settings, server_settings
 
 Servers = Callable[[str], StoreServer]
@@ -93,19 +93,15 @@ def node(store_name: str, any_store: StoreSettings, _nodes: Nodes) -> Iterator[S
     It is shared, as starting one takes a second: a test that ends, hangs or configures its node
     starts its own with `service(...)`. A traceback in the log fails the test that caused it.
     """
-    shared = _nodes("app", store_name, any_store)
-    seen = len(shared.log())
-    yield shared
-    check_log(shared.log()[seen:])
+    with _nodes("app", store_name, any_store).watched() as shared:
+        yield shared
 
 
 @pytest.fixture
 def workshop(store_name: str, any_store: StoreSettings, _nodes: Nodes) -> Iterator[Service]:
     """A running node that can do more than the example (tests/support/workshop.py), shared as `node` is."""
-    shared = _nodes(WORKSHOP, store_name, any_store)
-    seen = len(shared.log())
-    yield shared
-    check_log(shared.log()[seen:])
+    with _nodes(WORKSHOP, store_name, any_store).watched() as shared:
+        yield shared
 
 
 @pytest.fixture

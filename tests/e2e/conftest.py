@@ -7,7 +7,6 @@ import pytest
 
 from tests.support.nodes import SHOUTING, Pair, pair_on
 from tests.support.servers import STORE_SERVERS, store_server
-from tests.support.service import check_log
 
 
 @contextmanager
@@ -28,10 +27,8 @@ def pair(_pair: Pair) -> Iterator[Pair]:
 
     They run tests/support/shouting.py. A traceback in a log fails the test that caused it.
     """
-    seen = [len(node.log()) for node in _pair]
-    yield _pair
-    for node, length in zip(_pair, seen, strict=True):
-        check_log(node.log()[length:])
+    with _pair.here.watched(), _pair.there.watched():
+        yield _pair
 
 
 @pytest.fixture

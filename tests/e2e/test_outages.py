@@ -17,7 +17,7 @@ from tests.support.http import http_client
 from tests.support.js_client import JsClient
 from tests.support.raw import refused_websocket
 from tests.support.servers import STORE_SERVERS, StoreServer, store_server
-from tests.support.service import Service, check_log, service
+from tests.support.service import Service, service
 from tests.support.stores import server_settings
 from tests.support.traffic import ANSWER_WITHIN, Traffic, check_away
 
@@ -72,9 +72,8 @@ def _world(request: pytest.FixtureRequest) -> Iterator[World]:
 @pytest.fixture
 def world(_world: World) -> Iterator[World]:
     """The server and the node; a traceback in the node's log fails the test."""
-    seen = len(_world.node.log())
-    yield _world
-    check_log(_world.node.log()[seen:])
+    with _world.node.watched():
+        yield _world
 
 
 @pytest.mark.parametrize("outage", OUTAGES.values(), ids=OUTAGES)

@@ -18,6 +18,7 @@ from urllib.parse import urljoin
 
 from tests.support.driver import Driver, DriverError
 from tests.support.http import SetCookie, parse_set_cookie
+from tests.support.issued import note_issued
 from tests.support.js_client import JsClient
 from tests.support.service import Service
 
@@ -122,6 +123,7 @@ class JsBrowser:
             body=body,
         )
         headers_got = [(name, value) for name, value in got["headers"]]
+        note_issued(value for name, value in headers_got if name == "set-cookie")
         return Fetched(got["status"], headers_got, got["body"])
 
     async def post_json(self, path: str, value: Any) -> Fetched:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import httpx
 
+from tests.support.issued import note_issued
+
 PROBLEM = "application/problem+json"
 
 
@@ -13,6 +15,7 @@ def http_client(url: str, *, cookie: str | None = None, **options: object) -> ht
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     # Without TLS there is nothing to verify, and to load the certificates takes its time.
     settings = {"timeout": 10.0, "trust_env": False, "limits": limits, "verify": False}
+    settings |= {"event_hooks": {"response": [_note_issued]}}
     return httpx.AsyncClient(base_url=url, headers=headers, **(settings | options))  # type: ignore[arg-type]
 
 
@@ -73,6 +76,10 @@ def problem(response: httpx.Response) -> tuple[int, str]:
     body = response.json()
     assert body["status"] == response.status_code
     return response.status_code, body["type"]
+
+
+async def _note_issued(response: httpx.Response) -> None:
+    note_issued(response.headers.get_list("set-cookie"))
 
 
 def _attribute(text: str) -> tuple[str, str | None]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tests.support.driver import Driver
+from tests.support.issued import note_issued
 
 T = TypeVar("T")
 
@@ -130,5 +131,7 @@ class JsClient:
         self.id = state["id"]
         self.transport = state["transport"]
         kind, name, args = message["kind"], message["name"], tuple(message["args"])
+        if kind == LIFE and name in ("handshake", "response"):
+            note_issued(args[0]["set_cookie"])
         self.events.append(JsEvent(kind, name, args, message["at"], len(self.events)))
         self._changed.set()

@@ -29,6 +29,7 @@ class Process:
         self._directory = directory
         self._env = env
         self._child: subprocess.Popen[bytes] | None = None
+        self._paused = False
         self.log_file = directory / "log"
 
     @property
@@ -41,8 +42,14 @@ class Process:
         """Whether the process runs (a paused one does)."""
         return self._child is not None and self._child.poll() is None
 
+    @property
+    def answers(self) -> bool:
+        """Whether the process runs and is not paused."""
+        return self.alive and not self._paused
+
     def start(self, ready: Callable[[], bool], *, within: float) -> None:
         """Start and wait until `ready`; fails with the log if the process ends or is too late."""
+        self._paused = False
         with self.log_file.open("ab") as log:
             self._child = subprocess.Popen(
                 self._command, cwd=self._directory, env=self._env, stdout=log, stderr=log
@@ -74,18 +81,29 @@ class Process:
     def pause(self) -> None:
         """Hang it: connections stay open, nothing is answered."""
         os.kill(self.pid, signal.SIGSTOP)
+        self._paused = True
 
     def resume(self) -> None:
         """Let a paused process go on."""
         os.kill(self.pid, signal.SIGCONT)
+        self._paused = False
 
     def signal(self, number: signal.Signals) -> None:
         """Send it any signal."""
         os.kill(self.pid, number)
 
-    def log(self) -> str:
-        """All that it has written so far."""
-        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+    @property
+    def logged(self) -> int:
+        """How many bytes it has written so far."""
+        return self.log_file.stat().st_size if self.log_file.exists() else 0
+
+    def log(self, since: int = 0) -> str:
+        """What it has written so far, from a byte on."""
+        if not self.log_file.exists():
+            return ""
+        with self.log_file.open("rb") as log:
+            log.seek(since)
+            return log.read().decode(errors="replace")
 
     def _running(self) -> subprocess.Popen[bytes]:
         assert self._child is not None, "never started"

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Response
 
 from tests.support.http import SetCookie, http_client, parse_set_cookie
+from tests.support.issued import note_issued
 
 SEPARATOR = "\x1e"
 _PATH = "/socket.io/?EIO=4&transport="
@@ -33,9 +34,13 @@ class RawWebSocket:
     @property
     def set_cookies(self) -> list[SetCookie]:
         """Every Set-Cookie of the handshake's response."""
+        return [parse_set_cookie(value) for value in self.headers("set-cookie")]
+
+    def headers(self, name: str) -> list[str]:
+        """The values of a header of the handshake's response."""
         response = self._connection.response
         assert response is not None
-        return [parse_set_cookie(value) for value in response.headers.get_all("set-cookie")]
+        return response.headers.get_all(name)
 
     async def send(self, frame: str | bytes) -> None:
         """Send one frame as it stands."""
@@ -118,6 +123,7 @@ async def raw_websocket(
     )
     async with connection:
         raw = RawWebSocket(connection)
+        note_issued(raw.headers("set-cookie"))
         if "sid=" not in query:
             raw.opened = json.loads((await raw.receive_until("0"))[1:])
         yield raw

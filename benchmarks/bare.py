@@ -7,14 +7,15 @@ python -m benchmarks.bare fastapi   FastAPI alone
 import os
 import sys
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.http.cookies import CookieAttributes, SessionCookie
-from app.http.metrics import Metered
+from app.http.envelope import Envelope
+from app.http.last_resort import LastResort
 from app.http.origins import OriginRules
-from app.http.request_id import RequestId
+from app.http.short_way import ShortWay
 from app.realtime.handshake import PATHS
 from app.serving import Server, configure
 from app.sessions import CookieSigner
@@ -23,11 +24,18 @@ _counts = {"count": 0}
 _ORIGINS = ["http://localhost:4200"]
 
 
+def make_router() -> APIRouter:
+    """Make the one route."""
+    router = APIRouter()
+    router.add_api_route("/incr", incr, methods=["POST"])
+    router.add_api_route("/healthz", healthz)
+    return router
+
+
 def make_fastapi() -> FastAPI:
     """Make an app with the one route."""
     app = FastAPI()
-    app.add_api_route("/incr", incr, methods=["POST"])
-    app.add_api_route("/healthz", healthz)
+    app.include_router(make_router())
     return app
 
 
@@ -45,8 +53,13 @@ async def healthz() -> dict[str, str]:
 def make_layers() -> ASGIApp:
     """Make the same, with the layers of app.main around it."""
     cookie = SessionCookie(CookieAttributes(), CookieSigner(["unused"]))
-    app: ASGIApp = OriginRules(Metered(make_fastapi()), _ORIGINS, cookie, sockets=PATHS)
-    return RequestId(CORSMiddleware(app, allow_origins=_ORIGINS, allow_credentials=True))
+    router = make_router()
+    fastapi = FastAPI()
+    fastapi.include_router(router)
+    app: ASGIApp = OriginRules(ShortWay(fastapi, [router]), _ORIGINS, cookie, sockets=PATHS)
+    app = LastResort(app)
+    cors = CORSMiddleware(app, allow_origins=_ORIGINS, allow_credentials=True)
+    return Envelope(app, cors=cors, uncounted=PATHS)
 
 
 class _Undrained:

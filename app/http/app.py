@@ -5,11 +5,13 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from app import __version__
 from app.http import assets, errors, health, metrics, routes
 from app.http.documents import describe
 from app.http.health import Health
+from app.http.short_way import ShortWay
 from app.rooms import Rooms
 
 TITLE = "Mooring"
@@ -30,7 +32,7 @@ def create_http(
     cookie_name: str,
     asyncapi: dict[str, Any],
     lifespan: Lifespan,
-) -> FastAPI:
+) -> ASGIApp:
     """Make the HTTP edge. It expects a SessionTransport around it."""
     app = FastAPI(
         title=TITLE,
@@ -48,4 +50,4 @@ def create_http(
     app.add_api_route("/asyncapi.json", lambda: asyncapi, include_in_schema=False)
     assets.mount(app)
     describe(app, cookie_name)
-    return app
+    return ShortWay(app, [routes.router, health.router])

@@ -4,6 +4,7 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.fields import first
 from app.problems import Problem
 
 _TOO_LARGE = Problem(
@@ -27,7 +28,8 @@ class BodyTooLargeError(Exception):
 class BodyLimit:
     """Answers 413 before the app has read a body of more than `limit` bytes.
 
-    A declared length is refused at once; one that is not declared (chunked) when it gets too long.
+    A declared length is refused at once, and the server reads no further than that; one that is
+    not declared (chunked) when it gets too long.
     """
 
     def __init__(self, app: ASGIApp, *, limit: int) -> None:
@@ -40,6 +42,8 @@ class BodyLimit:
             await self._app(scope, receive, send)
         elif _declared(scope) > self._limit:
             await _refuse(scope, receive, send)
+        elif first(scope, b"transfer-encoding") is None:
+            await self._app(scope, receive, send)
         else:
             await self._serve(scope, receive, send)
 
@@ -84,7 +88,5 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _declared(scope: Scope) -> int:
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            return int(value)
-    return 0
+    value = first(scope, b"content-length")
+    return int(value) if value is not None and value.isdigit() else 0

@@ -63,8 +63,13 @@ class SessionCookie:
         Two valid cookies of our name with different ids mean that somebody else's was planted, and
         a server cannot tell which (RFC 6265, 8.6): neither is believed.
         """
-        verified = {self._signer.verify(value) for value in self._values(headers)} - {None}
-        return verified.pop() if len(verified) == 1 else None
+        found: str | None = None
+        for value in self._values(headers):
+            verified = self._signer.verify(value)
+            if verified is not None and found not in (None, verified):
+                return None
+            found = verified or found
+        return found
 
     def present(self, headers: Headers) -> bool:
         """Tell whether a request carries a cookie of our name, valid or not."""

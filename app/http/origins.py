@@ -2,10 +2,10 @@
 
 from collections.abc import Collection
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.http.cookies import SessionCookie
+from app.http.fields import first
 from app.problems import Problem
 
 _SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
@@ -46,20 +46,21 @@ class OriginRules:
         await self._app(scope, receive, send)
 
     def _refused(self, scope: Scope) -> bool:
-        headers = Headers(scope=scope)
-        if not self._foreign(scope, headers):
+        if not self._foreign(scope):
             return False
         if scope["type"] == "websocket" or scope["path"] in self._sockets:
             return True
         return scope["method"] not in _SAFE and self._cookie.present(scope["headers"])
 
-    def _foreign(self, scope: Scope, headers: Headers) -> bool:
-        origin = headers.get("origin")
+    def _foreign(self, scope: Scope) -> bool:
+        origin = first(scope, b"origin")
         if origin is None:
-            return headers.get("sec-fetch-site") == "cross-site"
-        return origin not in self._allowed and origin != _own_origin(scope, headers)
+            return first(scope, b"sec-fetch-site") == b"cross-site"
+        named = origin.decode("latin-1")
+        return named not in self._allowed and named != _own_origin(scope)
 
 
-def _own_origin(scope: Scope, headers: Headers) -> str:
+def _own_origin(scope: Scope) -> str:
     scheme = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
-    return f"{scheme}://{headers.get('host', '')}"
+    host = first(scope, b"host") or b""
+    return f"{scheme}://{host.decode('latin-1')}"

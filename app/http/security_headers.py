@@ -1,6 +1,6 @@
 """What browsers are told not to do with our answers (OWASP ASVS 5.0, 3.4)."""
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
@@ -32,22 +32,6 @@ _PAGE_HEADERS = {
 }
 
 
-class SecurityHeaders:
-    """Adds them to every HTTP response; our pages get a policy under which they work."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one ASGI connection."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def secured(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                ours = _PAGE_HEADERS.get(scope["path"], _HEADERS)
-                message["headers"] = [*message.get("headers", ()), *ours]
-            await send(message)
-
-        await self._app(scope, receive, secured)
+def security_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Give the header fields for the answer to a request; our pages get a policy under which they work."""
+    return _PAGE_HEADERS.get(scope["path"], _HEADERS)

@@ -3,10 +3,10 @@
 import logging
 from functools import partial
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.cookies import SessionCookie
+from app.http.fields import varied
 from app.http.problems import Problem, session_problem
 from app.limits import Admission
 from app.sessions import SCOPE_KEY, Opener, SessionError, Sessions, StoreUnavailableError
@@ -14,6 +14,7 @@ from app.sessions import SCOPE_KEY, Opener, SessionError, Sessions, StoreUnavail
 logger = logging.getLogger(__name__)
 
 _FIRST = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
+_CACHE = b"cache-control"
 _SERVER_ERROR = 500
 
 
@@ -106,13 +107,12 @@ class _Exchange:
     def _add_headers(self, message: Message) -> None:
         if not self._opener.used:
             return
-        message.setdefault("headers", [])
-        headers = MutableHeaders(scope=message)
-        headers["Cache-Control"] = "no-store"
-        headers.add_vary_header("Cookie")
+        fields = [each for each in message.get("headers", ()) if each[0].lower() != _CACHE]
+        fields.append((_CACHE, b"no-store"))
         cookie = self._set_cookie()
         if cookie:
-            headers.append("Set-Cookie", cookie)
+            fields.append((b"set-cookie", cookie.encode("latin-1")))
+        message["headers"] = varied(fields, b"Cookie")
 
     def _set_cookie(self) -> str | None:
         opener = self._opener

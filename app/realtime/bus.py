@@ -4,9 +4,12 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import NamedTuple
+
+from app.sessions import StoreUnavailableError
 
 KEPT = 10_000
 """Messages that a bus keeps at the least; who has missed more reloads its sessions instead."""
@@ -48,12 +51,39 @@ class Batch:
     gap: bool = False
 
 
+Numbered = tuple[int, bytes]
+"""A message of a node: the how-manieth it is, and its text."""
+
+
 class Bus(ABC):
     """The port. A bus that cannot be reached raises StoreUnavailableError."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is certain that no other node listens, so that there is no use in publishing."""
+        return False
+
+    def join(self, node: str) -> None:
+        """Say that a node listens from now on."""
+        return
+
+    def leave(self, node: str) -> None:
+        """Say that a node listens no longer. May be called twice."""
+        return
 
     @abstractmethod
     async def publish(self, origin: str, number: int, text: bytes) -> None:
         """Append a message. When this returns, every reader will get it, or learn of a gap."""
+
+    async def publish_all(self, origin: str, messages: Sequence[Numbered]) -> list[Numbered]:
+        """Append messages in order; gives those that did not get through, as far as one can know."""
+        failed = []
+        for message in messages:
+            try:
+                await self.publish(origin, *message)
+            except StoreUnavailableError:
+                failed.append(message)
+        return failed
 
     @abstractmethod
     async def tail(self) -> Position:
@@ -79,6 +109,17 @@ class MemoryBus(Bus):
         self._trimmed = START
         self._wait = wait
         self._news = asyncio.Event()
+        self._nodes: set[str] = set()
+
+    @property
+    def alone(self) -> bool:
+        return len(self._nodes) < 2
+
+    def join(self, node: str) -> None:
+        self._nodes.add(node)
+
+    def leave(self, node: str) -> None:
+        self._nodes.discard(node)
 
     async def publish(self, origin: str, number: int, text: bytes) -> None:
         last = self._last()

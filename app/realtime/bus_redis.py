@@ -1,8 +1,13 @@
 """The bus as a Redis Stream."""
 
+from collections.abc import Sequence
+
+from redis.exceptions import ResponseError
+
 from app.realtime.asking import ask
-from app.realtime.bus import KEPT, START, Batch, Bus, Entry, Position
-from app.sessions.redis_link import Commands
+from app.realtime.bus import KEPT, START, Batch, Bus, Entry, Numbered, Position
+from app.sessions import StoreUnavailableError
+from app.sessions.redis_link import Argument, Commands, Reply
 
 STREAM = "mooring:bus"
 WAIT = 1.0
@@ -28,10 +33,16 @@ class RedisBus(Bus):
         self._doubt = True
 
     async def publish(self, origin: str, number: int, text: bytes) -> None:
-        await ask(
-            self._commands,
-            *("XADD", STREAM, "MAXLEN", "~", self._kept, "*", "o", origin, "n", number, "m", text),
-        )
+        await ask(self._commands, *self._add(origin, number, text))
+
+    async def publish_all(self, origin: str, messages: Sequence[Numbered]) -> list[Numbered]:
+        """Send them all in one write."""
+        replies = [self._commands.call(*self._add(origin, *message)) for message in messages]
+        return [
+            message
+            for message, reply in zip(messages, replies, strict=True)
+            if not await _got_through(reply)
+        ]
 
     async def tail(self) -> Position:
         last = await ask(self._reader, "XREVRANGE", STREAM, "+", "-", "COUNT", 1)
@@ -55,6 +66,10 @@ class RedisBus(Bus):
     async def aclose(self) -> None:
         await self._reader.aclose()
 
+    def _add(self, origin: str, number: int, text: bytes) -> tuple[Argument, ...]:
+        fields = ("o", origin, "n", number, "m", text)
+        return ("XADD", STREAM, "MAXLEN", "~", self._kept, "*", *fields)
+
     async def _read(self, after: Position) -> list[Entry]:
         waiting = int(WAIT * 1000)
         found = await ask(
@@ -71,6 +86,14 @@ class RedisBus(Bus):
 
     async def _gap(self) -> Batch:
         return Batch([], await self.tail(), gap=True)
+
+
+async def _got_through(reply: Reply) -> bool:
+    try:
+        await reply
+    except (ResponseError, StoreUnavailableError):
+        return False
+    return True
 
 
 def _position(text: bytes) -> Position:

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from app.realtime.bus import Bus, Entry, Position
+from app.realtime.bus import Bus, Entry, Numbered, Position
 from app.realtime.messages import Hello, Message, parse, write
 from app.realtime.metrics import BUS_DROPPED, BUS_GAPS, BUS_LAG, BUS_UNREAD
 from app.sessions import StoreUnavailableError
@@ -40,7 +40,7 @@ class Post:
         self._deliver = deliver
         self._on_gap = on_gap
         self._sent = 0
-        self._outbox: deque[tuple[int, bytes]] = deque()
+        self._outbox: deque[Numbered] = deque()
         self._sending: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._heard: dict[str, _Numbers] = {}
@@ -50,10 +50,12 @@ class Post:
     def start(self) -> None:
         """Start to receive; needs a running event loop."""
         BUS_UNREAD.set_function(lambda: time.monotonic() - self._read_at)
+        self._bus.join(self.node)
         self._reading = asyncio.create_task(self._read(), name="bus reader")
 
     async def aclose(self) -> None:
         """Send what is left, if the bus can be reached, and stop. May be called twice."""
+        self._bus.leave(self.node)
         if self._sending:
             await asyncio.wait([self._sending], timeout=1.0)
         tasks = [task for task in (self._reading, self._sending) if task]
@@ -65,6 +67,8 @@ class Post:
 
     def send(self, message: Message) -> None:
         """Send a message to all other nodes, without waiting for it to get there."""
+        if self._bus.alone:
+            return
         self._sent += 1
         self._outbox.append((self._sent, write(message)))
         if len(self._outbox) > MAX_OUTBOX:  # the reload makes good what is lost
@@ -84,12 +88,13 @@ class Post:
             if failed:
                 await asyncio.sleep(_RETRY)
 
-    async def _publish(self, batch: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    async def _publish(self, batch: list[Numbered]) -> list[Numbered]:
         """Publish messages, and give those that did not get through, as far as one can know."""
-        # Each in its own task, in order: those of one event-loop turn leave in one write.
-        jobs = [self._bus.publish(self.node, number, text) for number, text in batch]
-        results = await asyncio.gather(*jobs, return_exceptions=True)
-        return [item for item, result in zip(batch, results, strict=True) if result is not None]
+        try:
+            return await self._bus.publish_all(self.node, batch)
+        except Exception:
+            logger.exception("the bus writer stumbled, and goes on")
+            return batch
 
     async def _read(self) -> None:
         position: Position | None = None

@@ -3,7 +3,7 @@
 import heapq
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from app.sessions.errors import SessionExistsError, StoreFullError
 from app.sessions.records import (
@@ -104,7 +104,8 @@ class MemoryStore(SessionStore):
             return Gone(entry.content)
         if entry.content.version != version:
             return Conflict(_leased(entry.content, now, entry))
-        record = replace(entry.content, data=bytes(data), version=version + 1, owner=owner)
+        last = entry.content
+        record = Record(bytes(data), version + 1, last.created_at, last.absolute_at, owner)
         entry.content = record
         self._extend(key, entry, record, now, idle)
         return Committed(_leased(record, now, entry))
@@ -179,4 +180,7 @@ class MemoryStore(SessionStore):
 
 
 def _leased(record: Record, now: float, entry: _Entry) -> Record:
-    return replace(record, lease=Lease(now, entry.expires_at))
+    lease = Lease(now, entry.expires_at)
+    return Record(  # dataclasses.replace() takes ten times as long
+        record.data, record.version, record.created_at, record.absolute_at, record.owner, lease
+    )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
+from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import InvalidResponse, RedisError, ResponseError
 
@@ -122,14 +123,14 @@ class RedisLink:
     def _write(self, connection: AbstractConnection, batch: list[Command]) -> None:
         if self._replicas:
             batch = gated(batch, self._replicas)
-        packed = connection.pack_commands([command.arguments for command in batch])
+        packed = b"".join([pack_command(each.arguments) for each in batch])  # type: ignore[arg-type] # its stub means any length
         self._sent.extend(batch)
         writer = connection._writer  # noqa: SLF001 - its own send waits for a drain
         with suppress(
             RuntimeError
         ):  # it is closed: the reader sees the end, and fails what is sent
             if writer is not None:
-                writer.writelines(packed)
+                writer.write(packed)
 
     async def _run(self) -> None:
         """Connect, then read replies until the connection breaks."""

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from itsdangerous import BadSignature, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
@@ -11,6 +12,8 @@ from app.sessions.ids import SESSION_ID
 
 _SIGNED = re.compile(rf"{SESSION_ID.pattern}\.[A-Za-z0-9_-]{{43}}")
 _SALT = "mooring.session"
+_REMEMBERED = 10_000
+"""Cookies that were found to be valid: a browser sends the same one again and again."""
 
 
 class CookieSigner:
@@ -23,6 +26,7 @@ class CookieSigner:
     def __init__(self, secrets: Sequence[str]) -> None:
         oldest_first = list(reversed(secrets))
         self._signer = Signer(oldest_first, salt=_SALT, digest_method=hashlib.sha256)
+        self._known = lru_cache(maxsize=_REMEMBERED)(self._unsign)
 
     def sign(self, session_id: str) -> str:
         """Give the cookie's value, `<id>.<signature>`."""
@@ -30,13 +34,19 @@ class CookieSigner:
 
     def verify(self, value: str) -> str | None:
         """Give the session id of a cookie's value, or None if we did not issue exactly this value."""
-        if not _SIGNED.fullmatch(value):
-            return None
         try:
-            session_id = self._signer.unsign(value).decode()
+            return self._known(value)
         except BadSignature:
             return None
-        return session_id if _is_canonical(value.rpartition(".")[2]) else None
+
+    def _unsign(self, value: str) -> str:
+        """Raise for what is not valid, so that only what is valid is remembered: no guess drives it out."""
+        if not _SIGNED.fullmatch(value):
+            raise BadSignature("not of our form")
+        session_id = self._signer.unsign(value).decode()
+        if not _is_canonical(value.rpartition(".")[2]):
+            raise BadSignature("another spelling")
+        return session_id
 
 
 def _is_canonical(signature: str) -> bool:

@@ -11,6 +11,7 @@ from app.http.transport import SessionTransport
 from app.limits import Everybody
 from app.sessions import SCOPE_KEY, CookieSigner, MemoryStore, Opener, Policy, Session, Sessions
 from tests.support.hooked_store import HookedStore
+from tests.support.http import http_client
 
 COOKIE = SessionCookie(CookieAttributes(), CookieSigner(["a secret of these tests"]))
 ABSOLUTE = 600
@@ -44,13 +45,8 @@ def ask(around: Around) -> Ask:
     """`ask(app, cookie=...)`: a client of an app with the transport around it."""
 
     def client(app: ASGIApp, *, cookie: str = "") -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            transport=httpx.ASGITransport(around(app)),
-            base_url="http://test",
-            headers={"cookie": cookie} if cookie else {},
-            trust_env=False,
-            verify=False,
-        )
+        transport = httpx.ASGITransport(around(app))
+        return http_client("http://test", cookie=cookie or None, transport=transport)
 
     return client
 

@@ -168,7 +168,9 @@ async def test_what_was_sent_in_an_outage_arrives_after_it_in_order_and_once(
     await eventually(lambda: there.versions == list(range(1, 52)))
 
 
-async def test_in_an_outage_one_message_is_tried_at_a_time(bus: ShakyBus, here: Node) -> None:
+async def test_in_an_outage_one_message_is_tried_at_a_time(
+    bus: ShakyBus, here: Node, there: Node
+) -> None:
     bus.away = True
     send(here, range(1000))
     await eventually(lambda: bus.tries > 1003)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.browsers import JsBrowser, JsClients, Transport
 from tests.support.http import http_client
+from tests.support.in_process import logs_no_secret
 from tests.support.servers import STORE_SERVERS, StoreServer, store_server
 from tests.support.service import Service, service
 from tests.support.stores import STORES, StoreSettings, memory_settings, server_settings
@@ -31,6 +32,13 @@ def _servers() -> Iterator[Servers]:
             return running[kind]
 
         yield get
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_in_our_own_log() -> Iterator[None]:
+    """Some tests run parts of the service inside their own process (tests/support/in_process.py)."""
+    with logs_no_secret():
+        yield
 
 
 @pytest.fixture

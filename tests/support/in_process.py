@@ -1,15 +1,20 @@
 """The service inside the test's own process: for settings by the dozen, each of them quick to try."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from unittest.mock import patch
 
 import httpx
 
+from app import logs
 from app.backends import Backend
 from app.main import create_app
 from app.settings import read_settings
+from tests.support.http import http_client
+from tests.support.issued import check_secret
 from tests.support.service import SECRET
 
 
@@ -26,9 +31,21 @@ def in_process(*, backend: Backend | None = None, **settings: object) -> httpx.A
         read = read_settings(_env_file=None, **({"session_secrets": SECRET} | settings))
         app = create_app(read, backend=backend)
     scheme = "https" if read.session_cookie_secure else "http"
-    return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app),
-        base_url=f"{scheme}://mooring.test",
-        trust_env=False,
-        verify=False,
-    )
+    return http_client(f"{scheme}://mooring.test", transport=httpx.ASGITransport(app))
+
+
+@contextmanager
+def logs_no_secret() -> Iterator[None]:
+    """Fail if the service, inside this process, logs a session id meanwhile."""
+    written = StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(logs._formatter("json"))
+    logger = logging.getLogger("app")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.setLevel(logging.NOTSET)
+        logger.removeHandler(handler)
+    check_secret(written.getvalue(), "the log")

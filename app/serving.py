@@ -10,6 +10,7 @@ from typing import Protocol
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from app.gathering import GatheringProtocol
 from app.realtime.edge import MAX_PACKET
 
 logger = logging.getLogger(__name__)
@@ -107,6 +108,7 @@ def configure(app: Drainable, *, host: str, port: int, proxies: list[str]) -> uv
         access_log=False,
         proxy_headers=True,
         forwarded_allow_ips=proxies,
+        http=GatheringProtocol,
         ws="websockets-sansio",
         ws_max_size=MAX_PACKET,
         ws_per_message_deflate=False,  # it costs a third of the event rate; Node has it off, too

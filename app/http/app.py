@@ -22,6 +22,10 @@ _DESCRIPTION = """\
 One server-side session for HTTP routes and Socket.IO sockets. The first answer that needs a
 session opens one and sets its cookie; `POST /incr` tells every socket of the session the new
 count; `POST /logout` ends the session and lets go all its sockets, on every node.
+
+Nothing has to be authorized: the browser sends the cookie by itself. Every error is a problem
+document (RFC 9457, `application/problem+json`) with a stable `type`, also those that are not listed
+with a route, such as 404 and 500. The socket events have [a page of their own](/docs/events).
 """
 
 
@@ -41,6 +45,7 @@ def create_http(
         lifespan=lifespan,
         docs_url=None,  # assets.py has a page that loads nothing from elsewhere
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.rooms = rooms
     app.state.health = health_

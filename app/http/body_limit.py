@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.http.fields import first
 from app.problems import Problem
 
-_TOO_LARGE = Problem(
+TOO_LARGE = Problem(
     413,
     "body-too-large",
     "The request's body is too large",
@@ -77,7 +77,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     async def unfinished(message: Message) -> None:
         await send({**message, "more_body": True} if "body" in message else message)
 
-    await _TOO_LARGE.answer(scope, unfinished)
+    await TOO_LARGE.answer(scope, unfinished)
     try:
         async with asyncio.timeout(_LINGER):
             while (await receive()).get("more_body", False):

@@ -3,9 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from app.http.documents import UNAVAILABLE
+from app.http.documents import NOT_READY, Answers
 from app.sessions import Sessions, StoreUnavailableError
 
 router = APIRouter(tags=["health"])
@@ -37,17 +37,31 @@ HealthDep = Annotated[Health, Depends(health)]
 class Status(BaseModel):
     """One word."""
 
-    status: str
+    status: str = Field(description="`alive` or `ready`.", examples=["ready"])
 
 
-@router.get("/healthz", summary="Alive?")
+def _says(status: str) -> Answers:
+    return {200: {"content": {"application/json": {"example": {"status": status}}}}}
+
+
+@router.get(
+    "/healthz",
+    summary="Alive?",
+    response_description="The process answers.",
+    responses=_says("alive"),
+)
 async def healthz() -> Status:
-    """Answer as long as the process does; an outage of the store does not count."""
+    """Answer as long as the process does; an outage of the store does not count. Opens no session."""
     return Status(status="alive")
 
 
-@router.get("/readyz", summary="Ready?", responses={503: UNAVAILABLE})
+@router.get(
+    "/readyz",
+    summary="Ready?",
+    response_description="Requests can be served.",
+    responses=_says("ready") | NOT_READY,
+)
 async def readyz(health: HealthDep) -> Status:
-    """Answer 200 if the store can be reached and the process is not shutting down."""
+    """Answer 200 if the store can be reached and the process is not shutting down. Opens no session."""
     await health.ready()
     return Status(status="ready")

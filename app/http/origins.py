@@ -9,7 +9,7 @@ from app.http.fields import first
 from app.problems import Problem
 
 _SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
-_FOREIGN = Problem(
+FOREIGN = Problem(
     403,
     "foreign-origin",
     "This origin is not allowed",
@@ -41,7 +41,7 @@ class OriginRules:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection, or refuse it with 403."""
         if scope["type"] in ("http", "websocket") and self._refused(scope):
-            await _FOREIGN.answer(scope, send)
+            await FOREIGN.answer(scope, send)
             return
         await self._app(scope, receive, send)
 

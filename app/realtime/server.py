@@ -80,6 +80,8 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc] # the library ha
                 self._binary_packet[eio_sid] = pkt
                 self._later(self._close_unless_complete, eio_sid, pkt)
                 return None
+        elif isinstance(data, str):  # the library would take it for an attachment
+            raise ValueError("a packet in place of an attachment")
         elif pkt.add_attachment(data):
             del self._binary_packet[eio_sid]
         else:

@@ -131,6 +131,21 @@ async def test_a_post_that_is_no_text_is_refused_and_closes_the_connection(
     await _nothing_has_happened(http, _cookie_of(polling))
 
 
+async def test_a_packet_where_an_attachment_was_promised_closes_its_socket(
+    websocket: RawWebSocket, polling: RawPolling, http: httpx.AsyncClient
+) -> None:
+    promise = '451-["incr",{"_placeholder":true,"num":0}]'
+
+    await websocket.send(promise)
+    await websocket.emit("incr", ack=1)
+    await polling.post(promise, '421["incr"]')
+
+    assert await websocket.frames_until_closed(within=1.0) == []
+    assert (await polling.poll()).text == "1"
+    await _nothing_has_happened(http, websocket.set_cookies[0].pair)
+    await _nothing_has_happened(http, _cookie_of(polling))
+
+
 async def test_a_malformed_post_that_races_with_a_poll_leaves_it_not_waiting(
     node: Service, bystander: RawWebSocket
 ) -> None:

@@ -67,7 +67,12 @@ def create_app(settings: Settings, *, backend: Backend | None = None) -> "Servic
         realtime,
         health,
         cookie_name=cookie.attributes.full_name,
-        asyncapi=describe(events, title=TITLE, version=__version__),
+        asyncapi=describe(
+            events,
+            title=TITLE,
+            version=__version__,
+            cookie_name=cookie.attributes.full_name,
+        ),
         lifespan=lifespan,
     )
     edges = _Edges(http, realtime.app)

@@ -33,7 +33,7 @@ class Received:
         self.name = name
         self.description = inspect.getdoc(handler) or ""
         self._handler = handler
-        hints = get_type_hints(handler)
+        hints = get_type_hints(handler, include_extras=True)
         self._parameters = list(inspect.signature(handler).parameters)[1:]
         self.arguments = [TypeAdapter[Any](hints[each]) for each in self._parameters]
         self.answer = TypeAdapter[Any](hints.get("return", Any))

@@ -149,7 +149,9 @@ class _Writer:
         members = {
             name: self._examples(each) for name, each in schema.get("properties", {}).items()
         }
-        return [{name: each[0] for name, each in members.items()}] if all(members.values()) else []
+        if not members or not all(members.values()):
+            return []
+        return [{name: each[0] for name, each in members.items()}]
 
     def _error(self) -> Document:
         return self._schema(_ERROR, "serialization")

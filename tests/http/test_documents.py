@@ -8,7 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.http import http_client
 from tests.support.processes import ROOT
+from tests.support.service import service
+from tests.support.stores import memory_settings
 
 VENDOR = ROOT / "app" / "http" / "vendor"
 MODULES = ROOT / "tests" / "js" / "node_modules"
@@ -62,6 +65,24 @@ async def test_the_public_parser_finds_no_fault_with_the_events(http: httpx.Asyn
         "current-count": "send",
         "session-ended": "send",
     }
+
+
+async def test_every_message_is_described_and_has_an_example(http: httpx.AsyncClient) -> None:
+    document = (await http.get("/asyncapi.json")).json()
+
+    for name, message in document["channels"]["root"]["messages"].items():
+        assert message["description"], name
+        assert message["examples"], name
+
+
+async def test_both_documents_know_the_cookie_under_the_name_that_it_has() -> None:
+    async with (
+        service(session_cookie_secure=True, **memory_settings()) as node,
+        http_client(node.url) as client,
+    ):
+        for path in ("/openapi.json", "/asyncapi.json"):
+            components = (await client.get(path)).json()["components"]
+            assert components["securitySchemes"]["session"]["name"] == "__Host-session"
 
 
 async def test_the_http_document_declares_routes_errors_and_the_cookie(

@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-needs bench bench-needs check format
+.PHONY: help setup run test fuzz test-needs bench bench-needs check format
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ run: setup ## Start the service on http://127.0.0.1:3000
 
 test: test-needs ## Run every test
 	$(BIN)/python -m pytest $(ARGS)
+
+fuzz: test-needs ## Send a hundred thousand mutated packets; FUZZ_PACKETS=1000000
+	FUZZ_PACKETS=$${FUZZ_PACKETS:-100000} $(BIN)/python -m pytest tests/security/test_fuzzing.py $(ARGS)
 
 test-needs: setup ## Fetch what tests need: node, npm packages, redis-server, wrk
 	@tests/needs

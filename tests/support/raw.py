@@ -42,9 +42,9 @@ class RawWebSocket:
         assert response is not None
         return response.headers.get_all(name)
 
-    async def send(self, frame: str | bytes) -> None:
-        """Send one frame as it stands."""
-        await self._connection.send(frame)
+    async def send(self, frame: str | bytes, *, text: bool | None = None) -> None:
+        """Send one frame as it stands; bytes may go as text, whether they are or not."""
+        await self._connection.send(frame, text=text)
 
     async def receive(self, within: float = 2.0) -> str:
         """The next frame that is no ping; fails if none comes, ConnectionClosed if it is closed."""

@@ -1,0 +1,61 @@
+"""The service with a look inside, to see that nothing is left over: python -m tests.support.inspected.
+
+The answer of `GET /left` counts whatever grows with sockets, and names the tasks that run.
+"""
+
+import asyncio
+import sys
+from collections import Counter
+from typing import Any
+
+from app.__main__ import main
+from app.http.dependencies import RoomsDep
+from app.http.routes import router
+from app.realtime.edge import Realtime
+
+
+@router.get("/left")
+async def left(rooms: RoomsDep) -> dict[str, Any]:
+    """Count what there is of sockets, rooms and tasks."""
+    assert isinstance(rooms, Realtime)
+    return {"tasks": _tasks()} | _sockets(rooms) | _rooms(rooms)
+
+
+def _tasks() -> dict[str, int]:
+    tasks = (task for task in asyncio.all_tasks() if task is not asyncio.current_task())
+    return dict(Counter(_name(task) for task in tasks))
+
+
+def _name(task: asyncio.Task[Any]) -> str:
+    coroutine = task.get_coro()
+    return getattr(coroutine, "__qualname__", repr(coroutine))
+
+
+def _sockets(realtime: Realtime) -> dict[str, int]:
+    server = realtime.server
+    return {
+        "engine sockets": len(server.eio.sockets),
+        "engine tasks": len(server.eio._tasks),
+        "environs": len(server.environ),
+        "packets without attachments": len(server._binary_packet),
+        "lanes": len(server.lanes._waiting) + len(server.lanes._tasks),
+        "moored sockets": len(realtime.moorings),
+        "moorings": len(realtime.moorings.keys()),
+        "deadlines": len(realtime.watch.deadlines),
+    }
+
+
+def _rooms(realtime: Realtime) -> dict[str, int]:
+    manager = realtime.manager
+    rooms = manager.rooms.values()
+    return {
+        "rooms": sum(len(each) for each in rooms),
+        "members": sum(len(members) for each in rooms for members in each.values()),
+        "engine ids": len(manager.eio_to_sid),
+        "callbacks": sum(map(len, manager.callbacks.values())),
+        "disconnecting": sum(map(len, manager.pending_disconnect.values())),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

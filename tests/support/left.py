@@ -1,0 +1,46 @@
+"""What a node that runs tests/support/inspected.py still holds of clients that are gone."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from tests.support.eventually import eventually
+from tests.support.http import http_client
+from tests.support.servers import StoreServer
+from tests.support.service import Service
+
+INSPECTED = "tests.support.inspected"
+
+
+@asynccontextmanager
+async def nothing_is_left(
+    node: Service, server: StoreServer | None = None, *, within: float = 5.0
+) -> AsyncIterator[None]:
+    """Fail if there is more in the node than before, and in its store more than sessions.
+
+    Until so many seconds after what happened in the block it may take.
+    """
+    async with http_client(node.url) as client:
+        before = await _held(client)
+        yield
+        assert node.alive
+        await eventually(lambda: _is_as(before, client), within=within)
+    if server is not None:
+        sessions = [*server.session_keys(), "mooring:bus"]
+        await eventually(lambda: set(server.keys()) <= set(sessions), within=within)
+
+
+async def _is_as(before: dict[str, Any], client: httpx.AsyncClient) -> bool:
+    held = await _held(client)
+    more = {
+        name: (before.get(name), each) for name, each in held.items() if before.get(name) != each
+    }
+    assert not more, f"left over, before and after: {more}"
+    return True
+
+
+async def _held(client: httpx.AsyncClient) -> dict[str, Any]:
+    held: dict[str, Any] = (await client.get("/left")).json()
+    return held

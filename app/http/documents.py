@@ -83,6 +83,15 @@ def describe(app: FastAPI, cookie_name: str) -> None:
             ProblemDocument.model_json_schema()
         )
         components["securitySchemes"]["session"]["name"] = cookie_name
+        _make_cookies_optional(document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way to extend it
+
+
+def _make_cookies_optional(document: dict[str, Any]) -> None:
+    """Say that no route refuses who comes without a cookie: `{}` is how OpenAPI writes that."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            if "security" in operation:
+                operation["security"] = [{"session": []}, {}]

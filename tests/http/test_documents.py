@@ -95,7 +95,7 @@ async def test_the_http_document_declares_routes_errors_and_the_cookie(
     )
     scheme = document["components"]["securitySchemes"]["session"]
     assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "cookie", "session")
-    assert document["paths"]["/incr"]["post"]["security"] == [{"session": []}]
+    assert document["paths"]["/incr"]["post"]["security"] == [{"session": []}, {}]
     for status in ("409", "503"):
         answer = document["paths"]["/incr"]["post"]["responses"][status]
         assert list(answer["content"]) == ["application/problem+json"]

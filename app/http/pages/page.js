@@ -2,6 +2,7 @@
 
 const $ = (id) => document.getElementById(id);
 const socket = io();
+let heard = 0;
 
 function log(text) {
   const item = document.createElement("li");
@@ -11,8 +12,17 @@ function log(text) {
 
 function show(state) {
   $("state").textContent = state;
-  $("transport").textContent = socket.connected ? socket.io.engine.transport.name : "–";
-  $("connect").hidden = socket.active || socket.connected;
+  $("transport").textContent = socket.connected ? `by ${socket.io.engine.transport.name}` : "";
+  offer(!socket.active && !socket.connected);
+}
+
+// Who was on a button that goes is taken to the one that comes in its place.
+function offer(again) {
+  const [going, coming] = again ? [$("actions"), $("connect")] : [$("connect"), $("incr-fetch")];
+  const wasThere = going.contains(document.activeElement);
+  $("actions").hidden = again;
+  $("connect").hidden = !again;
+  if (wasThere) coming.focus();
 }
 
 // A refused request says in its problem document why; the page has nothing to add to that.
@@ -23,9 +33,11 @@ async function request(method, path) {
   return response;
 }
 
+// What the socket was told meanwhile may be newer than the answer.
 async function look() {
+  const before = heard;
   const response = await request("GET", "/session");
-  if (response.ok) $("count").textContent = (await response.json()).count;
+  if (response.ok && heard === before) $("count").textContent = (await response.json()).count;
 }
 
 socket.on("connect", () => {
@@ -35,10 +47,13 @@ socket.on("connect", () => {
   look();
 });
 socket.on("connect_error", (error) => show(`cannot connect: ${error.message}`));
-socket.on("current count", (count) => { $("count").textContent = count; });
+socket.on("current count", (count) => {
+  heard += 1;
+  $("count").textContent = count;
+});
 socket.on("session ended", ({ reason }) => log(`the session has ended: ${reason}`));
 socket.on("disconnect", (reason) => {
-  show("disconnected");
+  show(socket.active ? "connecting again" : "let go");
   log(`disconnected: ${reason}`);
 });
 

@@ -1,0 +1,38 @@
+// The HTTP side of the service, with the browser's cookie, on another origin than this page.
+import createClient from "openapi-fetch";
+import type { components, paths } from "./generated/http";
+
+export type SessionView = components["schemas"]["SessionView"];
+
+/** What a request gave, or in a sentence why it gave nothing. */
+export type Answer<T> = { ok: true; data: T } | { ok: false; why: string };
+
+export const API_URL = (import.meta.env.VITE_API_URL ?? "http://localhost:3000").replace(/\/+$/, "");
+
+const client = createClient<paths>({ baseUrl: API_URL, credentials: "include" });
+
+export const look = () => alone(() => answered(client.GET("/session")));
+export const incr = () => answered(client.POST("/incr"));
+export const rotate = () => answered(client.POST("/session/rotate"));
+export const logout = () => answered(client.POST("/logout"));
+
+type Result<T> = { data?: T; error?: components["schemas"]["ProblemDocument"]; response: Response };
+
+async function answered<T>(request: Promise<Result<T>>): Promise<Answer<T>> {
+  try {
+    const { data, error, response } = await request;
+    if (response.ok) return { ok: true, data: data as T };
+    return { ok: false, why: error?.detail ?? `The answer was ${response.status}.` };
+  } catch {
+    return { ok: false, why: "The service cannot be reached." };
+  }
+}
+
+/**
+ * Run one request of this kind at a time, over all tabs. Tabs whose cookie has expired would each be
+ * given a session of their own; one after another, all but the first come with the new cookie.
+ * (Browsers have locks on https and on localhost.)
+ */
+async function alone<T>(request: () => Promise<T>): Promise<T> {
+  return navigator.locks ? navigator.locks.request("mooring", request) : request();
+}

@@ -1,0 +1,662 @@
+// Made by `npm run generate`; what is written by hand here is lost.
+
+export interface paths {
+    "/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at the session
+         * @description Give the session's count and times; opens a session if the browser has none.
+         */
+        get: operations["look"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/incr": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Count one more
+         * @description Increment the session's count, tell `current count` to all its sockets, give the new count.
+         *
+         *     Opens a session if the browser has none. Each of many increments at once gets a number of its own.
+         */
+        post: operations["incr"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End the session
+         * @description End the session, let go all its sockets on every node, and clear the cookie.
+         *
+         *     Without a session, or with one that has ended already, the answer is the same.
+         */
+        post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew the id
+         * @description Move the data to a new id and end the old one at once; its sockets reconnect with the new cookie.
+         *
+         *     To be done whenever a visitor's rights change, a login above all: an id that somebody else knew
+         *     before is worth nothing after it.
+         */
+        post: operations["rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Alive?
+         * @description Answer as long as the process does; an outage of the store does not count. Opens no session.
+         */
+        get: operations["healthz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Ready?
+         * @description Answer 200 if the store can be reached and the process is not shutting down. Opens no session.
+         */
+        get: operations["readyz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /**
+         * SessionView
+         * @description What a browser may know of its session.
+         */
+        SessionView: {
+            /**
+             * Count
+             * @description How often this session was incremented.
+             * @example 3
+             */
+            count: number;
+            /**
+             * Created At
+             * Format: date-time
+             * @description When the session was opened.
+             * @example 2026-11-23T09:00:00Z
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description When it ends unless something is done with it.
+             * @example 2026-11-23T09:30:00Z
+             */
+            expires_at: string;
+            /**
+             * Sockets
+             * @description Its live sockets, on all nodes.
+             * @example 1
+             */
+            sockets: number;
+        };
+        /**
+         * Status
+         * @description One word.
+         */
+        Status: {
+            /**
+             * Status
+             * @description `alive` or `ready`.
+             * @example ready
+             */
+            status: string;
+        };
+        /**
+         * ProblemDocument
+         * @description An error (RFC 9457). Some types have members of their own: `session-ended` has its `reason`.
+         */
+        ProblemDocument: {
+            /**
+             * Type
+             * @description Stable name of the problem, for programs.
+             * @example session-ended
+             */
+            type: string;
+            /**
+             * Title
+             * @description The same for every problem of this type.
+             * @example The session has ended
+             */
+            title: string;
+            /**
+             * Status
+             * @description The HTTP status.
+             * @example 409
+             */
+            status: number;
+            /**
+             * Detail
+             * @description What happened this time, for people.
+             */
+            detail: string;
+        } & {
+            [key: string]: unknown;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    look: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session as it is now. */
+            200: {
+                headers: {
+                    /** @description The session's cookie, if its id is new to the browser. */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            /** @description `session-ended`: the cookie names a session that was ended on purpose. The cookie stays as it is: another answer may have set a newer one meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "session-ended",
+                     *       "title": "The session has ended",
+                     *       "status": 409,
+                     *       "detail": "The session that this request belongs to has ended (logout). A request without its cookie starts a new one.",
+                     *       "reason": "logout"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description `too-many-requests`: this address has opened too many sessions within a minute (CLIENT_RATE). */
+            429: {
+                headers: {
+                    /** @description Seconds after which it makes sense to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "too-many-requests",
+                     *       "title": "Too many new sessions and sockets",
+                     *       "status": 429,
+                     *       "detail": "This address has opened too many of them within a minute."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description `store-unavailable`: the session store gives no answer. */
+            503: {
+                headers: {
+                    /** @description Seconds after which it makes sense to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "store-unavailable",
+                     *       "title": "Sessions are out of reach for a moment",
+                     *       "status": 503,
+                     *       "detail": "The session store gives no answer. Nothing is lost; try again."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    incr: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new count, a bare number. */
+            200: {
+                headers: {
+                    /** @description The session's cookie, if its id is new to the browser. */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example 4 */
+                    "application/json": number;
+                };
+            };
+            /** @description `foreign-origin`: the request carries the cookie, and comes from a page whose origin is not listed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "foreign-origin",
+                     *       "title": "This origin is not allowed",
+                     *       "status": 403,
+                     *       "detail": "The request comes from an origin that is not in CORS_ORIGINS."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description `session-ended`: the cookie names a session that was ended on purpose. The cookie stays as it is: another answer may have set a newer one meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "session-ended",
+                     *       "title": "The session has ended",
+                     *       "status": 409,
+                     *       "detail": "The session that this request belongs to has ended (logout). A request without its cookie starts a new one.",
+                     *       "reason": "logout"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description `body-too-large`: the request has a body over 1 MB; it needs none. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "body-too-large",
+                     *       "title": "The request's body is too large",
+                     *       "status": 413,
+                     *       "detail": "Nothing that this service takes is as large as that."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description `too-many-requests`: this address has opened too many sessions within a minute (CLIENT_RATE). */
+            429: {
+                headers: {
+                    /** @description Seconds after which it makes sense to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "too-many-requests",
+                     *       "title": "Too many new sessions and sockets",
+                     *       "status": 429,
+                     *       "detail": "This address has opened too many of them within a minute."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description `store-unavailable`: the session store gives no answer. */
+            503: {
+                headers: {
+                    /** @description Seconds after which it makes sense to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "store-unavailable",
+                     *       "title": "Sessions are out of reach for a moment",
+                     *       "status": 503,
+                     *       "detail": "The session store gives no answer. Nothing is lost; try again."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description There is no session any more. */
+            204: {
+                headers: {
+                    /** @description Clears the session's cookie, whether there was one or not. */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `foreign-origin`: the request carries the cookie, and comes from a page whose origin is not listed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "foreign-origin",
+                     *       "title": "This origin is not allowed",
+                     *       "status": 403,
+                     *       "detail": "The request comes from an origin that is not in CORS_ORIGINS."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description `body-too-large`: the request has a body over 1 MB; it needs none. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "body-too-large",
+                     *       "title": "The request's body is too large",
+                     *       "status": 413,
+                     *       "detail": "Nothing that this service takes is as large as that."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description `store-unavailable`: the session store gives no answer. */
+            503: {
+                headers: {
+                    /** @description Seconds after which it makes sense to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "store-unavailable",
+                     *       "title": "Sessions are out of reach for a moment",
+                     *       "status": 503,
+                     *       "detail": "The session store gives no answer. Nothing is lost; try again."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    rotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session has a new id, and the cookie carries it. */
+            204: {
+                headers: {
+                    /** @description The session's cookie, if its id is new to the browser. */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `foreign-origin`: the request carries the cookie, and comes from a page whose origin is not listed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "foreign-origin",
+                     *       "title": "This origin is not allowed",
+                     *       "status": 403,
+                     *       "detail": "The request comes from an origin that is not in CORS_ORIGINS."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description `session-ended`: the cookie names a session that was ended on purpose. The cookie stays as it is: another answer may have set a newer one meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "session-ended",
+                     *       "title": "The session has ended",
+                     *       "status": 409,
+                     *       "detail": "The session that this request belongs to has ended (logout). A request without its cookie starts a new one.",
+                     *       "reason": "logout"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description `body-too-large`: the request has a body over 1 MB; it needs none. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "body-too-large",
+                     *       "title": "The request's body is too large",
+                     *       "status": 413,
+                     *       "detail": "Nothing that this service takes is as large as that."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description `too-many-requests`: this address has opened too many sessions within a minute (CLIENT_RATE). */
+            429: {
+                headers: {
+                    /** @description Seconds after which it makes sense to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "too-many-requests",
+                     *       "title": "Too many new sessions and sockets",
+                     *       "status": 429,
+                     *       "detail": "This address has opened too many of them within a minute."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description `store-unavailable`: the session store gives no answer. */
+            503: {
+                headers: {
+                    /** @description Seconds after which it makes sense to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "store-unavailable",
+                     *       "title": "Sessions are out of reach for a moment",
+                     *       "status": 503,
+                     *       "detail": "The session store gives no answer. Nothing is lost; try again."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    healthz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The process answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "alive"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+        };
+    };
+    readyz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Requests can be served. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "ready"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description `store-unavailable`: the session store gives no answer, or this process is about to stop. */
+            503: {
+                headers: {
+                    /** @description Seconds after which it makes sense to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "store-unavailable",
+                     *       "title": "Sessions are out of reach for a moment",
+                     *       "status": 503,
+                     *       "detail": "The session store gives no answer. Nothing is lost; try again."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+}

@@ -1,0 +1,100 @@
+"""Debian's Chromium, driven by Playwright, in front of real services.
+
+Browsers know the addresses of the documentation: the API at http://localhost:3000, the app at
+http://localhost:4200. Chromium's resolver leads them to the ports of a test, and every other name to
+nowhere, so that a page that asks a foreign host for something cannot be drawn.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright
+
+from tests.support.issued import note_issued
+from tests.support.processes import ROOT
+
+SCREENSHOTS = ROOT / "tests" / "browser" / "screenshots"
+_QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+
+
+@asynccontextmanager
+async def chromium(playwright: Playwright, ports: Mapping[str, int]) -> AsyncIterator[Browser]:
+    """A running browser; `ports` says where on this machine `localhost:3000` and the like are."""
+    found = shutil.which("chromium", path="/usr/bin:/usr/local/bin")
+    assert found, "chromium is missing: `make test-needs` installs it"
+    rules = [f"MAP {name} 127.0.0.1:{port}" for name, port in ports.items()]
+    rules.append("MAP * ~NOTFOUND")
+    browser = await playwright.chromium.launch(
+        executable_path=found,
+        args=[*_QUIET, f"--host-resolver-rules={', '.join(rules)}"],
+        chromium_sandbox=os.getuid() != 0,
+    )
+    yield browser
+    await browser.close()
+
+
+class Profile:
+    """One jar of cookies with its tabs. What any of them complains of in its console is kept."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.context = context
+        self.faults: list[str] = []
+        self.hosts: set[str] = set()
+        context.on("console", self._note_console)
+        context.on("weberror", lambda error: self.faults.append(str(error.error)))
+        context.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+
+    async def open(self, url: str) -> Page:
+        """Open an address in a new tab."""
+        page = await self.context.new_page()
+        await page.goto(url)
+        return page
+
+    async def cookies(self) -> dict[str, str]:
+        """Name to value."""
+        return {each["name"]: each["value"] for each in await self.context.cookies()}
+
+    def expect_fault(self, pattern: str) -> None:
+        """Take a complaint as expected, of which the pattern fits the whole; there may be none."""
+        self.faults = [each for each in self.faults if not re.fullmatch(pattern, each)]
+
+    async def close(self, name: str) -> None:
+        """Keep a picture of each tab, and close them all."""
+        SCREENSHOTS.mkdir(exist_ok=True)
+        for number, page in enumerate(self.context.pages, 1):
+            await page.screenshot(path=SCREENSHOTS / f"{name}-{number}.png")
+        note_issued(f"{each['name']}={each['value']}" for each in await self.context.cookies())
+        await self.context.close()
+
+    def _note_console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            where = urlsplit(message.location["url"]).path
+            self.faults.append(f"{where}: {message.text}")
+
+
+@asynccontextmanager
+async def profile(browser: Browser, name: str, **options: Any) -> AsyncIterator[Profile]:
+    """A new profile. In the end its tabs are pictured, and no fault may be left that nobody expected."""
+    new = Profile(await browser.new_context(**options))
+    try:
+        yield new
+    finally:
+        await new.close(name)
+    assert not new.faults, "\n".join(new.faults)
+
+
+def file_name(test: str) -> str:
+    """Make a file's name of a test's."""
+    return re.sub(r"[^\w-]+", "-", test).strip("-")
+
+
+def axe_source() -> str:
+    """axe-core, which finds what keeps people out."""
+    path: Path = ROOT / "tests" / "js" / "node_modules" / "axe-core" / "axe.min.js"
+    return path.read_text()

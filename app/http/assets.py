@@ -5,6 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from app.http.dependencies import SessionDep
 
@@ -23,22 +24,44 @@ _FOLDERS = {
 def mount(app: FastAPI) -> None:
     """Serve the folders of files. Include the routers first: a mount takes all that is below it."""
     for path, folder in _FOLDERS.items():
-        app.mount(path, StaticFiles(directory=folder))
+        app.mount(path, Folder(directory=folder))
+
+
+class Page(FileResponse):
+    """A file, always the whole of it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await super().__call__(_whole(scope), receive, send)
+
+
+class Folder(StaticFiles):
+    """Files, always the whole of each."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await super().__call__(_whole(scope), receive, send)
+
+
+def _whole(scope: Scope) -> Scope:
+    """Pass over a Range header, as a server may (RFC 9110, 14.2): the files are small, and what the
+    library answers to a bad one is no problem document."""
+    return {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"range"]}
 
 
 @router.get("/")
-async def index(session: SessionDep) -> FileResponse:
+async def index(session: SessionDep) -> Page:
     """Show the whole thing at work; opens a session."""
-    return FileResponse(_PAGES / "index.html")
+    return Page(_PAGES / "index.html")
 
 
 @router.get("/docs")
-async def http_docs() -> FileResponse:
+async def http_docs() -> Page:
     """Show the OpenAPI document; trying it out works with the browser's own cookie."""
-    return FileResponse(_PAGES / "docs.html")
+    return Page(_PAGES / "docs.html")
 
 
 @router.get("/docs/events")
-async def event_docs() -> FileResponse:
+async def event_docs() -> Page:
     """Show the AsyncAPI document."""
-    return FileResponse(_PAGES / "events.html")
+    return Page(_PAGES / "events.html")

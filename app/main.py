@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
@@ -23,12 +23,13 @@ from app.limits import Everybody, PerAddress
 from app.realtime.asyncapi import describe
 from app.realtime.counting import events
 from app.realtime.edge import MAX_PACKET, Realtime, RealtimeOptions
-from app.realtime.engine import CUT
+from app.realtime.frames import AFTER, CUT, SEND
 from app.realtime.handshake import PATHS
 from app.serving import cut_of
 from app.sessions import CookieSigner, Policy, Sessions
 from app.sessions.measured import MeasuredStore
 from app.settings import Settings, SettingsError
+from app.websockets import forget_handshake
 
 logger = logging.getLogger(__name__)
 
@@ -102,8 +103,19 @@ class Service:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         if scope["type"] == "websocket":
-            scope[CUT] = cut_of(send)
-        await self._app(scope, receive, send)
+            await self._serve_socket(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a handshake, and then, with nothing of it left, the socket itself."""
+        after: list[Callable[[], Awaitable[None]]] = []
+        own = {**scope, CUT: cut_of(send), SEND: send, AFTER: after}
+        await self._app(own, receive, send)
+        if after:
+            del own
+            forget_handshake(send)
+            await after.pop()()
 
     async def drain(self, seconds: float) -> None:
         """Say that this node is not ready, refuse handshakes, and let go all sockets over a time."""

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.gathering import GatheringProtocol
 from app.realtime.edge import MAX_PACKET
+from app.websockets import LightProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ def configure(app: Drainable, *, host: str, port: int, proxies: list[str]) -> uv
         proxy_headers=True,
         forwarded_allow_ips=proxies,
         http=GatheringProtocol,
-        ws="websockets-sansio",
+        ws=LightProtocol,
         ws_max_size=MAX_PACKET,
         ws_per_message_deflate=False,  # it costs a third of the event rate; Node has it off, too
         ws_ping_interval=None,  # Engine.IO has a heartbeat of its own

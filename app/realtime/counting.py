@@ -19,7 +19,7 @@ events.sends(
 )
 
 
-@events.on("incr")
+@events.on("incr", reads=False)
 async def incr(context: Context) -> Count:
     """Count one more; acknowledged with the new count, which every socket of the session hears."""
     return await counter.incr(context.session, context.rooms)

@@ -83,7 +83,7 @@ class Realtime:
         )
         self.post = Post(peers.bus, self._deliver, self.watch.reload_all, node=peers.node)
         self.presence = peers.presence
-        news = News(state, self._emit_here)
+        news = News(state, self.server.tell)
         self.watch.on_reloaded = news.make_good
         self._attach(SessionNamespace(sessions, self.watch, events, self, news))
         sessions.on_end(self.watch.end)
@@ -132,26 +132,24 @@ class Realtime:
     async def tell(self, key: str, version: int, event: str, value: Any) -> None:
         """Send an event to every socket of a session; see app.rooms."""
         value = self._events.check(event, value)
-        await self._tell_here(key, version, event, value)
-        self.post.send(Tell(key=key, version=version, event=event, value=value))
+        self._tell_here(key, version, event, value)
+        if not self.post.alone:
+            self.post.send(Tell(key=key, version=version, event=event, value=value))
 
     async def count(self, key: str) -> int:
         """Count the live sockets of a session; see app.rooms."""
         return self.moorings.connected(key) + await self.presence.elsewhere(key)
 
-    async def _tell_here(self, key: str, version: int, event: str, value: Any) -> None:
+    def _tell_here(self, key: str, version: int, event: str, value: Any) -> None:
         mooring = self.moorings.mooring(key)
         if mooring is not None and mooring.hears(event, version, value):
-            await self._emit_here(event, value, key)
-
-    async def _emit_here(self, event: str, value: Any, key: str) -> None:
-        await self.server.emit(event, value, room=key, ignore_queue=True)
+            self.server.tell(mooring.sockets.values(), event, value)
 
     async def _deliver(self, message: Message) -> None:
         """Apply a message of another node."""
         match message:
             case Tell():
-                await self._tell_here(message.key, message.version, message.event, message.value)
+                self._tell_here(message.key, message.version, message.event, message.value)
             case Ended():
                 await self._look_at(message.key)
             case Library():

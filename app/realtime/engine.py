@@ -7,16 +7,23 @@ with the JavaScript client.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import engineio
 from engineio import async_socket, exceptions, packet, payload
 
+from app.realtime.frames import AFTER, CUT, SEND, Frames
+from app.realtime.packet_queue import PacketQueue
+
 logger = logging.getLogger(__name__)
 
 MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
 """What the libraries raise for bytes that no client should send."""
+
+_EVENT = "42"
+"""How a message begins that is an event (Engine.IO: message, Socket.IO: event)."""
 
 _UPGRADE_TIMEOUT = 10.0
 _LAST_STEP = 0.5
@@ -29,9 +36,6 @@ _WRITER_GRACE = 2.0
 # library's limit of 16 packets would drop such a post and answer 200.
 payload.Payload.max_decode_packets = 10_000
 
-
-CUT = "mooring.cut"
-"""Where an ASGI scope may hold a function that cuts the connection without waiting for the client."""
 
 MAX_UNSENT = 4_000_000
 """Bytes that may wait for a client to read them."""
@@ -57,6 +61,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
         self.last_ping = None  # the library's own check of pings; the timer below does it
         self._timer: asyncio.TimerHandle | None = None
         self._unsent = 0
+        self._dropped = False
         self._upgrades: set[asyncio.Timeout] = set()
         self._cut: Callable[[], None] | None = None
         self.owner: str | None = None
@@ -67,15 +72,20 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
         self._alarm(self.server.ping_interval, self._ping)
 
     async def send(self, pkt: packet.Packet) -> None:
+        """Queue a packet; see `post`."""
+        self.post(pkt)
+
+    def post(self, pkt: packet.Packet) -> None:
         """Queue a packet; one for a socket that is being closed is dropped."""
         if self.closing:
             return
         self._unsent += _size(pkt)
-        if self._unsent > MAX_UNSENT:
-            logger.warning("socket %s does not read; it is dropped", self.sid)
-            await self._drop()
-        else:
+        if self._unsent <= MAX_UNSENT:
             self.queue.put_nowait(pkt)
+        elif not self._dropped:
+            self._dropped = True
+            logger.warning("socket %s does not read; it is dropped", self.sid)
+            self.server.run(self._drop())
 
     async def receive(self, pkt: packet.Packet) -> None:
         """Handle a packet; of a socket that is being closed, only the client's own CLOSE counts."""
@@ -152,7 +162,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
 
     async def _drop(self) -> None:
         """Close at once and throw away what the client did not fetch."""
-        self.queue: asyncio.Queue[packet.Packet | None] = asyncio.Queue()
+        self.queue = self.server.create_queue()
         await self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
         if self._cut is not None:
             self._cut()
@@ -162,10 +172,25 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
         await self.close(reason=self.server.reason.TRANSPORT_ERROR)
 
     async def _upgrade_websocket(self, environ: dict[str, Any]) -> Any:
-        self._cut = environ["asgi.scope"].get(CUT)
-        return await super()._upgrade_websocket(environ)
+        """Accept a WebSocket, and have it served when all that the handshake needed is gone.
 
-    async def _websocket_handler(self, ws: Any) -> None:
+        Each layer that a request passes through keeps its frame until it returns; of a socket that
+        stays for hours that would be two thirds of its memory.
+        """
+        if self.upgraded:
+            raise OSError("the socket has been upgraded already")
+        scope = environ["asgi.scope"]
+        self._cut = scope.get(CUT)
+        await environ["asgi.send"]({"type": "websocket.accept"})
+        ws = Frames(environ["asgi.receive"], scope.get(SEND, environ["asgi.send"]))
+        after: list[Callable[[], Awaitable[None]]] | None = scope.get(AFTER)
+        if after is None:
+            await self._websocket_handler(ws)
+        else:
+            after.append(partial(self._websocket_handler, ws))
+        return ""
+
+    async def _websocket_handler(self, ws: Frames) -> None:
         """Serve a WebSocket from its handshake, or an upgrade to it, to its end."""
         if self.connected and not await self._upgrade(ws):
             await ws.close()
@@ -183,7 +208,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
             await self.close(abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
             await self._finish(writer)
 
-    async def _upgrade(self, ws: Any) -> bool:
+    async def _upgrade(self, ws: Frames) -> bool:
         """Have the client prove the WebSocket (Engine.IO v4: probe, answer, upgrade)."""
         patience = asyncio.timeout(_UPGRADE_TIMEOUT)
         self._upgrades.add(patience)
@@ -198,7 +223,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
         finally:
             self._upgrades.discard(patience)
 
-    async def _take_over(self, ws: Any) -> bool:
+    async def _take_over(self, ws: Frames) -> bool:
         self.upgrading = True  # from here on polls are answered with nothing
         try:
             await ws.send("3probe")
@@ -213,15 +238,19 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
             if not patience.expired():
                 patience.reschedule(asyncio.get_running_loop().time() + _LAST_STEP)
 
-    async def _read(self, ws: Any) -> None:
+    async def _read(self, ws: Frames) -> None:
         limit = self.server.max_http_buffer_size
+        on_message = self.server.handlers["message"]
         while True:
             data = await ws.wait()
             if len(data) > limit:
                 raise ValueError("the packet is too large")
-            await self.receive(packet.Packet(encoded_packet=data))
+            if not isinstance(data, str) or data[:2] != _EVENT or self.closing:
+                await self.receive(packet.Packet(encoded_packet=data))
+            else:  # as the library does it, without its objects
+                await on_message(self.sid, data[1:])
 
-    async def _write(self, ws: Any) -> None:
+    async def _write(self, ws: Frames) -> None:
         try:
             while (pkt := await self.queue.get()) is not None:
                 await ws.send(pkt.encode())
@@ -250,6 +279,10 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc] # the library ha
         super().__init__(**options)
         self._tasks: set[asyncio.Task[Any]] = set()
 
+    def create_queue(self, *_args: Any, **_options: Any) -> PacketQueue:
+        """Make the queue of a socket."""
+        return PacketQueue(asyncio.get_running_loop())
+
     def run(self, coroutine: Any) -> None:
         """Run a coroutine in the background."""
         task = asyncio.ensure_future(coroutine)
@@ -276,8 +309,9 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc] # the library ha
             return self._ok(await socket.poll(), jsonp_index=jsonp_index)
         try:
             return await socket.handle_get_request(environ)
-        finally:
+        except BaseException:
             await socket.close(abort=True, reason=self.reason.TRANSPORT_CLOSE)
+            raise
 
     def _open(self, sid: str, transport: str) -> dict[str, Any]:
         return {

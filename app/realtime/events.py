@@ -27,10 +27,16 @@ class InvalidPayloadError(Exception):
 
 
 class Received:
-    """An event that clients send; its handler's parameters after the context are its arguments."""
+    """An event that clients send; its handler's parameters after the context are its arguments.
 
-    def __init__(self, name: str, handler: Callable[..., Awaitable[Any]]) -> None:
+    `reads` says whether its handler reads the session before it has updated it.
+    """
+
+    def __init__(
+        self, name: str, handler: Callable[..., Awaitable[Any]], *, reads: bool = True
+    ) -> None:
         self.name = name
+        self.reads = reads
         self.description = inspect.getdoc(handler) or ""
         self._handler = handler
         hints = get_type_hints(handler, include_extras=True)
@@ -44,6 +50,8 @@ class Received:
         return self.answer.dump_python(await self._handler(context, *payload), mode="json")
 
     def _validate(self, arguments: tuple[Any, ...]) -> list[Any]:
+        if not arguments and not self.arguments:
+            return []
         expected = len(self.arguments)
         if len(arguments) != expected:
             raise InvalidPayloadError(
@@ -84,13 +92,18 @@ class Events:
         """All events that the server may send."""
         return self._sent.values()
 
-    def on(self, name: str) -> Callable[[Handler], Handler]:
-        """Declare the decorated coroutine function as the handler of an event."""
+    def on(self, name: str, *, reads: bool = True) -> Callable[[Handler], Handler]:
+        """Declare the decorated coroutine function as the handler of an event.
+
+        Before a handler runs, its session is read. One that only ever calls `session.update` can do
+        without: `reads=False` saves that round trip. The update is on the newest data all the same,
+        for the store refuses it on any others; what is read before it may be old.
+        """
 
         def declare(handler: Handler) -> Handler:
             if name in self._received:
                 raise ValueError(f"the event {name!r} is declared twice")
-            self._received[name] = Received(name, handler)
+            self._received[name] = Received(name, handler, reads=reads)
             return handler
 
         return declare

@@ -21,33 +21,52 @@ class Lanes:
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[str, deque[Job]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._lanes: dict[str, _Lane] = {}
 
     def put(self, sid: str, job: Job) -> bool:
         """Run a job after all that were put before for this socket; False if too many are waiting."""
-        lane = self._waiting.get(sid)
+        lane = self._lanes.get(sid)
         if lane is None:
-            lane = self._waiting[sid] = deque()
-            task = asyncio.create_task(self._serve(sid, lane), name=f"lane {sid}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        elif len(lane) >= MAX_WAITING:
+            lane = self._lanes[sid] = _Lane(job)
+            lane.task = asyncio.create_task(self._serve(sid, lane))
+        elif lane.waiting is None:
+            lane.waiting = deque([job])
+        elif len(lane.waiting) < MAX_WAITING:
+            lane.waiting.append(job)
+        else:
             return False
-        lane.append(job)
         return True
 
     async def drain(self, seconds: float | None = None) -> None:
         """Wait until all that was put has been done, but no longer than so many seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._tasks:
-                    await asyncio.wait(self._tasks)
+                while tasks := [lane.task for lane in self._lanes.values() if lane.task]:
+                    await asyncio.wait(tasks)
 
-    async def _serve(self, sid: str, lane: deque[Job]) -> None:
-        while lane:
-            try:
-                await lane.popleft()()
-            except Exception:
-                logger.exception("a job of socket %s failed", sid)
-        del self._waiting[sid]
+    async def _serve(self, sid: str, lane: "_Lane") -> None:
+        job: Job | None = lane.first
+        try:
+            while job is not None:
+                await _do(sid, job)
+                job = lane.waiting.popleft() if lane.waiting else None
+        finally:
+            del self._lanes[sid]
+
+
+class _Lane:
+    """The first job, the task that is at it, and what waits behind it: mostly nothing."""
+
+    __slots__ = ("first", "task", "waiting")
+
+    def __init__(self, first: Job) -> None:
+        self.first = first
+        self.task: asyncio.Task[None] | None = None
+        self.waiting: deque[Job] | None = None
+
+
+async def _do(sid: str, job: Job) -> None:
+    try:
+        await job()
+    except Exception:
+        logger.exception("a job of socket %s failed", sid)

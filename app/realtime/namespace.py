@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from functools import cache
 from typing import Any
 
 import socketio
@@ -21,6 +22,7 @@ from app.sessions import (
     Found,
     Gone,
     Record,
+    Session,
     SessionEndedError,
     SessionError,
     Sessions,
@@ -29,6 +31,9 @@ from app.sessions import (
 from app.sessions.ids import short
 
 logger = logging.getLogger(__name__)
+
+
+_counter = cache(EVENTS.labels)  # of names that are declared, so there are few
 
 
 class SessionNamespace(socketio.AsyncNamespace):  # type: ignore[misc] # the library has no types
@@ -72,10 +77,10 @@ class SessionNamespace(socketio.AsyncNamespace):  # type: ignore[misc] # the lib
         """Handle an event on the session as it is now, and commit before the ack leaves."""
         event = self._events.get(name)
         if event is None:
-            EVENTS.labels("other", "unknown").inc()
+            _counter("other", "unknown").inc()
             return unknown_event(name)
         answer, outcome = await self._outcome(event, socket, arguments, arrived)
-        EVENTS.labels(name, outcome).inc()
+        _counter(name, outcome).inc()
         return answer
 
     async def _outcome(
@@ -134,10 +139,8 @@ class SessionNamespace(socketio.AsyncNamespace):  # type: ignore[misc] # the lib
         session, sid = socket.session, socket.sid
         if session is None or sid is None:
             raise SessionEndedError(socket.doomed or EndReason.EXPIRED)
-        found = await self._watch.look(socket.mooring)
-        if not isinstance(found, Record):
-            raise SessionEndedError(Gone(found).reason)
-        session.refresh(found)
+        if event.reads or self._watch.extends:
+            await self._refresh(session, socket)
         try:
             answer = await event(Context(session, self._rooms, sid), arguments)
             await session.save()
@@ -145,6 +148,12 @@ class SessionNamespace(socketio.AsyncNamespace):  # type: ignore[misc] # the lib
             session.forget_changes()
             raise
         return answer
+
+    async def _refresh(self, session: Session, socket: MooredSocket) -> None:
+        found = await self._watch.look(socket.mooring)
+        if not isinstance(found, Record):
+            raise SessionEndedError(Gone(found).reason)
+        session.refresh(found)
 
     def _end_soon(self, key: str, reason: EndReason) -> None:
         """Let the session's sockets go in a task of its own, which starts after the ack has left."""

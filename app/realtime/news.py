@@ -1,14 +1,14 @@
 """What sockets are told of a session's state, and what they may have missed of it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from app.realtime.moorings import Mooring
+from app.realtime.moorings import MooredSocket, Mooring
 from app.sessions import Record
 from app.sessions.data import parse
 
 Read = Callable[[Mapping[str, Any]], Any]
-Emit = Callable[[str, Any, str], Awaitable[None]]
+Emit = Callable[[Iterable[MooredSocket], str, Any], None]
 
 
 class News:
@@ -37,4 +37,4 @@ class News:
             is_news = value != heard.value
             mooring.hears(event, record.version, value)
             if is_news:
-                await self._emit(event, value, mooring.key)
+                self._emit(mooring.sockets.values(), event, value)

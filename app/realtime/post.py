@@ -65,6 +65,11 @@ class Post:
             await asyncio.wait(tasks)
         await self._bus.aclose()
 
+    @property
+    def alone(self) -> bool:
+        """Whether it is certain that nobody else hears what is sent."""
+        return self._bus.alone
+
     def send(self, message: Message) -> None:
         """Send a message to all other nodes, without waiting for it to get there."""
         if self._bus.alone:

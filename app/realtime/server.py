@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ import socketio
 from engineio import packet as eio_packet
 from socketio import packet
 
+from app.realtime import wire
 from app.realtime.engine import MALFORMED, EngineServer
 from app.realtime.lanes import Lanes
 from app.realtime.moorings import MooredSocket, Moorings
@@ -59,6 +60,14 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc] # the library ha
         self.moorings.leave(eio_sid)
 
     async def _handle_eio_message(self, eio_sid: str, data: str | bytes) -> None:
+        if isinstance(data, str) and eio_sid not in self._binary_packet:
+            event = wire.read_event(data)
+            if event is not None and is_event(event.data):
+                self._take_event(eio_sid, event.ack, event.data)
+                return
+        await self._handle_other(eio_sid, data)
+
+    async def _handle_other(self, eio_sid: str, data: str | bytes) -> None:
         try:
             pkt = self._decode(eio_sid, data)
         except MALFORMED as error:
@@ -97,47 +106,69 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc] # the library ha
                 await self._handle_disconnect(eio_sid, namespace, self.reason.CLIENT_DISCONNECT)
                 self._expect_connect(eio_sid)
             case packet.EVENT | packet.BINARY_EVENT:
-                await self._handle_event(eio_sid, namespace, pkt.id, pkt.data)
+                if namespace == "/":
+                    self._take_event(eio_sid, pkt.id, pkt.data)
             case _:
                 await self._handle_ack(eio_sid, namespace, pkt.id, pkt.data)
 
-    async def _handle_event(
-        self, eio_sid: str, namespace: str, ack: int | None, data: list[Any]
-    ) -> None:
+    def _take_event(self, eio_sid: str, ack: int | None, data: list[Any]) -> None:
         """Put an event behind those that the socket sent before."""
         socket = self.moorings.socket(eio_sid)
-        if socket is None or not socket.connected or namespace != "/":
+        if socket is None or not socket.connected:
             return
         job = partial(self._serve, socket, ack, data, time.monotonic())
         if not self.lanes.put(eio_sid, job):
-            await self._acknowledge(eio_sid, ack, TOO_MANY_EVENTS)
+            self._acknowledge(eio_sid, ack, TOO_MANY_EVENTS)
 
     async def _serve(
         self, socket: MooredSocket, ack: int | None, data: list[Any], arrived: float
     ) -> None:
-        name, *arguments = data
-        answer = await self.answer(socket, name, tuple(arguments), arrived)
-        await self._acknowledge(socket.eio_sid, ack, answer)
+        answer = await self.answer(socket, data[0], tuple(data[1:]), arrived)
+        self._acknowledge(socket.eio_sid, ack, answer)
 
-    async def _acknowledge(self, eio_sid: str, ack: int | None, answer: Any) -> None:
-        if ack is not None:
+    def _acknowledge(self, eio_sid: str, ack: int | None, answer: Any) -> None:
+        if ack is None:
+            return
+        plain = wire.ack(ack, answer)
+        if plain is not None:
+            self._post(eio_sid, plain)
+        else:
             data = [] if answer is None else [answer]
-            await self.send_packet(eio_sid, self.packet_class(packet.ACK, data=data, id=ack))
+            self.post_packet(eio_sid, self.packet_class(packet.ACK, data=data, id=ack))
+
+    def tell(self, sockets: Iterable[MooredSocket], event: str, argument: Any) -> None:
+        """Queue an event for sockets that are moored; never waits for their clients."""
+        plain = wire.event(event, argument)
+        for socket in sockets:
+            if socket.session is None:
+                continue
+            if plain is not None:
+                self._post(socket.eio_sid, plain)
+            else:
+                pkt = self.packet_class(packet.EVENT, data=[event, argument])
+                self.post_packet(socket.eio_sid, pkt)
 
     async def _send_packet(self, eio_sid: str, pkt: packet.Packet) -> None:
         await self.send_packet(eio_sid, pkt)
 
     async def send_packet(self, eio_sid: str, pkt: packet.Packet) -> None:
         """Queue a packet for a socket; never waits for its client."""
+        self.post_packet(eio_sid, pkt)
+
+    def post_packet(self, eio_sid: str, pkt: packet.Packet) -> None:
+        """Queue a packet for a socket, with its attachments."""
         encoded = pkt.encode()
         for part in encoded if isinstance(encoded, list) else [encoded]:
-            await self._send_eio_packet(eio_sid, eio_packet.Packet(eio_packet.MESSAGE, part))
+            self._post(eio_sid, eio_packet.Packet(eio_packet.MESSAGE, part))
 
-    async def _send_eio_packet(self, eio_sid: str, eio_pkt: Any) -> None:
-        """Send without a word in the log if the socket has just gone."""
+    def _post(self, eio_sid: str, eio_pkt: eio_packet.Packet) -> None:
+        """Queue without a word in the log if the socket has just gone."""
         socket = self.eio.sockets.get(eio_sid)
         if socket is not None:
-            await socket.send(eio_pkt)
+            socket.post(eio_pkt)
+
+    async def _send_eio_packet(self, eio_sid: str, eio_pkt: Any) -> None:
+        self._post(eio_sid, eio_pkt)
 
     def _expect_connect(self, eio_sid: str) -> None:
         self._later(self._close_unless_connected, eio_sid)
@@ -167,6 +198,16 @@ async def _no_answer(
     return None
 
 
+def is_event(data: Any) -> bool:
+    """Tell whether data are those of an event that a client may emit."""
+    return (
+        isinstance(data, list)
+        and bool(data)
+        and isinstance(data[0], str)
+        and data[0] not in _RESERVED
+    )
+
+
 def _check(pkt: packet.Packet) -> None:
     """Raise ValueError for a packet that the library would stumble over."""
     data = pkt.data
@@ -176,8 +217,7 @@ def _check(pkt: packet.Packet) -> None:
         case packet.DISCONNECT:
             fits = data is None
         case packet.EVENT | packet.BINARY_EVENT:
-            fits = isinstance(data, list) and bool(data) and isinstance(data[0], str)
-            fits = fits and data[0] not in _RESERVED
+            fits = is_event(data)
         case packet.ACK | packet.BINARY_ACK:
             fits = isinstance(data, list) and pkt.id is not None
         case _:

@@ -39,6 +39,11 @@ class Watch:
         self.on_reloaded: OnReloaded = _nothing
         moorings.on_empty(self.deadlines.forget)
 
+    @property
+    def extends(self) -> bool:
+        """Whether an event counts as activity of its session."""
+        return self._extend
+
     async def look(self, mooring: Mooring) -> Found:
         """Read a session for an event or a connect; those of one event-loop turn share one read."""
         found = await mooring.look(self._read)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
@@ -32,6 +33,8 @@ MAX_DATA = 32 * 1024
 _PROVISIONAL = 10.0
 """Seconds that a rotation's new record lives until the old one has ended."""
 _LONGEST_CHAIN = 16
+_KEPT_TURNS = 500
+"""Who writes once often does so again, and knows then what to compare with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Sessions:
         self.policy = policy
         self.outage = Outage()
         self._turns: WeakValueDictionary[str, Turn] = WeakValueDictionary()
+        self._recent: deque[Turn] = deque(maxlen=_KEPT_TURNS)
         self._listeners: list[EndListener] = []
         self._herald: Herald = lambda _key: None
 
@@ -117,6 +121,7 @@ class Sessions:
         turn = self._turns.get(key)
         if turn is None:
             turn = self._turns[key] = Turn(self.outage)
+            self._recent.append(turn)
         return turn
 
     async def commit(self, key: str, record: Record, data: bytes) -> CommitOutcome:

@@ -115,5 +115,4 @@ async def test_nothing_is_left_of_a_lane_that_is_done(lanes: Lanes) -> None:
 
     await lanes.drain()
 
-    assert lanes._waiting == {}
-    assert lanes._tasks == set()
+    assert lanes._lanes == {}

@@ -1,6 +1,7 @@
 """The service with a look inside, to see that nothing is left over: python -m tests.support.inspected.
 
-The answer of `GET /left` counts whatever grows with sockets, and names the tasks that run.
+The answer of `GET /left` counts whatever grows with sockets, and names the tasks that run. `GET
+/stored` says what the memory store holds.
 """
 
 import asyncio
@@ -12,6 +13,8 @@ from app.__main__ import main
 from app.http.dependencies import RoomsDep
 from app.http.routes import router
 from app.realtime.edge import Realtime
+from app.sessions import MemoryStore, Record
+from app.sessions.measured import MeasuredStore
 
 
 @router.get("/left")
@@ -19,6 +22,17 @@ async def left(rooms: RoomsDep) -> dict[str, Any]:
     """Count what there is of sockets, rooms and tasks."""
     assert isinstance(rooms, Realtime)
     return {"tasks": _tasks()} | _sockets(rooms) | _rooms(rooms)
+
+
+@router.get("/stored")
+async def stored(rooms: RoomsDep) -> dict[str, bool]:
+    """Give the keys in the memory store, and whether each is that of a live session."""
+    assert isinstance(rooms, Realtime)
+    store = rooms.watch._sessions.store
+    while isinstance(store, MeasuredStore):
+        store = store._store
+    assert isinstance(store, MemoryStore)
+    return {key: isinstance(entry.content, Record) for key, entry in store._entries.items()}
 
 
 def _tasks() -> dict[str, int]:

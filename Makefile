@@ -28,7 +28,7 @@ test: test-needs ## Run every test
 fuzz: test-needs ## Send a hundred thousand mutated packets; FUZZ_PACKETS=1000000
 	FUZZ_PACKETS=$${FUZZ_PACKETS:-100000} $(BIN)/python -m pytest tests/security/test_fuzzing.py $(ARGS)
 
-test-needs: setup ## Fetch what tests need: node, npm packages, redis-server, wrk
+test-needs: setup ## Fetch what tests need: node, npm packages, redis-server, haproxy, chromium, wrk
 	@tests/needs
 	@benchmarks/needs
 
@@ -39,12 +39,14 @@ bench-needs: setup ## Fetch what the benchmarks need: npm packages, wrk, the Pyt
 	@$(BIN)/uv sync --frozen --inexact --quiet --group bench
 	@benchmarks/needs
 
-check: setup ## Lint, format, types, walls, lock file
+check: setup ## Lint, format, types, walls, lock file; the app's types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/uv lock --check --quiet
+	@tests/needs spa
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix spa run --silent check
 
 format: setup ## Rewrite the code in the one format
 	$(BIN)/ruff check --fix

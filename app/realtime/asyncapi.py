@@ -129,6 +129,7 @@ class _Writer:
         slug = _slug(name)
         self._messages[slug] = {
             "name": name,
+            "title": name,
             "description": description,
             "payload": payload,
             "examples": [{"payload": each} for each in self._examples(payload)],
@@ -168,6 +169,7 @@ class _Writer:
 
 def _operation(action: str, message: Document, event: Received | Sent) -> Document:
     return {
+        "title": event.name,
         "action": action,
         "channel": {"$ref": _CHANNEL},
         "messages": [message],

@@ -24,7 +24,9 @@ _QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 
 
 @asynccontextmanager
-async def chromium(playwright: Playwright, ports: Mapping[str, int]) -> AsyncIterator[Browser]:
+async def chromium(
+    playwright: Playwright, ports: Mapping[str, int], *options: str
+) -> AsyncIterator[Browser]:
     """A running browser; `ports` says where on this machine `localhost:3000` and the like are."""
     found = shutil.which("chromium", path="/usr/bin:/usr/local/bin")
     assert found, "chromium is missing: `make test-needs` installs it"
@@ -32,7 +34,7 @@ async def chromium(playwright: Playwright, ports: Mapping[str, int]) -> AsyncIte
     rules.append("MAP * ~NOTFOUND")
     browser = await playwright.chromium.launch(
         executable_path=found,
-        args=[*_QUIET, f"--host-resolver-rules={', '.join(rules)}"],
+        args=[*_QUIET, *options, f"--host-resolver-rules={', '.join(rules)}"],
         chromium_sandbox=os.getuid() != 0,
     )
     yield browser

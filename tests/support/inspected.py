@@ -1,17 +1,24 @@
 """The service with a look inside, to see that nothing is left over: python -m tests.support.inspected.
 
-The answer of `GET /left` counts whatever grows with sockets, and names the tasks that run.
+The answer of `GET /left` counts whatever grows with sockets, and names the tasks that run. `GET
+/stored` says what the memory store holds. Beside these it has what the workshop has, whose patience
+with silent sockets is short.
 """
 
 import asyncio
 import sys
 from collections import Counter
 from typing import Any
+from unittest.mock import patch
 
 from app.__main__ import main
 from app.http.dependencies import RoomsDep
 from app.http.routes import router
+from app.realtime import server
 from app.realtime.edge import Realtime
+from app.sessions import MemoryStore, Record
+from app.sessions.measured import MeasuredStore
+from tests.support.workshop import PATIENCE
 
 
 @router.get("/left")
@@ -19,6 +26,17 @@ async def left(rooms: RoomsDep) -> dict[str, Any]:
     """Count what there is of sockets, rooms and tasks."""
     assert isinstance(rooms, Realtime)
     return {"tasks": _tasks()} | _sockets(rooms) | _rooms(rooms)
+
+
+@router.get("/stored")
+async def stored(rooms: RoomsDep) -> dict[str, bool]:
+    """Give the keys in the memory store, and whether each is that of a live session."""
+    assert isinstance(rooms, Realtime)
+    store = rooms.watch._sessions.store
+    while isinstance(store, MeasuredStore):
+        store = store._store
+    assert isinstance(store, MemoryStore)
+    return {key: isinstance(entry.content, Record) for key, entry in store._entries.items()}
 
 
 def _tasks() -> dict[str, int]:
@@ -32,13 +50,13 @@ def _name(task: asyncio.Task[Any]) -> str:
 
 
 def _sockets(realtime: Realtime) -> dict[str, int]:
-    server = realtime.server
+    sockets = realtime.server
     return {
-        "engine sockets": len(server.eio.sockets),
-        "engine tasks": len(server.eio._tasks),
-        "environs": len(server.environ),
-        "packets without attachments": len(server._binary_packet),
-        "lanes": len(server.lanes._waiting) + len(server.lanes._tasks),
+        "engine sockets": len(sockets.eio.sockets),
+        "engine tasks": len(sockets.eio._tasks),
+        "environs": len(sockets.environ),
+        "packets without attachments": len(sockets._binary_packet),
+        "lanes": len(sockets.lanes._waiting) + len(sockets.lanes._tasks),
         "moored sockets": len(realtime.moorings),
         "moorings": len(realtime.moorings.keys()),
         "deadlines": len(realtime.watch.deadlines),
@@ -58,4 +76,5 @@ def _rooms(realtime: Realtime) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with patch.object(server, "PATIENCE", PATIENCE):
+        sys.exit(main())

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -30,6 +30,23 @@ async def nothing_is_left(
     if server is not None:
         sessions = [*server.session_keys(), "mooring:bus"]
         await eventually(lambda: set(server.keys()) <= set(sessions), within=within)
+
+
+class Stored(NamedTuple):
+    """How many sessions a store holds, and how many tombstones."""
+
+    live: int
+    ended: int
+
+
+async def stored(client: httpx.AsyncClient, server: StoreServer | None) -> Stored:
+    """Count what is in a node's store: its server's, or the one in its memory."""
+    if server is None:
+        living: list[bool] = list((await client.get("/stored")).json().values())
+    else:
+        values = [server.command("GET", key) for key in server.session_keys()]
+        living = [value.startswith("R") for value in values]
+    return Stored(sum(living), len(living) - sum(living))
 
 
 async def _is_as(before: dict[str, Any], client: httpx.AsyncClient) -> bool:

@@ -114,6 +114,12 @@ async def peek(context: Context) -> dict[str, Any]:
     return dict(context.session)
 
 
+@events.on("write")
+async def write_event(context: Context, key: str, length: int) -> None:
+    """Do the same as the route of that name."""
+    await write(context.session, key, length)
+
+
 @events.on("write and fail")
 async def write_and_fail_event(context: Context, key: str) -> None:
     """Write, and then break."""

@@ -56,7 +56,7 @@ def _sockets(realtime: Realtime) -> dict[str, int]:
         "engine tasks": len(sockets.eio._tasks),
         "environs": len(sockets.environ),
         "packets without attachments": len(sockets._binary_packet),
-        "lanes": len(sockets.lanes._waiting) + len(sockets.lanes._tasks),
+        "lanes": len(sockets.lanes._lanes),
         "moored sockets": len(realtime.moorings),
         "moorings": len(realtime.moorings.keys()),
         "deadlines": len(realtime.watch.deadlines),

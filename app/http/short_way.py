@@ -16,6 +16,8 @@ from app.sessions import SCOPE_KEY
 
 Provider = Callable[[Scope], Awaitable[Any]]
 
+_JSON = (b"content-type", b"application/json")
+
 _TRACING = ("OTEL_", "FASTAPI_OTEL_")
 """How the settings of OpenTelemetry begin. Its spans are made on the long way."""
 
@@ -47,7 +49,10 @@ class ShortWay:
             answer = await route.answer(scope)
         except Exception as error:  # noqa: BLE001 - what has no handler is raised again
             answer = await self._answer_error(error, Request(scope, receive))
-        await answer(scope, receive, send)
+        if isinstance(answer, Response):
+            await answer(scope, receive, send)
+        else:
+            await route.send(answer, send)
 
     def _add(self, router: APIRouter) -> None:
         for route in router.routes:
@@ -78,15 +83,23 @@ class _Short:
         self._arguments = list(arguments.items())
         self._status = route.status_code or 200
 
-    async def answer(self, scope: Scope) -> Response:
+    async def answer(self, scope: Scope) -> Response | bytes:
+        """Give the endpoint's own response, or the JSON of what it gave."""
         arguments = {name: await provide(scope) for name, provide in self._arguments}
         given = await self._endpoint(**arguments)
         if isinstance(given, Response):
             return given
-        body = await serialize_response(
+        body: bytes = await serialize_response(
             field=self.route.response_field, response_content=given, dump_json=True
         )
-        return Response(body, self._status, media_type="application/json")
+        return body
+
+    async def send(self, body: bytes, send: Send) -> None:
+        """Send JSON as the whole response."""
+        length = (b"content-length", b"%d" % len(body))
+        start = {"type": "http.response.start", "status": self._status, "headers": [length, _JSON]}
+        await send(start)
+        await send({"type": "http.response.body", "body": body})
 
 
 async def _opener(scope: Scope) -> Any:

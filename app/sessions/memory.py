@@ -180,7 +180,4 @@ class MemoryStore(SessionStore):
 
 
 def _leased(record: Record, now: float, entry: _Entry) -> Record:
-    lease = Lease(now, entry.expires_at)
-    return Record(  # dataclasses.replace() takes ten times as long
-        record.data, record.version, record.created_at, record.absolute_at, record.owner, lease
-    )
+    return record._replace(lease=Lease(now, entry.expires_at))

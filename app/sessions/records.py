@@ -31,8 +31,7 @@ class Lease(NamedTuple):
         return max(0.0, self.expires_at - self.now)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A live session as a store holds it.
 
     `data` is JSON, an object at the top. `version` is 1 at creation and grows by one with every

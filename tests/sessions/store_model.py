@@ -1,6 +1,6 @@
 """What a session store does, as plain Python: the model that real stores are held against."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from app.sessions import (
     CommitOutcome,
@@ -83,7 +83,7 @@ class StoreModel:
             return outcome
         kept = self._kept[key]
         assert isinstance(kept.content, Record)
-        kept.content = replace(kept.content, data=data, owner=owner, version=version + 1)
+        kept.content = kept.content._replace(data=data, owner=owner, version=version + 1)
         if idle is not None:
             kept.deadline = self._deadline(kept.content, idle)
         return Committed(self._leased(kept, kept.content))
@@ -116,4 +116,4 @@ class StoreModel:
         return min(self.now + idle, record.absolute_at)
 
     def _leased(self, kept: _Kept, record: Record) -> Record:
-        return replace(record, lease=Lease(self.now, kept.deadline))
+        return record._replace(lease=Lease(self.now, kept.deadline))

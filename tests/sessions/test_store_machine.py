@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -171,7 +170,7 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 def _timeless(record: Record) -> Record:
-    return replace(record, created_at=0.0, absolute_at=0.0, lease=None)
+    return record._replace(created_at=0.0, absolute_at=0.0, lease=None)
 
 
 def _times(record: Record) -> list[float]:

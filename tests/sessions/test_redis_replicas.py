@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import redis
 
 from app.sessions import RedisStore, StoreUnavailableError
 from app.sessions.redis_link import RedisLink
@@ -28,8 +29,16 @@ async def replica(master: StoreServer) -> AsyncIterator[StoreServer]:
     server.start()
     # By its own word it is there before the master counts it.
     await eventually(lambda: "'online'" in str(master.command("INFO", "replication")), within=10.0)
+    await eventually(lambda: has_followed(master), within=10.0)
     yield server
     server.close()
+
+
+def has_followed(master: StoreServer) -> bool:
+    """Whether the replica acknowledges a write as quickly as it will have to."""
+    with redis.Redis.from_url(master.url) as client:
+        client.set("followed", 1)
+        return bool(client.execute_command("WAIT", 1, 100))
 
 
 @pytest.fixture

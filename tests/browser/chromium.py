@@ -57,11 +57,14 @@ class Profile:
         """Open an address in a new tab."""
         page = await self.context.new_page()
         await page.goto(url)
+        await self.cookies()
         return page
 
     async def cookies(self) -> dict[str, str]:
-        """Name to value."""
-        return {each["name"]: each["value"] for each in await self.context.cookies()}
+        """Name to value; what is a session's id is noted, to be looked for in logs (P10)."""
+        jar = {each["name"]: each["value"] for each in await self.context.cookies()}
+        note_issued(f"{name}={value}" for name, value in jar.items())
+        return jar
 
     def expect_fault(self, pattern: str) -> None:
         """Take complaints as expected of which the pattern fits the whole; there may be none."""
@@ -78,7 +81,7 @@ class Profile:
         SCREENSHOTS.mkdir(exist_ok=True)
         for number, page in enumerate(self.context.pages, 1):
             await page.screenshot(path=SCREENSHOTS / f"{name}-{number}.png")
-        note_issued(f"{each['name']}={each['value']}" for each in await self.context.cookies())
+        await self.cookies()
         await self.context.close()
 
     def _note_console(self, message: ConsoleMessage) -> None:

@@ -46,38 +46,48 @@ class Profile:
 
     def __init__(self, context: BrowserContext) -> None:
         self.context = context
-        self.faults: list[str] = []
+        self._faults: list[str] = []
+        self._expected: list[str] = []
         self.hosts: set[str] = set()
         context.on("console", self._note_console)
-        context.on("weberror", lambda error: self.faults.append(str(error.error)))
+        context.on("weberror", lambda error: self._faults.append(str(error.error)))
         context.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
 
     async def open(self, url: str) -> Page:
         """Open an address in a new tab."""
         page = await self.context.new_page()
         await page.goto(url)
+        await self.cookies()
         return page
 
     async def cookies(self) -> dict[str, str]:
-        """Name to value."""
-        return {each["name"]: each["value"] for each in await self.context.cookies()}
+        """Name to value; what is a session's id is noted, to be looked for in logs (P10)."""
+        jar = {each["name"]: each["value"] for each in await self.context.cookies()}
+        note_issued(f"{name}={value}" for name, value in jar.items())
+        return jar
 
     def expect_fault(self, pattern: str) -> None:
-        """Take a complaint as expected, of which the pattern fits the whole; there may be none."""
-        self.faults = [each for each in self.faults if not re.fullmatch(pattern, each)]
+        """Take complaints as expected of which the pattern fits the whole; there may be none."""
+        self._expected.append(pattern)
+
+    def check(self) -> None:
+        """Fail if there was a complaint that nobody expected."""
+        expected = re.compile("|".join(f"(?:{each})" for each in self._expected) or "(?!)")
+        faults = [each for each in self._faults if not expected.fullmatch(each)]
+        assert not faults, "\n".join(faults)
 
     async def close(self, name: str) -> None:
         """Keep a picture of each tab, and close them all."""
         SCREENSHOTS.mkdir(exist_ok=True)
         for number, page in enumerate(self.context.pages, 1):
             await page.screenshot(path=SCREENSHOTS / f"{name}-{number}.png")
-        note_issued(f"{each['name']}={each['value']}" for each in await self.context.cookies())
+        await self.cookies()
         await self.context.close()
 
     def _note_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             where = urlsplit(message.location["url"]).path
-            self.faults.append(f"{where}: {message.text}")
+            self._faults.append(f"{where}: {message.text}")
 
 
 @asynccontextmanager
@@ -88,7 +98,7 @@ async def profile(browser: Browser, name: str, **options: Any) -> AsyncIterator[
         yield new
     finally:
         await new.close(name)
-    assert not new.faults, "\n".join(new.faults)
+    new.check()
 
 
 def file_name(test: str) -> str:

@@ -12,8 +12,9 @@ import pytest_asyncio
 from playwright.async_api import Browser, Playwright, async_playwright, expect
 
 from tests.browser.chromium import Profile, chromium, file_name, profile
-from tests.browser.site import build, serve
+from tests.browser.site import build
 from tests.deploy.conftest import Front, nodes_behind_balancer
+from tests.support.nginx import nginx
 from tests.support.servers import StoreServer, store_server
 
 expect.set_options(timeout=20_000)
@@ -39,7 +40,7 @@ def spa_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The app as it is now, built and served."""
     folder: Path = tmp_path_factory.mktemp("spa")
     build(folder)
-    with serve(folder) as port:
+    with nginx(folder) as port:
         yield port
 
 

@@ -1,24 +1,13 @@
-"""The single-page app as its own image serves it: built by npm, with the same Content-Security-Policy."""
+"""The single-page app, built by npm as its own image builds it."""
 
 import os
-import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 from tests.support.processes import ROOT
 
-API = "http://localhost:3000"
-"""Where the app looks for the API if nothing else is said when it is built."""
-
 SPA = ROOT / "spa"
-_NGINX = ROOT / "deploy" / "nginx.conf"
 
 
 def npm(*arguments: str) -> str:
@@ -43,32 +32,3 @@ def npm(*arguments: str) -> str:
 def build(folder: Path) -> None:
     """Build the app as it is now, for the API at its default address."""
     npm("build", "--", "--outDir", str(folder), "--logLevel", "warn")
-
-
-class _Handler(SimpleHTTPRequestHandler):
-    def end_headers(self) -> None:
-        self.send_header("Content-Security-Policy", content_security_policy())
-        super().end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
-        """Say nothing."""
-
-
-@contextmanager
-def serve(folder: Path) -> Iterator[int]:
-    """Serve a folder's files; gives the port."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=folder)) as server:
-        thread = Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def content_security_policy() -> str:
-    """What the app's own web server sends with its pages."""
-    found = re.search(r'Content-Security-Policy "([^"]+)"', _NGINX.read_text())
-    assert found, "deploy/nginx.conf sends no policy"
-    return found[1].replace("@API@", API).replace("@WS_API@", API.replace("http", "ws", 1))

@@ -7,8 +7,8 @@ from playwright.async_api import Page, expect
 
 from tests.browser.chromium import axe_source, file_name, profile
 from tests.browser.conftest import Place
-from tests.browser.site import API
 from tests.browser.spa import URL, Spa
+from tests.support.nginx import API
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.chromium import Profile
-from tests.browser.site import API
+from tests.support.nginx import API
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

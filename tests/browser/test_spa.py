@@ -108,13 +108,28 @@ async def test_it_says_how_long_the_session_lives_and_a_request_extends_that(
     await expect(time_left).to_have_text(re.compile("30:00|29:5[89]"))
 
 
-async def test_from_an_origin_that_is_not_listed_nothing_works(tabs: Profile, place: Place) -> None:
+OPEN_SOCKET = """() => new Promise((resolve) => {
+  const socket = new WebSocket("ws://localhost:3000/socket.io/?EIO=4&transport=websocket");
+  socket.onopen = () => resolve("opened");
+  socket.onerror = () => resolve("refused");
+})"""
+LOG_OUT = """() => fetch("http://localhost:3000/logout", {
+  method: "POST", mode: "no-cors", credentials: "include",
+}).then(({ type }) => type)"""
+
+
+async def test_from_an_origin_that_is_not_listed_nothing_works(tabs: Profile) -> None:
+    victim = await Spa.open(tabs)
+    await victim.click("Increment by fetch")
+
     tab = Spa(await tabs.open("http://localhost:4300"))
 
     await tab.shows(notice="The service cannot be reached.", state="connecting", count=NOTHING)
-
-    tabs.expect_fault(
-        r"/: Access to fetch at 'http://localhost:3000/session' from origin 'http://localhost:4300' "
-        r"has been blocked by CORS policy: .*"
-    )
+    assert await tab.page.evaluate(OPEN_SOCKET) == "refused"
+    assert await tab.page.evaluate(LOG_OUT) == "opaque"
+    await victim.click("Increment by emit")
+    await victim.shows(count=2, sockets=1, state="connected")
+    tabs.expect_fault(r"/: Access to fetch at 'http://localhost:3000/session' .* CORS policy: .*")
     tabs.expect_fault(r"/session: Failed to load resource: net::ERR_FAILED")
+    tabs.expect_fault(r": WebSocket connection to '.*' failed: .* response code: 403")
+    tabs.expect_fault(r"/logout: Failed to load resource: .* status of 403 \(Forbidden\)")

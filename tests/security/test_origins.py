@@ -3,9 +3,12 @@
 import httpx
 import pytest
 
-from tests.support.http import cookie_header, problem
+from tests.conftest import WORKSHOP
+from tests.support.http import PROBLEM, cookie_header, http_client, problem
 from tests.support.raw import raw_websocket, refused_websocket
-from tests.support.service import Service
+from tests.support.servers import StoreServer
+from tests.support.service import Service, service
+from tests.support.stores import server_settings
 
 LISTED = "http://localhost:4200"
 HANDSHAKE = "/socket.io/?EIO=4&transport=polling"
@@ -120,6 +123,32 @@ async def test_errors_too_have_exactly_one_permission(
 
     assert answer.status_code == status
     _allows(answer)
+
+
+async def test_errors_of_every_kind_may_be_read_by_a_listed_page(
+    own_store_server: StoreServer,
+) -> None:
+    settings = server_settings(own_store_server)
+    broken = service(module=WORKSHOP, traceback_ok=True, session_max_bytes=1000, **settings)
+    async with broken as node, http_client(node.url) as client:
+        client.headers["origin"] = LISTED
+        await client.get("/session")
+        old = cookie_header(client)
+        await client.post("/session/rotate")
+        answers = [
+            await client.get("/session", headers={"cookie": old}),
+            await client.post("/incr", content=b"x" * 2_000_000),
+            await client.post("/write/key?length=2000"),
+            await client.post("/write/key?length=long"),
+            await client.post("/write-and-fail/key"),
+        ]
+        own_store_server.kill()
+        answers += [await client.get(path) for path in ("/session", HANDSHAKE)]
+
+    assert [answer.status_code for answer in answers] == [409, 413, 413, 422, 500, 503, 503]
+    for answer in answers:
+        assert answer.headers["content-type"] == PROBLEM
+        _allows(answer)
 
 
 def _allows(answer: httpx.Response) -> None:

@@ -11,21 +11,27 @@ from collections import Counter
 from typing import Any
 from unittest.mock import patch
 
+import uvicorn
+
+import app.__main__
 from app.__main__ import main
 from app.http.dependencies import RoomsDep
 from app.http.routes import router
 from app.realtime import server
 from app.realtime.edge import Realtime
+from app.serving import Drainable, Server
 from app.sessions import MemoryStore, Record
 from app.sessions.measured import MeasuredStore
 from tests.support.workshop import PATIENCE
 
+_servers: list[Server] = []
+
 
 @router.get("/left")
-async def left(rooms: RoomsDep) -> dict[str, Any]:
-    """Count what there is of sockets, rooms and tasks."""
+async def left(rooms: RoomsDep) -> dict[str, int]:
+    """Count what there is of connections, sockets, rooms and tasks."""
     assert isinstance(rooms, Realtime)
-    return {"tasks": _tasks()} | _sockets(rooms) | _rooms(rooms)
+    return _connections() | _tasks() | _sockets(rooms) | _rooms(rooms)
 
 
 @router.get("/stored")
@@ -39,6 +45,18 @@ async def stored(rooms: RoomsDep) -> dict[str, bool]:
     return {key: isinstance(entry.content, Record) for key, entry in store._entries.items()}
 
 
+def _remembered(served: Drainable, config: uvicorn.Config) -> Server:
+    """Make the server, and keep hold of it."""
+    server = Server(served, config)
+    _servers.append(server)
+    return server
+
+
+def _connections() -> dict[str, int]:
+    """Count uvicorn's connections: one may outlive its socket, if its client does not read."""
+    return {"connections": sum(len(each.server_state.connections) for each in _servers)}
+
+
 def _tasks() -> dict[str, int]:
     tasks = (task for task in asyncio.all_tasks() if task is not asyncio.current_task())
     return dict(Counter(_name(task) for task in tasks))
@@ -46,7 +64,7 @@ def _tasks() -> dict[str, int]:
 
 def _name(task: asyncio.Task[Any]) -> str:
     coroutine = task.get_coro()
-    return getattr(coroutine, "__qualname__", repr(coroutine))
+    return "task " + getattr(coroutine, "__qualname__", repr(coroutine))
 
 
 def _sockets(realtime: Realtime) -> dict[str, int]:
@@ -76,5 +94,8 @@ def _rooms(realtime: Realtime) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    with patch.object(server, "PATIENCE", PATIENCE):
+    with (
+        patch.object(server, "PATIENCE", PATIENCE),
+        patch.object(app.__main__, "Server", _remembered),
+    ):
         sys.exit(main())

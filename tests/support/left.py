@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
 
@@ -49,15 +49,13 @@ async def stored(client: httpx.AsyncClient, server: StoreServer | None) -> Store
     return Stored(sum(living), len(living) - sum(living))
 
 
-async def _is_as(before: dict[str, Any], client: httpx.AsyncClient) -> bool:
+async def _is_as(before: dict[str, int], client: httpx.AsyncClient) -> bool:
     held = await _held(client)
-    more = {
-        name: (before.get(name), each) for name, each in held.items() if before.get(name) != each
-    }
-    assert not more, f"left over, before and after: {more}"
+    more = {name: number for name, number in held.items() if number > before.get(name, 0)}
+    assert not more, f"left over: {more}, where there was {before}"
     return True
 
 
-async def _held(client: httpx.AsyncClient) -> dict[str, Any]:
-    held: dict[str, Any] = (await client.get("/left")).json()
+async def _held(client: httpx.AsyncClient) -> dict[str, int]:
+    held: dict[str, int] = (await client.get("/left")).json()
     return held

@@ -68,6 +68,11 @@ class Pinned:
         """What it has written."""
         return self._process.log()
 
+    def restart(self) -> None:
+        """Have it end in an orderly way, and start it again at the same place."""
+        self._process.stop()
+        self._process.start(self.ready, within=20.0)
+
     def __enter__(self) -> Self:
         try:
             self._process.start(self.ready, within=20.0)

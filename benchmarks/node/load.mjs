@@ -7,8 +7,19 @@ import { RawSocket } from "./socket.mjs";
 const agent = new Agent({ keepAlive: true, maxSockets: 32 });
 let cookies = [];
 let sockets = [];
+let back;
 
-const commands = { cookies: makeCookies, open, events, handshakes, closes, logout, close };
+const commands = {
+  cookies: makeCookies,
+  open,
+  events,
+  handshakes,
+  closes,
+  logout,
+  close,
+  stay,
+  returned,
+};
 
 /** Opens `count` sessions over HTTP; gives their Cookie headers. */
 async function makeCookies({ url, count }) {
@@ -91,6 +102,43 @@ async function logout({ url, within }) {
   await everybody;
   const moments = sockets.map((socket) => socket.told || socket.closed).filter(Boolean);
   return { last_ms: Math.max(...moments) - start, left: sockets.length - moments.length };
+}
+
+/** Has each socket come back when its connection is closed, as the JavaScript client does. */
+function stay() {
+  back = { gone: 0, moments: [], tries: 0, firstGone: 0 };
+  sockets.forEach((socket, index) => {
+    const cookie = cookies[index % cookies.length];
+    socket.onClose = () => {
+      back.firstGone ||= performance.now();
+      back.gone += 1;
+      comeBack(socket.url, cookie, 0);
+    };
+  });
+}
+
+/** Its delays: a second, doubled with each try up to five, each by up to half more or less. */
+function comeBack(url, cookie, tries) {
+  const delay = Math.min(1000 * 2 ** tries, 5000) * (0.5 + Math.random());
+  setTimeout(async () => {
+    back.tries += 1;
+    try {
+      await new RawSocket().open(url, cookie);
+      back.moments.push(performance.now());
+    } catch {
+      comeBack(url, cookie, tries + 1);
+    }
+  }, delay);
+}
+
+/** Waits until all are back; how long did it take, counted from the first that was sent away? */
+async function returned({ within }) {
+  const end = performance.now() + within * 1000;
+  while (back.moments.length < sockets.length && performance.now() < end)
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  const waits = back.moments.map((moment) => moment - back.firstGone);
+  const { p50_ms, max_ms } = spread(waits);
+  return { p50_ms, max_ms, left: sockets.length - waits.length, tries: back.tries };
 }
 
 function close() {

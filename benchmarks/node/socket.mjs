@@ -10,12 +10,14 @@ export class RawSocket {
   told = 0; // when the server said that this socket is disconnected, ms
   closed = 0; // when the connection was closed, ms
   onGone = () => {};
+  onClose = () => {};
   #ws;
   #ack = () => {};
   #ids = 0;
 
   /** Resolves when the socket is in the namespace; rejects if it does not get there. */
   open(url, cookie) {
+    this.url = url;
     const address = `${url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`;
     const options = { ...NO_DEFLATE, headers: { Cookie: cookie }, handshakeTimeout: HANDSHAKE_MS };
     this.#ws = new WebSocket(address, options);
@@ -25,6 +27,7 @@ export class RawSocket {
       this.#ws.on("close", () => {
         this.closed = performance.now();
         this.onGone();
+        this.onClose();
         reject(new Error("closed before it was connected"));
       });
     });

@@ -13,6 +13,10 @@ Send = Callable[[Library], None]
 class RoomManager(AsyncPubSubManager):  # type: ignore[misc] # the library has no types
     """The library's rooms over our bus, and word of the moment in which a socket is connected.
 
+    It knows the rooms of each socket: python-socketio 5.18.1 looks for one that leaves in all rooms
+    there are, and every socket has a room of its own, so that to let ten thousand go would take
+    twenty seconds.
+
     With it `server.emit(..., room=...)` and the like reach every node. What the library would do
     with a task and a subscription of its own is the post's: see app.realtime.post.
     """
@@ -20,6 +24,7 @@ class RoomManager(AsyncPubSubManager):  # type: ignore[misc] # the library has n
     def __init__(self) -> None:
         super().__init__()
         self.send: Send = lambda _message: None
+        self._rooms_of: dict[tuple[str, str], list[str | None]] = {}
         self.on_connected: Callable[[str], Awaitable[None]] | None = None
         self._methods: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
             "emit": self._handle_emit,
@@ -39,6 +44,37 @@ class RoomManager(AsyncPubSubManager):  # type: ignore[misc] # the library has n
         if self.on_connected is not None:
             await self.on_connected(connected)
         return connected
+
+    def basic_enter_room(
+        self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None
+    ) -> None:
+        """Put a socket into a room; raises ValueError for a room that is another socket's own."""
+        super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
+        rooms = self._rooms_of.setdefault((namespace, sid), [])
+        if room not in rooms:
+            rooms.append(room)
+
+    def basic_leave_room(self, sid: str, namespace: str, room: str | None) -> None:
+        """Take a socket out of a room. If it is not there, this does nothing."""
+        super().basic_leave_room(sid, namespace, room)
+        rooms = self._rooms_of.get((namespace, sid))
+        if rooms is not None and room in rooms:
+            rooms.remove(room)
+
+    def basic_disconnect(self, sid: str, namespace: str, **_options: Any) -> None:
+        """Forget a socket."""
+        for room in self._rooms_of.pop((namespace, sid), ()):
+            super().basic_leave_room(sid, namespace, room)
+        self.callbacks.pop(sid, None)
+        for pending in (self.pending_connect, self.pending_disconnect):
+            if sid in pending.get(namespace, ()):
+                pending[namespace].remove(sid)
+                if not pending[namespace]:
+                    del pending[namespace]
+
+    def get_rooms(self, sid: str, namespace: str) -> list[str]:
+        """Give the rooms that a socket is in."""
+        return [room for room in self._rooms_of.get((namespace, sid), ()) if room is not None]
 
     async def receive(self, message: Library) -> None:
         """Apply a message of another node's library; one that we do not know does nothing."""

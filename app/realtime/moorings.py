@@ -38,10 +38,11 @@ class MooredSocket:
 class Mooring:
     """A session, as far as this node has sockets of it."""
 
-    __slots__ = ("_heard", "_looking", "floor", "key", "sockets")
+    __slots__ = ("_heard", "_looking", "connected", "floor", "key", "sockets")
 
     def __init__(self, key: str) -> None:
         self.key = key
+        self.connected = 0
         self.sockets: dict[str, MooredSocket] = {}
         self.floor = 0
         self._heard: dict[str, Heard] = {}
@@ -129,8 +130,7 @@ class Moorings:
             return
         mooring = socket.mooring
         del mooring.sockets[eio_sid]
-        if socket.connected:
-            self._changed(mooring.key)
+        self.mark(socket, connected=False)
         if not mooring.sockets:
             del self._moorings[mooring.key]
             self._emptied(mooring.key)
@@ -139,7 +139,7 @@ class Moorings:
         """Note that a socket is in the namespace, or no longer."""
         if socket.connected != connected:
             socket.connected = connected
-            self._changed(socket.mooring.key)
+            self._count(socket.mooring, 1 if connected else -1)
 
     def mooring(self, key: str) -> Mooring | None:
         """Give a session's mooring, None if it has no socket here."""
@@ -156,12 +156,14 @@ class Moorings:
 
     def connected(self, key: str) -> int:
         """Count the sockets of a session that are in the namespace."""
-        return sum(socket.connected for socket in self.sockets(key))
+        mooring = self._moorings.get(key)
+        return mooring.connected if mooring else 0
 
     def is_connected(self, eio_sid: str) -> bool:
         """Tell whether a socket is in the namespace."""
         socket = self._sockets.get(eio_sid)
         return socket is not None and socket.connected
 
-    def _changed(self, key: str) -> None:
-        self._changed_listener(key, self.connected(key))
+    def _count(self, mooring: Mooring, change: int) -> None:
+        mooring.connected += change
+        self._changed_listener(mooring.key, mooring.connected)

@@ -95,6 +95,15 @@ async def test_a_cross_site_request_without_an_origin_does_not_run(http: httpx.A
     assert (await http.get("/session")).json()["count"] == 1
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_safe_method_changes_nothing(http: httpx.AsyncClient, method: str) -> None:
+    await http.post("/incr")
+    for path in ("/incr", "/logout", "/session/rotate"):
+        assert (await http.request(method, path)).status_code == 405
+
+    assert (await http.get("/session")).json()["count"] == 1
+
+
 async def test_a_foreign_origin_gets_no_socket_on_any_channel(
     http: httpx.AsyncClient, node: Service, foreign: str
 ) -> None:

@@ -54,3 +54,10 @@ def test_what_is_for_compose_alone_has_its_default_too() -> None:
     balancer = dict(re.findall(r'presetenv (\w+) "?([^"\n]*)"?', BALANCER.read_text()))
     for name in _of_compose() - SETTINGS:
         assert EXAMPLE[name] == (written | balancer)[name], name
+
+
+def test_the_documentation_sets_nothing_that_is_not_there() -> None:
+    text = (ROOT / "docs" / "compose.md").read_text()
+    used = set(re.findall(r"\b([A-Z]+(?:_[A-Z]+)*)=", text))
+    assert used <= set(EXAMPLE), used - set(EXAMPLE)
+    assert all(f"`{name}`" in text for name in services())

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.support.dns import Names, name_server
 from tests.support.eventually import eventually
+from tests.support.issued import check_secret
 from tests.support.processes import ROOT, Process, free_port
 
 CONFIGURATION = ROOT / "deploy" / "haproxy.cfg"
@@ -96,3 +97,4 @@ async def balancer(addresses: list[str], port: int, **environment: str) -> Async
                 yield front
             finally:
                 front.kill()
+            check_secret(front.log(), "the balancer's log")

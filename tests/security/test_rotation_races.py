@@ -3,10 +3,11 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -21,6 +22,8 @@ from tests.support.raw import SEPARATOR, raw_polling, raw_websocket
 from tests.support.servers import StoreServer
 from tests.support.service import Service, service
 from tests.support.stores import memory_settings, server_settings
+
+T = TypeVar("T")
 
 TRIALS = 40
 ROTATIONS = 30
@@ -125,13 +128,16 @@ async def test_handshakes_that_race_with_a_rotation_leave_no_socket_on_the_dead_
         for trial in range(TRIALS):
             await client.post("/incr")
             old = cookie_header(client)
+            # Not to wait for anything: the rotation meets the handshakes at every one of their steps.
+            lead = HANDSHAKE * (2 * trial / TRIALS - 1)
+            rotation = asyncio.create_task(_after(lead, client.post("/session/rotate")))
             planted = [
-                asyncio.create_task(_on_a_dying_session(world.node(number), old, number))
+                asyncio.create_task(
+                    _after(-lead, _on_a_dying_session(world.node(number), old, number))
+                )
                 for number in range(HANDSHAKES)
             ]
-            # Not to wait for anything: the rotation meets the handshakes at every one of their steps.
-            await asyncio.sleep(HANDSHAKE * trial / TRIALS)
-            await client.post("/session/rotate")
+            await rotation
             # Whoever is left on the old id would hear of this.
             count = (await client.post("/incr")).json()
             heard = await asyncio.gather(*planted)
@@ -142,6 +148,11 @@ async def test_handshakes_that_race_with_a_rotation_leave_no_socket_on_the_dead_
     assert (await world.stored()).live == 0
     assert outcomes.keys() <= {REFUSED, ROTATED, CLOSE, NOTHING}
     assert 0 < outcomes[REFUSED] < outcomes.total(), "it was no race"
+
+
+async def _after(seconds: float, action: Coroutine[Any, Any, T]) -> T:
+    await asyncio.sleep(seconds)
+    return await action
 
 
 async def _on_a_dying_session(node: Service, cookie: str, number: int) -> list[str]:

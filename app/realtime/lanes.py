@@ -22,13 +22,16 @@ class Lanes:
 
     def __init__(self) -> None:
         self._lanes: dict[str, _Lane] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def put(self, sid: str, job: Job) -> bool:
         """Run a job after all that were put before for this socket; False if too many are waiting."""
         lane = self._lanes.get(sid)
         if lane is None:
             lane = self._lanes[sid] = _Lane(job)
-            lane.task = asyncio.create_task(self._serve(sid, lane))
+            # asyncio.create_task() looks for the loop, below Python 3.12 with a system call.
+            loop = self._loop = self._loop or asyncio.get_running_loop()
+            lane.task = loop.create_task(self._serve(sid, lane))
         elif lane.waiting is None:
             lane.waiting = deque([job])
         elif len(lane.waiting) < MAX_WAITING:

@@ -6,7 +6,7 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http import metrics
-from app.http.fields import first, varied
+from app.http.fields import Field, first, vary
 from app.http.request_id import FIELD, request_id
 from app.http.security_headers import security_headers
 from app.logs import REQUEST
@@ -59,10 +59,10 @@ class _Answer:
                 metrics.count(self._scope, message["status"], perf_counter() - self._began)
         await self._send(message)
 
-    def _fields(self, message: Message) -> list[tuple[bytes, bytes]]:
-        fields = message.get("headers", ())
-        if message["type"] != "http.response.start":
-            return [*fields, (FIELD, self.name.encode())]
-        if not self._crosses:  # else the CORS layer has said so
-            fields = varied(fields, b"Origin")
-        return [*fields, (FIELD, self.name.encode()), *security_headers(self._scope)]
+    def _fields(self, message: Message) -> list[Field]:
+        fields: list[Field] = [*message.get("headers", ()), (FIELD, self.name.encode())]
+        if message["type"] == "http.response.start":
+            fields += security_headers(self._scope)
+            if not self._crosses:  # else the CORS layer has said so
+                vary(fields, b"Origin")
+        return fields

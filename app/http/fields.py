@@ -4,24 +4,22 @@ from collections.abc import Iterable
 
 from starlette.types import Scope
 
-Fields = Iterable[tuple[bytes, bytes]]
+Field = tuple[bytes, bytes]
 
 
 def first(scope: Scope, name: bytes) -> bytes | None:
     """Give the first value of a field by its name in lower case, None without one."""
-    fields: Fields = scope["headers"]
+    fields: Iterable[Field] = scope["headers"]
     for field, value in fields:
         if field == name:
             return value
     return None
 
 
-def varied(fields: Fields, by: bytes) -> list[tuple[bytes, bytes]]:
-    """Give the fields with one more name in `Vary`, which stays a single line."""
-    kept = list(fields)
-    for index, (field, value) in enumerate(kept):
-        if field.lower() == b"vary":
-            kept[index] = (field, value + b", " + by)
-            return kept
-    kept.append((b"vary", by))
-    return kept
+def vary(fields: list[Field], by: bytes) -> None:
+    """Put one more name into `Vary`, which stays a single line."""
+    for index, (field, value) in enumerate(fields):
+        if field == b"vary" or field.lower() == b"vary":
+            fields[index] = (field, value + b", " + by)
+            return
+    fields.append((b"vary", by))

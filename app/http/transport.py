@@ -6,7 +6,7 @@ from functools import partial
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.cookies import SessionCookie
-from app.http.fields import varied
+from app.http.fields import vary
 from app.http.problems import Problem, session_problem
 from app.limits import Admission
 from app.sessions import SCOPE_KEY, Opener, SessionError, Sessions, StoreUnavailableError
@@ -112,7 +112,8 @@ class _Exchange:
         cookie = self._set_cookie()
         if cookie:
             fields.append((b"set-cookie", cookie.encode("latin-1")))
-        message["headers"] = varied(fields, b"Cookie")
+        vary(fields, b"Cookie")
+        message["headers"] = fields
 
     def _set_cookie(self) -> str | None:
         opener = self._opener

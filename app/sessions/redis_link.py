@@ -61,6 +61,7 @@ class RedisLink:
     ) -> None:
         self.new_connection = new_connection
         self._timeout = timeout
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._replicas = replicas
         self._waiting: list[Command] = []
         self._sent: deque[Command] = deque()
@@ -73,7 +74,8 @@ class RedisLink:
 
     def call(self, *arguments: Argument) -> Reply:
         """Send a command; the future gives its reply, raises its ResponseError, or StoreUnavailableError."""
-        loop = asyncio.get_running_loop()
+        # Below Python 3.12 a system call, in each of which a loaded machine may make us wait.
+        loop = self._loop = self._loop or asyncio.get_running_loop()
         reply: Reply = loop.create_future()
         self._waiting.append(Command(arguments, reply, loop.time() + self._timeout))
         if not self._flushing:

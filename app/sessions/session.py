@@ -268,7 +268,7 @@ def _newer(record: Record, other: Record | None) -> Record:
 
 
 def _refuse_awaitable(result: object) -> None:
-    if inspect.isawaitable(result):
+    if hasattr(result, "__await__"):
         if inspect.iscoroutine(result):
             result.close()
         raise TypeError("session.update takes a plain function: it runs again on every conflict")

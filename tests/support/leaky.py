@@ -31,7 +31,7 @@ LEAKS: dict[str, Leak] = {
     "signature": lambda value: logging.getLogger("app").debug("%s", value.partition(".")[2]),
     "metric": lambda value: _COOKIES.labels(value).inc(),
     "key": lambda value: _store().set(f"cookie:{value}", 1),
-    "record": lambda value: _store().set("cookie", value),
+    "record": lambda value: _store().append("cookies", f"{value} "),
     "message": lambda value: _store().xadd("mooring:bus", {"o": "", "n": 0, "m": value}),
     "library": lambda value: None,
 }

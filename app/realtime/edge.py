@@ -182,8 +182,10 @@ class Realtime:
             idle = sessions.policy.idle
             interval = min(options.reload_interval, idle / _CONNECTED_LOOKS)
             extend = partial(self.watch.check, extend=True)
-            return ReloadTask(self.moorings.keys, extend, interval=interval)
-        return ReloadTask(self.moorings.keys, self.watch.reload, interval=options.reload_interval)
+            return ReloadTask(self.moorings.keys_in, extend, interval=interval)
+        return ReloadTask(
+            self.moorings.keys_in, self.watch.reload, interval=options.reload_interval
+        )
 
 
 def _make_server(moorings: Moorings, manager: RoomManager) -> SocketServer:

@@ -8,6 +8,9 @@ from app.sessions import EndReason, Found, Record, Session
 
 Look = Callable[[str], Awaitable[Found]]
 
+SLOTS = 16
+"""Parts that a reload of all sessions is done in."""
+
 
 class Heard(NamedTuple):
     """The last that a session's sockets have heard of an event."""
@@ -86,12 +89,20 @@ class Mooring:
         return await look(self.key)
 
 
+def slot_of(key: str) -> int:
+    """Give the part that a session belongs to, as long as this process lives."""
+    return hash(key) % SLOTS
+
+
 class Moorings:
-    """All sockets of this node, by engine id and by session key."""
+    """All sockets of this node, by engine id and by session key.
+
+    Sessions are kept in `SLOTS` parts, so that nobody has to look through all of them for one part.
+    """
 
     def __init__(self) -> None:
         self._sockets: dict[str, MooredSocket] = {}
-        self._moorings: dict[str, Mooring] = {}
+        self._moorings: list[dict[str, Mooring]] = [{} for _ in range(SLOTS)]
         self._changed_listener: Callable[[str, int], None] = lambda _key, _number: None
         self._emptied: Callable[[str], None] = lambda _key: None
 
@@ -113,13 +124,18 @@ class Moorings:
 
     def keys(self) -> list[str]:
         """Give the keys of all sessions that have sockets here."""
-        return list(self._moorings)
+        return [key for part in self._moorings for key in part]
+
+    def keys_in(self, slot: int) -> list[str]:
+        """Give those of one slot."""
+        return list(self._moorings[slot])
 
     def arrive(self, eio_sid: str, key: str) -> MooredSocket:
         """Register a socket at its handshake."""
-        mooring = self._moorings.get(key)
+        part = self._moorings[slot_of(key)]
+        mooring = part.get(key)
         if mooring is None:
-            mooring = self._moorings[key] = Mooring(key)
+            mooring = part[key] = Mooring(key)
         socket = self._sockets[eio_sid] = mooring.sockets[eio_sid] = MooredSocket(eio_sid, mooring)
         return socket
 
@@ -132,7 +148,7 @@ class Moorings:
         del mooring.sockets[eio_sid]
         self.mark(socket, connected=False)
         if not mooring.sockets:
-            del self._moorings[mooring.key]
+            del self._moorings[slot_of(mooring.key)][mooring.key]
             self._emptied(mooring.key)
 
     def mark(self, socket: MooredSocket, *, connected: bool) -> None:
@@ -143,7 +159,7 @@ class Moorings:
 
     def mooring(self, key: str) -> Mooring | None:
         """Give a session's mooring, None if it has no socket here."""
-        return self._moorings.get(key)
+        return self._moorings[slot_of(key)].get(key)
 
     def socket(self, eio_sid: str | None) -> MooredSocket | None:
         """Give a socket by its engine id."""
@@ -151,12 +167,12 @@ class Moorings:
 
     def sockets(self, key: str) -> list[MooredSocket]:
         """Give the sockets of a session; the answer does not change when they leave."""
-        mooring = self._moorings.get(key)
+        mooring = self.mooring(key)
         return list(mooring.sockets.values()) if mooring else []
 
     def connected(self, key: str) -> int:
         """Count the sockets of a session that are in the namespace."""
-        mooring = self._moorings.get(key)
+        mooring = self.mooring(key)
         return mooring.connected if mooring else 0
 
     def is_connected(self, eio_sid: str) -> bool:

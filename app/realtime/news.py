@@ -27,7 +27,7 @@ class News:
         for event, read in self._state.items():
             mooring.assume(event, record.version - 1, read(data))
 
-    async def make_good(self, mooring: Mooring, record: Record) -> None:
+    def make_good(self, mooring: Mooring, record: Record) -> None:
         """Tell the sockets what they would have heard last, if it is not what they have."""
         for event, read in self._state.items():
             heard = mooring.heard(event)

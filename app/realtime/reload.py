@@ -6,25 +6,27 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from app.realtime.metrics import RELOAD, RELOAD_LAG, RELOADED
+from app.realtime.moorings import SLOTS
 from app.sessions import StoreUnavailableError
 
 logger = logging.getLogger(__name__)
 
 CHUNK = 500
 
-_SLOTS = 16
-
 Reload = Callable[[Sequence[str]], Awaitable[None]]
 
 
 class ReloadTask:
-    """Calls `reload` with all of `keys()` once an interval, at most 500 at a time, spread over it.
+    """Calls `reload` with all keys once an interval, at most 500 at a time, spread over it.
 
-    Each key has a slot of the interval, whenever it came and whatever others come and go: so two
+    `keys(slot)` gives those whose turn it is. Each key has a slot of the interval, whenever it came
+    and whatever others come and go: so two
     reloads of one session, or its mooring and the first, are never further apart than an interval.
     """
 
-    def __init__(self, keys: Callable[[], list[str]], reload: Reload, *, interval: float) -> None:
+    def __init__(
+        self, keys: Callable[[int], list[str]], reload: Reload, *, interval: float
+    ) -> None:
         self._keys = keys
         self._reload = reload
         self._interval = interval
@@ -43,8 +45,8 @@ class ReloadTask:
     async def _run(self) -> None:
         due = time.monotonic()
         while True:
-            for slot in range(_SLOTS):
-                due += self._interval / _SLOTS
+            for slot in range(SLOTS):
+                due += self._interval / SLOTS
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
                 await self._reload_slot(slot)
             late = max(0.0, time.monotonic() - due)
@@ -52,7 +54,7 @@ class ReloadTask:
             due += late  # what was missed is not made up for by haste
 
     async def _reload_slot(self, slot: int) -> None:
-        keys = [key for key in self._keys() if hash(key) % _SLOTS == slot]
+        keys = self._keys(slot)
         for start in range(0, len(keys), CHUNK):
             await self._reload_chunk(keys[start : start + CHUNK])
 

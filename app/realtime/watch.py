@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 LetGo = Callable[[MooredSocket, EndReason], Awaitable[None]]
 
-OnReloaded = Callable[[Mooring, Record], Awaitable[None]]
+OnReloaded = Callable[[Mooring, Record], None]
 
 _OUTAGE_RETRY = 1.0
 _SETTLE = 0.002
@@ -69,10 +69,11 @@ class Watch:
     async def reload(self, keys: Sequence[str]) -> None:
         """Read many sessions in one round trip, and act on each."""
         for key, found in zip(keys, await self._sessions.find_many(keys), strict=True):
-            await self.settle(key, found)
-            mooring = self._moorings.mooring(key)
-            if mooring is not None and isinstance(found, Record):
-                await self.on_reloaded(mooring, found)
+            if not isinstance(found, Record):
+                await self.settle(key, found)
+            elif (mooring := self._moorings.mooring(key)) is not None:
+                mooring.refresh(found)
+                self.on_reloaded(mooring, found)
 
     async def reload_all(self) -> None:
         """Reload every moored session at once: something was missed, and nobody knows what."""
@@ -101,5 +102,5 @@ class Watch:
             self.deadlines.note(key, found.lease.seconds + _SETTLE)
 
 
-async def _nothing(_mooring: Mooring, _record: Record) -> None:
+def _nothing(_mooring: Mooring, _record: Record) -> None:
     return

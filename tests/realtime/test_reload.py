@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 
+from app.realtime.moorings import slot_of
 from app.realtime.reload import CHUNK, ReloadTask
 from app.sessions import StoreUnavailableError
 from tests.support.eventually import eventually
@@ -27,6 +28,10 @@ class Moored:
         self.chunks: list[int] = []
         self.error: Exception | None = None
 
+    def keys_in(self, slot: int) -> list[str]:
+        """Those whose turn it is."""
+        return [key for key in self.keys if slot_of(key) == slot]
+
     async def reload(self, keys: Sequence[str]) -> None:
         self.chunks.append(len(keys))
         for key in keys:
@@ -41,7 +46,7 @@ class Moored:
 
 @asynccontextmanager
 async def _running(moored: Moored) -> AsyncIterator[ReloadTask]:
-    task = ReloadTask(lambda: list(moored.keys), moored.reload, interval=INTERVAL)
+    task = ReloadTask(moored.keys_in, moored.reload, interval=INTERVAL)
     task.start()
     yield task
     await task.aclose()
@@ -118,4 +123,4 @@ async def test_it_may_be_closed_twice_and_without_a_start() -> None:
     moored = Moored(1)
     async with _running(moored) as task:
         await task.aclose()
-    await ReloadTask(list, moored.reload, interval=INTERVAL).aclose()
+    await ReloadTask(moored.keys_in, moored.reload, interval=INTERVAL).aclose()

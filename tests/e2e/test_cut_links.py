@@ -111,6 +111,7 @@ async def test_fifty_emits_of_the_node_that_is_cut_off_all_arrive_in_order_after
     world: World,
 ) -> None:
     await world.shout(world.far, [0])
+    await eventually(partial(has_heard, world.near_socket, "shout", [0]))
     world.proxy.cut()
     cut = time.monotonic()
     for word in range(1, 50):

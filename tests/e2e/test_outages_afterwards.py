@@ -14,6 +14,9 @@ from tests.support.service import Service, service
 from tests.support.stores import server_settings
 from tests.support.traffic import check_away
 
+IDLE = 2
+"""Seconds."""
+
 
 @pytest.fixture
 async def node(own_store_server: StoreServer) -> AsyncIterator[Service]:
@@ -52,6 +55,22 @@ async def test_a_server_that_comes_back_empty_is_noticed_though_nobody_had_anyth
     own_store_server.start()
     disconnected = await socket.wait_for("disconnect")
     assert disconnected.args[0] == "transport close"
+
+
+async def test_a_deadline_that_comes_in_an_outage_ends_no_socket_before_the_server_says_so(
+    js: JsClients, own_store_server: StoreServer
+) -> None:
+    settings = server_settings(own_store_server) | {"session_idle_timeout": IDLE}
+    async with service(**settings) as node:
+        browser = await js.browser(node.url)
+        await browser.fetch("GET", "/session")
+        sockets = await browser.connect_on_all()
+        own_store_server.pause()
+        await stays(lambda: all(socket.connected for socket in sockets), during=IDLE + 1.5)
+        own_store_server.resume()
+        for socket in sockets:
+            assert (await socket.wait_for("disconnect")).args[0] == "transport close"
+            assert socket.values("session ended") == [{"reason": "expired"}]
 
 
 async def test_a_logout_in_an_outage_is_refused_keeps_the_cookie_and_can_be_repeated(

@@ -8,6 +8,7 @@ import pytest
 
 from app.sessions import EndReason, RedisStore, StoreUnavailableError
 from app.sessions.redis_link import RedisLink
+from app.sessions.redis_url import connect
 from tests.contracts.parts import DATA, HOUR, OTHER, committed, live, new_key
 from tests.support.eventually import eventually
 from tests.support.servers import StoreServer
@@ -146,9 +147,16 @@ async def test_an_outage_is_logged_once_and_so_is_its_end(
 
 
 async def test_a_read_only_server_is_an_error_and_is_left_for_the_new_master(
-    own_store_server: StoreServer, store: RedisStore
+    own_store_server: StoreServer,
 ) -> None:
+    link = connect(own_store_server.url)
+    assert isinstance(link, RedisLink)
+    store = RedisStore(link)
+    await store.ping()
+    to_the_old_one = link._connection
     own_store_server.command("REPLICAOF", "127.0.0.1", 1)
     await _time_to_fail(store.create(new_key(), DATA, idle=60, absolute=HOUR))
     own_store_server.command("REPLICAOF", "NO", "ONE")
     await store.create(new_key(), DATA, idle=60, absolute=HOUR)
+    assert link._connection is not to_the_old_one
+    await store.aclose()

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import InvalidResponse, RedisError, ResponseError
+from redis.exceptions import InvalidResponse, ReadOnlyError, RedisError, ResponseError
 
 from app.sessions.redis_command import Argument, Command, Reply, gated
 
@@ -19,7 +19,8 @@ __all__ = ["Argument", "Commands", "RedisLink", "Reply"]
 logger = logging.getLogger(__name__)
 
 _NO_MASTER = ("READONLY", "NOREPLICAS")
-"""In the midst of an error as well: before version 7, that is how scripts give it."""
+"""In the midst of an error as well: before version 7, that is how scripts give it. At its beginning,
+redis-py makes an exception of the first, and takes the word away."""
 
 
 _STALL = 0.05
@@ -178,7 +179,9 @@ class RedisLink:
 
     def is_demoted(self, _command: Command, reply: Any) -> bool:
         """Tell whether a reply is one of a server that is, or may be, the master no longer."""
-        return isinstance(reply, ResponseError) and any(word in str(reply) for word in _NO_MASTER)
+        return isinstance(reply, ReadOnlyError) or (
+            isinstance(reply, ResponseError) and any(word in str(reply) for word in _NO_MASTER)
+        )
 
     def _check(self) -> None:
         """Give up the connection if its oldest command has waited for too long."""

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -13,8 +13,7 @@ from app.sessions import Session
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What an event handler works with: the sender's session, reloaded just now, and all rooms."""
 
     session: Session
@@ -47,7 +46,8 @@ class Received:
     async def __call__(self, context: Context, arguments: tuple[Any, ...]) -> Any:
         """Handle one event; gives its ack as JSON data, raises InvalidPayloadError."""
         payload = self._validate(arguments)
-        return self.answer.dump_python(await self._handler(context, *payload), mode="json")
+        answer = await self._handler(context, *payload)
+        return answer if type(answer) in _JSON else self.answer.dump_python(answer, mode="json")
 
     def _validate(self, arguments: tuple[Any, ...]) -> list[Any]:
         if not arguments and not self.arguments:
@@ -61,6 +61,10 @@ class Received:
         return [_validate(name, adapter, argument) for name, adapter, argument in named]
 
 
+_JSON = {bool, int, str, type(None)}
+"""Types whose values are JSON as they are."""
+
+
 @dataclass(frozen=True)
 class Sent:
     """An event that the server sends, with one argument."""
@@ -68,6 +72,8 @@ class Sent:
     name: str
     argument: TypeAdapter[Any]
     description: str
+    plain: type | None = None
+    """The argument's type if all values of it are JSON as they are, so that there is nothing to check."""
 
 
 class Events:
@@ -110,7 +116,8 @@ class Events:
 
     def sends(self, name: str, argument: Any, description: str) -> None:
         """Declare an event that the server sends, and the type of its argument."""
-        self._sent[name] = Sent(name, TypeAdapter(argument), description)
+        plain = next((each for each in _JSON if argument is each), None)
+        self._sent[name] = Sent(name, TypeAdapter(argument), description, plain)
 
     def get(self, name: str) -> Received | None:
         """Give the event of a name that clients may send."""
@@ -119,7 +126,7 @@ class Events:
     def check(self, name: str, value: Any) -> Any:
         """Give an event's argument as JSON data; what is declared is validated first."""
         sent = self._sent.get(name)
-        if sent is None:
+        if sent is None or type(value) is sent.plain:
             return value
         return sent.argument.dump_python(sent.argument.validate_python(value), mode="json")
 

@@ -27,7 +27,7 @@ def svg(figures: Figures) -> str:
     titles = list(dict.fromkeys(line.row.title for line in shown))
     height = _TOP + _STEP * len(titles) + 20
     body = "\n".join([*_axis(highest, height), *_bars(bars, titles, highest)])
-    width = _LEFT + _WIDTH + 20
+    width = _LEFT + _WIDTH + 50
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">'
         f"<title>Mooring and the Node system</title><style>{_STYLE}</style>\n{body}\n</svg>\n"
@@ -75,4 +75,8 @@ def _bars(bars: list[tuple[Line, float]], titles: list[str], highest: float) -> 
                     f'fill="{_COLOURS[line.store]}"/>'
                 )
                 beside = max(one, end) + 5
-                yield f'<text class="quiet" x="{beside:.0f}" y="{top + 9}">{better:.3g}</text>'
+                yield f'<text class="quiet" x="{beside:.0f}" y="{top + 9}">{_short(better)}</text>'
+
+
+def _short(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.2g}" if ratio >= 10 else f"{ratio:.2f}"

@@ -4,7 +4,7 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.fields import first
+from app.fields import first
 from app.problems import Problem
 
 TOO_LARGE = Problem(

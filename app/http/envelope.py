@@ -5,13 +5,11 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.fields import STARTS, Field, first, vary
 from app.http import metrics
-from app.http.fields import Field, first, vary
 from app.http.request_id import FIELD, request_id
 from app.http.security_headers import security_headers
 from app.logs import REQUEST
-
-_FIRST = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
 
 
 class Envelope:
@@ -53,7 +51,7 @@ class _Answer:
         self._began = perf_counter()
 
     async def send(self, message: Message) -> None:
-        if message["type"] in _FIRST:
+        if message["type"] in STARTS:
             message["headers"] = self._fields(message)
             if self._counted:
                 metrics.count(self._scope, message["status"], perf_counter() - self._began)

@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.fields import first
 from app.http.cookies import SessionCookie
-from app.http.fields import first
 from app.problems import Problem
 
 _SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}

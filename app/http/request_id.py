@@ -5,7 +5,7 @@ import re
 
 from starlette.types import Scope
 
-from app.http.fields import first
+from app.fields import first
 
 FIELD = b"x-request-id"
 _USABLE = re.compile(rb"[A-Za-z0-9_.:-]{1,64}")

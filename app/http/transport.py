@@ -5,16 +5,14 @@ from functools import partial
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.fields import STARTS, private
 from app.http.cookies import SessionCookie
-from app.http.fields import vary
 from app.http.problems import Problem, session_problem
 from app.limits import Admission
 from app.sessions import SCOPE_KEY, Opener, SessionError, Sessions, StoreUnavailableError
 
 logger = logging.getLogger(__name__)
 
-_FIRST = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
-_CACHE = b"cache-control"
 _SERVER_ERROR = 500
 
 
@@ -71,7 +69,7 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if self._replaced:  # the rest of a response that the client does not get
             return
-        if not self._started and message["type"] in _FIRST:
+        if not self._started and message["type"] in STARTS:
             try:
                 await self._commit(message.get("status", 200))
             except SessionError as error:
@@ -100,20 +98,17 @@ class _Exchange:
         await problem.answer(self._scope, self._send_with_cookie if keep else self._send)
 
     async def _send_with_cookie(self, message: Message) -> None:
-        if message["type"] in _FIRST:
+        if message["type"] in STARTS:
             self._add_headers(message)
         await self._send(message)
 
     def _add_headers(self, message: Message) -> None:
         if not self._opener.used:
             return
-        fields = [each for each in message.get("headers", ()) if each[0].lower() != _CACHE]
-        fields.append((_CACHE, b"no-store"))
+        message["headers"] = private(message.get("headers", ()))
         cookie = self._set_cookie()
         if cookie:
-            fields.append((b"set-cookie", cookie.encode("latin-1")))
-        vary(fields, b"Cookie")
-        message["headers"] = fields
+            message["headers"].append((b"set-cookie", cookie.encode("latin-1")))
 
     def _set_cookie(self) -> str | None:
         opener = self._opener

@@ -41,12 +41,12 @@ async def let_go(server: SocketServer, socket: MooredSocket, reason: EndReason) 
             "reason": str(reason),
         },
     )
-    await _send(server, socket, packet.EVENT, [SESSION_ENDED, {"reason": reason}])
+    _post(server, socket, packet.EVENT, [SESSION_ENDED, {"reason": reason}])
     if reason in _FINAL:
-        await _send(server, socket, packet.DISCONNECT)
+        _post(server, socket, packet.DISCONNECT)
     CLOSED_BY[reason].inc()
     await transport.close(reason=server.reason.SERVER_DISCONNECT)
 
 
-async def _send(server: SocketServer, socket: MooredSocket, kind: int, data: Any = None) -> None:
-    await server.send_packet(socket.eio_sid, server.packet_class(kind, data=data))
+def _post(server: SocketServer, socket: MooredSocket, kind: int, data: Any = None) -> None:
+    server.post_packet(socket.eio_sid, server.packet_class(kind, data=data))

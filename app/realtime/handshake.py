@@ -2,9 +2,9 @@
 
 from urllib.parse import parse_qs
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
+from app.fields import first, private
 from app.limits import Admission
 from app.problems import Problem
 from app.realtime.server import SocketServer
@@ -73,7 +73,7 @@ class RealtimeApp:
         if "j" in query:
             return _JSONP
         opener: Opener = scope[SCOPE_KEY]
-        if scope.get("method") == "POST" and not _has_length(scope):
+        if scope.get("method") == "POST" and first(scope, b"content-length") is None:
             return _NO_LENGTH
         if "sid" in query:
             return None if self._owns(scope, query, opener) else _NOT_YOURS
@@ -112,18 +112,12 @@ def _is_handshake(scope: Scope, query: Query) -> bool:
     )
 
 
-def _has_length(scope: Scope) -> bool:
-    return any(name == b"content-length" for name, _value in scope["headers"])
-
-
 def _private(send: Send) -> Send:
     """Keep the engine's answers out of caches: they hold one user's events."""
 
     async def uncached(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            headers["Cache-Control"] = "no-store"
-            headers.add_vary_header("Cookie")
+            message["headers"] = private(message.get("headers", ()))
         await send(message)
 
     return uncached

@@ -131,7 +131,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc] # the library ha
             return
         plain = wire.ack(ack, answer)
         if plain is not None:
-            self._post(eio_sid, plain)
+            self._post(eio_sid, [plain])
         else:
             data = [] if answer is None else [answer]
             self.post_packet(eio_sid, self.packet_class(packet.ACK, data=data, id=ack))
@@ -139,36 +139,30 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc] # the library ha
     def tell(self, sockets: Iterable[MooredSocket], event: str, argument: Any) -> None:
         """Queue an event for sockets that are moored; never waits for their clients."""
         plain = wire.event(event, argument)
+        if plain is not None:
+            parts = [plain]
+        else:
+            parts = _parts(self.packet_class(packet.EVENT, data=[event, argument]))
         for socket in sockets:
-            if socket.session is None:
-                continue
-            if plain is not None:
-                self._post(socket.eio_sid, plain)
-            else:
-                pkt = self.packet_class(packet.EVENT, data=[event, argument])
-                self.post_packet(socket.eio_sid, pkt)
-
-    async def _send_packet(self, eio_sid: str, pkt: packet.Packet) -> None:
-        await self.send_packet(eio_sid, pkt)
-
-    async def send_packet(self, eio_sid: str, pkt: packet.Packet) -> None:
-        """Queue a packet for a socket; never waits for its client."""
-        self.post_packet(eio_sid, pkt)
+            if socket.session is not None:
+                self._post(socket.eio_sid, parts)
 
     def post_packet(self, eio_sid: str, pkt: packet.Packet) -> None:
-        """Queue a packet for a socket, with its attachments."""
-        encoded = pkt.encode()
-        for part in encoded if isinstance(encoded, list) else [encoded]:
-            self._post(eio_sid, eio_packet.Packet(eio_packet.MESSAGE, part))
+        """Queue a packet for a socket, with its attachments; never waits for its client."""
+        self._post(eio_sid, _parts(pkt))
 
-    def _post(self, eio_sid: str, eio_pkt: eio_packet.Packet) -> None:
+    def _post(self, eio_sid: str, parts: list[eio_packet.Packet]) -> None:
         """Queue without a word in the log if the socket has just gone."""
         socket = self.eio.sockets.get(eio_sid)
         if socket is not None:
-            socket.post(eio_pkt)
+            for part in parts:
+                socket.post(part)
 
-    async def _send_eio_packet(self, eio_sid: str, eio_pkt: Any) -> None:
-        self._post(eio_sid, eio_pkt)
+    async def _send_packet(self, eio_sid: str, pkt: packet.Packet) -> None:
+        self.post_packet(eio_sid, pkt)
+
+    async def _send_eio_packet(self, eio_sid: str, eio_pkt: eio_packet.Packet) -> None:
+        self._post(eio_sid, [eio_pkt])
 
     def _expect_connect(self, eio_sid: str) -> None:
         self._later(self._close_unless_connected, eio_sid)
@@ -196,6 +190,13 @@ async def _no_answer(
     _socket: MooredSocket, _name: str, _arguments: tuple[Any, ...], _arrived: float
 ) -> Any:
     return None
+
+
+def _parts(pkt: packet.Packet) -> list[eio_packet.Packet]:
+    """Write a packet and its attachments, each as an engine's message."""
+    encoded = pkt.encode()
+    texts = encoded if isinstance(encoded, list) else [encoded]
+    return [eio_packet.Packet(eio_packet.MESSAGE, each) for each in texts]
 
 
 def is_event(data: Any) -> bool:

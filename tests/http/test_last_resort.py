@@ -60,4 +60,4 @@ async def test_a_websocket_breaks_as_before() -> None:
         return
 
     with pytest.raises(LookupError):
-        await LastResort(_break)({"type": "websocket"}, nothing, nothing)  # type: ignore[arg-type]
+        await LastResort(_break)({"type": "websocket"}, nothing, nothing)  # type: ignore[arg-type] # nothing is received or sent

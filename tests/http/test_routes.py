@@ -44,7 +44,7 @@ async def test_session_counts_the_live_sockets_of_this_session_alone(
     sockets = await browser.connect_on_all()
 
     async def counted(expected: int) -> bool:
-        return (await browser.fetch("GET", "/session")).json()["sockets"] == expected  # type: ignore[no-any-return]
+        return (await browser.fetch("GET", "/session")).json()["sockets"] == expected  # type: ignore[no-any-return] # JSON
 
     await eventually(lambda: counted(3))
     assert (await http.get("/session")).json()["sockets"] == 0

@@ -6,6 +6,11 @@ from starlette.types import Scope
 
 Field = tuple[bytes, bytes]
 
+STARTS = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
+"""The ASGI messages that carry the fields of an answer."""
+
+_CACHE = b"cache-control"
+
 
 def first(scope: Scope, name: bytes) -> bytes | None:
     """Give the first value of a field by its name in lower case, None without one."""
@@ -14,6 +19,14 @@ def first(scope: Scope, name: bytes) -> bytes | None:
         if field == name:
             return value
     return None
+
+
+def private(fields: Iterable[Field]) -> list[Field]:
+    """Keep an answer that depends on its session out of caches; the fields are copied."""
+    kept = [field for field in fields if field[0].lower() != _CACHE]
+    kept.append((_CACHE, b"no-store"))
+    vary(kept, b"Cookie")
+    return kept
 
 
 def vary(fields: list[Field], by: bytes) -> None:

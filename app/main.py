@@ -23,13 +23,12 @@ from app.limits import Everybody, PerAddress
 from app.realtime.asyncapi import describe
 from app.realtime.counting import events
 from app.realtime.edge import MAX_PACKET, Realtime, RealtimeOptions
-from app.realtime.frames import AFTER, CUT, SEND
+from app.realtime.frames import AFTER, FRAMES
 from app.realtime.handshake import PATHS
-from app.serving import cut_of
 from app.sessions import CookieSigner, Policy, Sessions
 from app.sessions.measured import MeasuredStore
 from app.settings import Settings, SettingsError
-from app.websockets import forget_handshake
+from app.websockets.channel import forget_handshake, frames_of
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +109,7 @@ class Service:
     async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a handshake, and then, with nothing of it left, the socket itself."""
         after: list[Callable[[], Awaitable[None]]] = []
-        own = {**scope, CUT: cut_of(send), SEND: send, AFTER: after}
+        own = {**scope, FRAMES: frames_of(send), AFTER: after}
         await self._app(own, receive, send)
         if after:
             del own

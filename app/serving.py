@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Callable
 from types import FrameType
 from typing import Protocol
 
@@ -12,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.gathering import GatheringProtocol
 from app.realtime.edge import MAX_PACKET
-from app.websockets import LightProtocol
+from app.websockets.protocol import LightProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -118,13 +117,3 @@ def configure(app: Drainable, *, host: str, port: int, proxies: list[str]) -> uv
         timeout_keep_alive=_KEEP_ALIVE,
         server_header=False,
     )
-
-
-def cut_of(send: Send) -> Callable[[], None] | None:
-    """Give what cuts a connection under an ASGI `send` of uvicorn's, None under another server's.
-
-    ASGI can only close a connection after all that was written has been read, and a client that
-    does not read would keep it for as long as it likes.
-    """
-    protocol = getattr(send, "__self__", None)
-    return getattr(getattr(protocol, "transport", None), "abort", None)

@@ -12,9 +12,12 @@ from functools import partial
 from typing import Any
 
 import engineio
+import orjson
 from engineio import async_socket, exceptions, packet, payload
+from starlette.types import Receive, Scope, Send
 
-from app.realtime.frames import AFTER, CUT, SEND, Frames
+from app.realtime.delay import Delay
+from app.realtime.frames import AFTER, FRAMES, AsgiFrames, Frames
 from app.realtime.packet_queue import PacketQueue
 
 logger = logging.getLogger(__name__)
@@ -58,30 +61,38 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
 
     def __init__(self, server: "EngineServer", sid: str) -> None:
         super().__init__(server, sid)
-        self.last_ping = None  # the library's own check of pings; the timer below does it
-        self._timer: asyncio.TimerHandle | None = None
+        self.last_ping = None  # the library's own check of pings; the server's delays do it
+        self._pings = 0
+        self._ping_is_out = True
+        self._farewell: asyncio.TimerHandle | None = None
         self._unsent = 0
         self._dropped = False
         self._upgrades: set[asyncio.Timeout] = set()
-        self._cut: Callable[[], None] | None = None
+        self._frames: Frames | None = None
+        self._writer: asyncio.Task[None] | None = None
         self.owner: str | None = None
         """The key of the session that its handshake had."""
 
     def schedule_ping(self) -> None:
-        """Send a ping after the interval, and close if no pong comes: one timer, no task."""
-        self._alarm(self.server.ping_interval, self._ping)
+        """Send a ping after the interval; called at the handshake, and for each pong."""
+        if self._ping_is_out:
+            self._ping_is_out = False
+            self.server.before_ping.put(self.sid)
 
     async def send(self, pkt: packet.Packet) -> None:
         """Queue a packet; see `post`."""
         self.post(pkt)
 
     def post(self, pkt: packet.Packet) -> None:
-        """Queue a packet; one for a socket that is being closed is dropped."""
+        """Send a packet, or queue it; one for a socket that is being closed is dropped."""
         if self.closing:
+            return
+        if self._frames is not None and self._writer is None and self._frames.write(pkt.encode()):
             return
         self._unsent += _size(pkt)
         if self._unsent <= MAX_UNSENT:
             self.queue.put_nowait(pkt)
+            self._flush()
         elif not self._dropped:
             self._dropped = True
             logger.warning("socket %s does not read; it is dropped", self.sid)
@@ -127,51 +138,48 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
         if self.closing or self.closed:
             return
         self.closing = True
-        self._cancel_timer()
         self._hurry_upgrades()
         reason = reason or self.server.reason.SERVER_DISCONNECT
         await self.server.say_disconnected(self.sid, reason)
         if self.upgraded or self.upgrading or abort:
             # On a WebSocket the JavaScript client ignores CLOSE; None makes the writer close it.
             self.queue.put_nowait(None)
+            self._flush()
             self._end()
         else:
             self.queue.put_nowait(packet.Packet(packet.CLOSE))
-            self._alarm(_FAREWELL, self._end)
+            self._farewell = asyncio.get_running_loop().call_later(_FAREWELL, self._end)
 
     def _end(self) -> None:
         self.closed = True
-        self._cancel_timer()
+        if self._farewell is not None:
+            self._farewell.cancel()
         self.server.sockets.pop(self.sid, None)
 
-    def _ping(self) -> None:
-        self.queue.put_nowait(packet.Packet(packet.PING))
-        self._alarm(self.server.ping_timeout, self._give_up)
+    def ping(self) -> None:
+        """Send a ping, and close if no pong comes."""
+        self._pings += 1
+        self._ping_is_out = True
+        self.post(packet.Packet(packet.PING))
+        self.server.before_giving_up.put((self.sid, self._pings))
 
-    def _give_up(self) -> None:
-        self.server.run(self.close(reason=self.server.reason.PING_TIMEOUT))
-
-    def _alarm(self, seconds: float, action: Any) -> None:
-        self._cancel_timer()
-        self._timer = asyncio.get_running_loop().call_later(seconds, action)
-
-    def _cancel_timer(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
+    def give_up(self, ping: int) -> None:
+        """Close, if there is no answer to a ping."""
+        if self._ping_is_out and self._pings == ping:
+            self.server.run(self.close(reason=self.server.reason.PING_TIMEOUT))
 
     async def _drop(self) -> None:
         """Close at once and throw away what the client did not fetch."""
         self.queue = self.server.create_queue()
         await self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
-        if self._cut is not None:
-            self._cut()
+        if self._frames is not None:
+            self._frames.cut()
 
     async def _refuse(self, error: Exception) -> None:
         logger.warning("socket %s sent what is no packet (%s)", self.sid, type(error).__name__)
         await self.close(reason=self.server.reason.TRANSPORT_ERROR)
 
-    async def _upgrade_websocket(self, environ: dict[str, Any]) -> Any:
+    async def upgrade_websocket(self, environ: dict[str, Any]) -> Any:
         """Accept a WebSocket, and have it served when all that the handshake needed is gone.
 
         Each layer that a request passes through keeps its frame until it returns; of a socket that
@@ -180,15 +188,16 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
         if self.upgraded:
             raise OSError("the socket has been upgraded already")
         scope = environ["asgi.scope"]
-        self._cut = scope.get(CUT)
+        ws: Frames = scope.get(FRAMES) or AsgiFrames(environ["asgi.receive"], environ["asgi.send"])
         await environ["asgi.send"]({"type": "websocket.accept"})
-        ws = Frames(environ["asgi.receive"], scope.get(SEND, environ["asgi.send"]))
         after: list[Callable[[], Awaitable[None]]] | None = scope.get(AFTER)
         if after is None:
             await self._websocket_handler(ws)
         else:
             after.append(partial(self._websocket_handler, ws))
         return ""
+
+    _upgrade_websocket = upgrade_websocket  # by this name the library calls it
 
     async def _websocket_handler(self, ws: Frames) -> None:
         """Serve a WebSocket from its handshake, or an upgrade to it, to its end."""
@@ -197,16 +206,19 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
             return
         self.connected = self.upgraded = True
         self.upgrading = False
-        writer = asyncio.create_task(self._write(ws))
+        self._frames = ws
+        if self.closing:  # by what came between the handshake and this
+            self.queue.put_nowait(None)
+        self._flush()
         try:
             await self._read(ws)
         except OSError:
-            pass  # the client has closed, or we have
+            self._frames = None  # the client has closed, or we have
         except (*MALFORMED, exceptions.UnknownPacketError) as error:
             await self._refuse(error)
         finally:
             await self.close(abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
-            await self._finish(writer)
+            await self._finish()
 
     async def _upgrade(self, ws: Frames) -> bool:
         """Have the client prove the WebSocket (Engine.IO v4: probe, answer, upgrade)."""
@@ -250,21 +262,37 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc] # the librar
             else:  # as the library does it, without its objects
                 await on_message(self.sid, data[1:])
 
-    async def _write(self, ws: Frames) -> None:
+    def _flush(self) -> None:
+        """Write what waits for a WebSocket; a task writes what it does not take at once."""
+        if self._frames is None or self._writer is not None:
+            return
+        while not self.queue.empty():
+            pkt = self.queue.get_nowait()
+            if pkt is None or not self._frames.write(pkt.encode()):
+                self._writer = asyncio.create_task(self._write(self._frames, pkt))
+                return
+            self._unsent -= _size(pkt)
+
+    async def _write(self, ws: Frames, pkt: packet.Packet | None) -> None:
+        """Write a packet and all that comes to wait behind it; None closes the connection."""
         try:
-            while (pkt := await self.queue.get()) is not None:
+            while pkt is not None:
                 await ws.send(pkt.encode())
                 self._unsent -= _size(pkt)
+                if self.queue.empty():
+                    self._writer = None
+                    return
+                pkt = self.queue.get_nowait()
         except (OSError, RuntimeError):
             pass  # the connection is gone; the reader sees it, too
         await ws.close()
 
-    @staticmethod
-    async def _finish(writer: asyncio.Task[None]) -> None:
+    async def _finish(self) -> None:
         """Let the writer send what is left, but not for longer than a client that does not read is worth."""
-        _done, late = await asyncio.wait([writer], timeout=_WRITER_GRACE)
-        for task in late:
-            task.cancel()
+        if self._writer is not None:
+            _done, late = await asyncio.wait([self._writer], timeout=_WRITER_GRACE)
+            for task in late:
+                task.cancel()
 
 
 def _size(pkt: packet.Packet) -> int:
@@ -278,6 +306,8 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc] # the library ha
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.before_ping = Delay(self.ping_interval, self._ping)
+        self.before_giving_up = Delay(self.ping_timeout, self._give_up)
 
     def create_queue(self, *_args: Any, **_options: Any) -> PacketQueue:
         """Make the queue of a socket."""
@@ -289,16 +319,39 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc] # the library ha
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _ping(self, sid: str) -> None:
+        socket = self.sockets.get(sid)
+        if socket is not None and not socket.closing:
+            socket.ping()
+
+    def _give_up(self, awaited: tuple[str, int]) -> None:
+        sid, ping = awaited
+        socket = self.sockets.get(sid)
+        if socket is not None:
+            socket.give_up(ping)
+
     async def say_disconnected(self, sid: str, reason: str) -> None:
         """Run the disconnect handlers of a socket."""
         await self._trigger_event("disconnect", sid, reason, run_async=False)
+
+    async def greet(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a client that comes on a WebSocket, if it is known that its request is a handshake.
+
+        The library's `handle_request` would write it as a WSGI environment, and look at it again.
+        """
+        await receive()  # websocket.connect
+        environ = {"asgi.scope": scope, "asgi.receive": receive, "asgi.send": send}
+        refusal = await self._handle_connect(environ, "websocket")
+        if refusal:
+            await self._make_response(refusal, environ)
 
     async def _handle_connect(
         self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None
     ) -> Any:
         sid: str = self.generate_id()
         socket = self.sockets[sid] = EngineSocket(self, sid)
-        socket.queue.put_nowait(packet.Packet(packet.OPEN, self._open(sid, transport)))
+        opening = orjson.dumps(self._open(sid, transport)).decode()
+        socket.queue.put_nowait(packet.Packet(packet.OPEN, opening))
         accepted = await self._trigger_event("connect", sid, environ, run_async=False)
         if accepted is False:
             self.sockets.pop(sid, None)
@@ -308,7 +361,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc] # the library ha
             socket.connected = True
             return self._ok(await socket.poll(), jsonp_index=jsonp_index)
         try:
-            return await socket.handle_get_request(environ)
+            return await socket.upgrade_websocket(environ)
         except BaseException:
             await socket.close(abort=True, reason=self.reason.TRANSPORT_CLOSE)
             raise

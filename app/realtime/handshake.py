@@ -1,5 +1,6 @@
 """The door of the Socket.IO server: handshakes open a session, and nobody gets at another's socket."""
 
+from functools import lru_cache
 from urllib.parse import parse_qs
 
 from starlette.types import Message, Receive, Scope, Send
@@ -59,10 +60,12 @@ class RealtimeApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one engine request or WebSocket."""
-        query = parse_qs(scope["query_string"].decode("latin-1"))
+        query = _parse(scope["query_string"])
         refusal = await self._refusal(scope, query)
         if refusal is not None:
             await refusal.answer(scope, send)
+        elif scope["type"] == "websocket" and "sid" not in query and _is_handshake(scope, query):
+            await self._server.eio.greet(scope, receive, send)
         elif scope["type"] == "http" and "sid" in query:
             await self._server.handle_request(scope, receive, _private(send))
         else:
@@ -101,6 +104,12 @@ class RealtimeApp:
         if socket is None or socket.owner == opener.presented_key:
             return True
         return bool(socket.closing) and scope.get("method") == "GET"
+
+
+@lru_cache(maxsize=64)
+def _parse(query_string: bytes) -> Query:
+    """Parse a query, of which most handshakes have the same. The answer is not to be changed."""
+    return parse_qs(query_string.decode("latin-1"))
 
 
 def _is_handshake(scope: Scope, query: Query) -> bool:

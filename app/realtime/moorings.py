@@ -41,13 +41,14 @@ class MooredSocket:
 class Mooring:
     """A session, as far as this node has sockets of it."""
 
-    __slots__ = ("_heard", "_looking", "connected", "floor", "key", "sockets")
+    __slots__ = ("_heard", "_looking", "connected", "floor", "key", "seen", "sockets")
 
     def __init__(self, key: str) -> None:
         self.key = key
         self.connected = 0
         self.sockets: dict[str, MooredSocket] = {}
         self.floor = 0
+        self.seen = 0
         self._heard: dict[str, Heard] = {}
         self._looking: asyncio.Task[Found] | None = None
 

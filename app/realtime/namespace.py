@@ -129,6 +129,7 @@ class SessionNamespace(socketio.AsyncNamespace):  # type: ignore[misc] # the lib
         mooring = socket.mooring
         socket.session = self._sessions.attach(mooring.key, record)
         mooring.floor = mooring.floor or record.version
+        mooring.seen = min(mooring.seen, record.version)
         self._news.assume(mooring, record)
         await self.server.enter_room(sid, mooring.key)
         logger.info("socket moored", extra={"socket": sid, "session": short(mooring.key)})

@@ -12,6 +12,7 @@ from engineio import packet as eio_packet
 from socketio import packet
 
 from app.realtime import wire
+from app.realtime.delay import Delay
 from app.realtime.engine import MALFORMED, EngineServer
 from app.realtime.lanes import Lanes
 from app.realtime.moorings import MooredSocket, Moorings
@@ -40,6 +41,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc] # the library ha
         self.moorings = moorings
         self.lanes = Lanes()
         self.answer: Answer = _no_answer
+        self._patience = Delay(PATIENCE, self._close_unless_connected)
 
     def _engineio_server_class(self) -> type[EngineServer]:
         return EngineServer
@@ -52,7 +54,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc] # the library ha
         self.eio.sockets[eio_sid].owner = key
         client = scope.get("client")
         await super()._handle_eio_connect(eio_sid, {"REMOTE_ADDR": client[0] if client else ""})
-        self._expect_connect(eio_sid)
+        self._patience.put(eio_sid)
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         await super()._handle_eio_disconnect(eio_sid, reason)
@@ -87,7 +89,8 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc] # the library ha
             _check(pkt)
             if pkt.attachment_count:
                 self._binary_packet[eio_sid] = pkt
-                self._later(self._close_unless_complete, eio_sid, pkt)
+                loop = asyncio.get_running_loop()
+                loop.call_later(PATIENCE, self._close_unless_complete, eio_sid, pkt)
                 return None
         elif isinstance(data, str):  # the library would take it for an attachment
             raise ValueError("a packet in place of an attachment")
@@ -104,7 +107,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc] # the library ha
                 await self._handle_connect(eio_sid, namespace, pkt.data)
             case packet.DISCONNECT:
                 await self._handle_disconnect(eio_sid, namespace, self.reason.CLIENT_DISCONNECT)
-                self._expect_connect(eio_sid)
+                self._patience.put(eio_sid)
             case packet.EVENT | packet.BINARY_EVENT:
                 if namespace == "/":
                     self._take_event(eio_sid, pkt.id, pkt.data)
@@ -164,13 +167,6 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc] # the library ha
     async def _send_eio_packet(self, eio_sid: str, eio_pkt: eio_packet.Packet) -> None:
         self._post(eio_sid, [eio_pkt])
 
-    def _expect_connect(self, eio_sid: str) -> None:
-        self._later(self._close_unless_connected, eio_sid)
-
-    @staticmethod
-    def _later(action: Callable[..., None], *arguments: Any) -> None:
-        asyncio.get_running_loop().call_later(PATIENCE, action, *arguments)
-
     def _close_unless_complete(self, eio_sid: str, pkt: packet.Packet) -> None:
         if self._binary_packet.get(eio_sid) is pkt:
             self.eio.run(self.close_transport(eio_sid))
@@ -194,6 +190,8 @@ async def _no_answer(
 
 def _parts(pkt: packet.Packet) -> list[eio_packet.Packet]:
     """Write a packet and its attachments, each as an engine's message."""
+    if pkt.packet_type == packet.CONNECT and pkt.namespace in (None, "/"):
+        return [wire.connected(pkt.data)]
     encoded = pkt.encode()
     texts = encoded if isinstance(encoded, list) else [encoded]
     return [eio_packet.Packet(eio_packet.MESSAGE, each) for each in texts]

@@ -71,9 +71,12 @@ class Watch:
         for key, found in zip(keys, await self._sessions.find_many(keys), strict=True):
             if not isinstance(found, Record):
                 await self.settle(key, found)
-            elif (mooring := self._moorings.mooring(key)) is not None:
+            elif (mooring := self._moorings.mooring(key)) is None or mooring.seen == found.version:
+                continue
+            else:
                 mooring.refresh(found)
                 self.on_reloaded(mooring, found)
+                mooring.seen = found.version
 
     async def reload_all(self) -> None:
         """Reload every moored session at once: something was missed, and nobody knows what."""

@@ -1,8 +1,9 @@
 """The packets that make up nearly all traffic, written and read without Socket.IO's general form.
 
 That form is the library's (https://socket.io/docs/v4/socket-io-protocol/): type, attachments,
-namespace, id, JSON. An event of the main namespace is `2<id>[name, argument, ...]`, its ack
-`3<id>[answer]`. What is anything else, or might be, is left to the library.
+namespace, id, JSON. In the main namespace a connect is answered with `0{"sid": id}`; an event is
+`2<id>[name, argument, ...]`, and its ack `3<id>[answer]`. What is anything else, or might be, is
+left to the library.
 """
 
 from typing import Any, NamedTuple
@@ -31,6 +32,11 @@ def read_event(text: str) -> PlainEvent | None:
     except orjson.JSONDecodeError:
         return None
     return PlainEvent(int(digits) if digits else None, data)
+
+
+def connected(data: dict[str, str]) -> packet.Packet:
+    """Write the answer to a client that asked for the main namespace: its id."""
+    return packet.Packet(packet.MESSAGE, f"0{orjson.dumps(data).decode()}")
 
 
 def event(name: str, argument: Any) -> packet.Packet | None:

@@ -81,8 +81,16 @@ async def _everything_once(js: JsClients, node: Service) -> list[str]:
         await browser.fetch("POST", "/session/rotate")
         issued.append((await browser.cookies())["session"])
         await browser.fetch("POST", "/incr")
+        await _connect_as_nobody_does(node, issued[-1])
         await browser.fetch("POST", "/logout")
     return issued
+
+
+async def _connect_as_nobody_does(node: Service, value: str) -> None:
+    """Open a WebSocket by a handshake that the library is to look at, which logs its headers."""
+    unusual = {"Sec-WebSocket-Protocol": "chat"}
+    async with raw_websocket(node.url, cookie=f"session={value}", headers=unusual):
+        pass
 
 
 async def test_secrets_rotate_by_list(valkey: StoreServer) -> None:

@@ -93,6 +93,10 @@ class RawWebSocket:
         """Read no more from the network, as a client that hangs does."""
         self._connection.transport.pause_reading()
 
+    def read_on(self) -> None:
+        """Read again."""
+        self._connection.transport.resume_reading()
+
 
 @asynccontextmanager
 async def raw_websocket(

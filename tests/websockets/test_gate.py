@@ -1,10 +1,10 @@
-"""uvicorn's protocol, lightened: its gate lets through whom it has to, and nothing of a handshake is kept."""
+"""The gate before writes lets through whom it has to."""
 
 import asyncio
 
 import pytest
 
-from app.websockets import Gate
+from app.websockets.gate import Gate
 
 
 @pytest.fixture

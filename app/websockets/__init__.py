@@ -1,0 +1,1 @@
+"""uvicorn's WebSockets, with a short way for the handshakes and frames that nearly all are."""

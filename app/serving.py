@@ -9,7 +9,7 @@ from typing import Protocol
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from app.gathering import GatheringProtocol
+from app.connection import connections
 from app.realtime.edge import MAX_PACKET
 from app.websockets.protocol import LightProtocol
 
@@ -108,7 +108,7 @@ def configure(app: Drainable, *, host: str, port: int, proxies: list[str]) -> uv
         access_log=False,
         proxy_headers=True,
         forwarded_allow_ips=proxies,
-        http=GatheringProtocol,
+        http=connections(keep_alive=_KEEP_ALIVE),
         ws=LightProtocol,
         ws_max_size=MAX_PACKET,
         ws_per_message_deflate=False,  # it costs a third of the event rate; Node has it off, too

@@ -33,6 +33,7 @@ START = Position(0, 0)
 class Entry:
     """One message: where it stands, which node put it there, the how-manieth of that node, its text.
 
+    Messages that were published together may stand in one place; a read gives all of them or none.
     `number` is 0 for a message that its node does not count; such a one may be applied twice.
     """
 

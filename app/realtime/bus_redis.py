@@ -1,6 +1,6 @@
 """The bus as a Redis Stream."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from redis.exceptions import ResponseError
 
@@ -14,6 +14,12 @@ WAIT = 1.0
 """Seconds that a read waits for news; the reader's link must wait longer for its answer."""
 
 _BATCH = 500
+_TOGETHER = 16
+"""Messages that one entry holds at the most. The server keeps so many entries, whatever is in them."""
+
+
+_Stored = tuple[bytes, list[bytes]]
+"""A position, and names and values in turn: `o`, the origin; `n` and `m` for each message."""
 
 
 class RedisBus(Bus):
@@ -33,16 +39,17 @@ class RedisBus(Bus):
         self._doubt = True
 
     async def publish(self, origin: str, number: int, text: bytes) -> None:
-        await ask(self._commands, *self._add(origin, number, text))
+        await ask(self._commands, *self._add(origin, [(number, text)]))
 
     async def publish_all(self, origin: str, messages: Sequence[Numbered]) -> list[Numbered]:
-        """Send them all in one write."""
-        replies = [self._commands.call(*self._add(origin, *message)) for message in messages]
-        return [
-            message
-            for message, reply in zip(messages, replies, strict=True)
-            if not await _got_through(reply)
-        ]
+        """Send them all in one write, and many in one entry."""
+        packs = [messages[at : at + _TOGETHER] for at in range(0, len(messages), _TOGETHER)]
+        replies = [self._commands.call(*self._add(origin, pack)) for pack in packs]
+        failed: list[Numbered] = []
+        for pack, reply in zip(packs, replies, strict=True):
+            if not await _got_through(reply):
+                failed += pack
+        return failed
 
     async def tail(self) -> Position:
         last = await ask(self._reader, "XREVRANGE", STREAM, "+", "-", "COUNT", 1)
@@ -57,26 +64,29 @@ class RedisBus(Bus):
         if in_doubt and not await self._reaches(after):
             return await self._gap()
         self._doubt = True
-        entries = await self._read(after)
-        if len(entries) == self._most and not await self._reaches(after):
+        stored = await self._read(after)
+        if len(stored) == self._most and not await self._reaches(after):
             return await self._gap()
         self._doubt = False
+        entries = [entry for each in stored for entry in _entries(*each)]
         return Batch(entries, entries[-1].position if entries else after)
 
     async def aclose(self) -> None:
         await self._reader.aclose()
 
-    def _add(self, origin: str, number: int, text: bytes) -> tuple[Argument, ...]:
-        fields = ("o", origin, "n", number, "m", text)
-        return ("XADD", STREAM, "MAXLEN", "~", self._kept, "*", *fields)
+    def _add(self, origin: str, messages: Sequence[Numbered]) -> list[Argument]:
+        arguments: list[Argument] = ["XADD", STREAM, "MAXLEN", "~", self._kept, "*", "o", origin]
+        for number, text in messages:
+            arguments += ("n", number, "m", text)
+        return arguments
 
-    async def _read(self, after: Position) -> list[Entry]:
+    async def _read(self, after: Position) -> list[_Stored]:
         waiting = int(WAIT * 1000)
         found = await ask(
             self._reader,
             *("XREAD", "COUNT", self._most, "BLOCK", waiting, "STREAMS", STREAM, str(after)),
         )
-        return [_entry(*item) for item in found[0][1]] if found else []
+        return found[0][1] if found else []
 
     async def _reaches(self, after: Position) -> bool:
         """Tell whether the stream has everything that came after a place."""
@@ -101,13 +111,17 @@ def _position(text: bytes) -> Position:
     return Position(int(ms), int(number))
 
 
-def _entry(position: bytes, fields: list[bytes]) -> Entry:
-    """Read an entry. Fields that are not there make a message that does not parse, and is skipped."""
-    named = dict(zip(fields[::2], fields[1::2], strict=False))
-    number = named.get(b"n", b"0")
-    return Entry(
-        _position(position),
-        named.get(b"o", b"").decode(errors="replace"),
-        int(number) if number.isdigit() else 0,
-        named.get(b"m", b""),
-    )
+def _entries(position: bytes, fields: list[bytes]) -> Iterable[Entry]:
+    """Read the messages of an entry; in place of one without any, one that does not parse."""
+    place = _position(position)
+    origin, number, text = "", 0, None
+    for name, value in zip(fields[::2], fields[1::2], strict=False):
+        if name == b"o":
+            origin = value.decode(errors="replace")
+        elif name == b"n":
+            number = int(value) if value.isdigit() else 0
+        elif name == b"m":
+            text = value
+            yield Entry(place, origin, number, text)
+    if text is None:
+        yield Entry(place, origin, number, b"")

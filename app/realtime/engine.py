@@ -16,7 +16,7 @@ import orjson
 from engineio import async_socket, exceptions, packet, payload
 from starlette.types import Receive, Scope, Send
 
-from app.realtime.delay import Delay
+from app.delay import Delay
 from app.realtime.frames import AFTER, FRAMES, AsgiFrames, Frames
 from app.realtime.packet_queue import PacketQueue
 

@@ -126,7 +126,8 @@ class Post:
             logger.warning("messages of other nodes were missed; every session was looked at")
             return position
         for entry in batch.entries:
-            await self._receive(entry)
+            if entry.origin != self.node:
+                await self._receive(entry)
         return batch.position
 
     async def _join(self) -> Position:
@@ -146,8 +147,6 @@ class Post:
         return position
 
     async def _receive(self, entry: Entry) -> None:
-        if entry.origin == self.node:
-            return
         self.lag = max(0.0, time.time() - entry.position.ms / 1000)
         BUS_LAG.set(self.lag)
         if self._is_echo(entry):

@@ -11,8 +11,8 @@ import socketio
 from engineio import packet as eio_packet
 from socketio import packet
 
+from app.delay import Delay
 from app.realtime import wire
-from app.realtime.delay import Delay
 from app.realtime.engine import MALFORMED, EngineServer
 from app.realtime.lanes import Lanes
 from app.realtime.moorings import MooredSocket, Moorings

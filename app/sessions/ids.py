@@ -3,6 +3,7 @@
 import hashlib
 import re
 import secrets
+from functools import lru_cache
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{43}")
 """32 bytes in base64url without padding."""
@@ -16,6 +17,7 @@ def new_session_id() -> str:
     return secrets.token_urlsafe(_ID_BYTES)
 
 
+@lru_cache(maxsize=10_000)
 def session_key(session_id: str) -> str:
     """Give the key of a session id: SHA-256, hex. Whoever reads a store, a room or a log has no cookie."""
     return hashlib.sha256(session_id.encode()).hexdigest()

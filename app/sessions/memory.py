@@ -180,4 +180,5 @@ class MemoryStore(SessionStore):
 
 
 def _leased(record: Record, now: float, entry: _Entry) -> Record:
-    return record._replace(lease=Lease(now, entry.expires_at))
+    data, version, created_at, absolute_at, owner, _ = record  # _replace() takes four times as long
+    return Record(data, version, created_at, absolute_at, owner, Lease(now, entry.expires_at))

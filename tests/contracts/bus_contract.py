@@ -66,6 +66,19 @@ class BusContract:
         await asyncio.gather(*(bus.publish("here", n, b"") for n in range(300)))
         assert numbers(await read_all(bus, place, 300)) == list(range(300))
 
+    @pytest.mark.parametrize("count", [0, 1, 100])
+    async def test_messages_that_are_published_together_are_all_read_in_order(
+        self, bus: Bus, count: int
+    ) -> None:
+        place = await bus.tail()
+        texts = list(AWKWARD_TEXTS.values())
+        together = [(3 * number, texts[number % len(texts)]) for number in range(1, count + 1)]
+        assert await bus.publish_all("here", together) == []
+        await bus.publish("here", 1000, b"last")
+        entries = await read_all(bus, place, count + 1)
+        read = [(each.origin, each.number, each.text) for each in entries]
+        assert read == [("here", *each) for each in [*together, (1000, b"last")]]
+
     async def test_messages_of_several_publishers_all_arrive_each_one_s_in_order(
         self, bus: Bus
     ) -> None:
@@ -248,6 +261,14 @@ class ServerBusContract(BusContract):
             with pytest.raises(StoreUnavailableError):
                 await call
             assert time.monotonic() - began < 2.5
+
+    @pytest.mark.parametrize("way", ["kill", "hang"])
+    async def test_messages_that_do_not_get_through_together_are_given_back_in_order(
+        self, bus: Bus, disaster: Disaster, way: str
+    ) -> None:
+        together = [(number, b"") for number in range(1, 101)]
+        await getattr(disaster, way)()
+        assert await bus.publish_all("here", together) == together
 
     @pytest.mark.parametrize("way", ["kill", "hang"])
     async def test_a_server_that_comes_back_with_its_messages_shows_no_gap(

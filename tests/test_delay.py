@@ -5,7 +5,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from app.realtime.delay import Delay
+from app.delay import Delay
 from tests.support.eventually import eventually
 
 SHORT = 0.1

@@ -87,7 +87,7 @@ class Connection(HttpToolsProtocol):
         plain = (version, method, self.root_path) == ("1.1", "GET", "") and _is_plain(path)
         if busy or not plain:
             return None
-        return {
+        scope: dict[str, Any] = {
             **self.scope,
             "type": "websocket",
             "asgi": {"version": self.asgi_version, "spec_version": "2.4"},
@@ -98,6 +98,8 @@ class Connection(HttpToolsProtocol):
             "subprotocols": [],
             "extensions": {"websocket.http.response": {}},
         }
+        del scope["method"]
+        return scope
 
 
 _is_plain = re.compile(rb"/[\w./~-]*").fullmatch

@@ -39,7 +39,11 @@ class MooredSocket:
 
 
 class Mooring:
-    """A session, as far as this node has sockets of it."""
+    """A session, as far as this node has sockets of it.
+
+    `seen` is the version that all of its sockets have at the least, 0 if that is not known: a reload
+    that finds no other has nothing to do.
+    """
 
     __slots__ = ("_heard", "_looking", "connected", "floor", "key", "seen", "sockets")
 
@@ -51,6 +55,11 @@ class Mooring:
         self.seen = 0
         self._heard: dict[str, Heard] = {}
         self._looking: asyncio.Task[Found] | None = None
+
+    def admit(self, version: int) -> None:
+        """Note a newcomer that has a version: it may not know what others have seen, and may come first."""
+        self.floor = self.floor or version
+        self.seen = min(self.seen, version)
 
     def hears(self, event: str, version: int, value: Any) -> bool:
         """Note what an event says, and tell whether it is news: newer than what was heard last.

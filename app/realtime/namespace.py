@@ -128,8 +128,7 @@ class SessionNamespace(socketio.AsyncNamespace):  # type: ignore[misc] # the lib
     async def _moor(self, sid: str, socket: MooredSocket, record: Record) -> None:
         mooring = socket.mooring
         socket.session = self._sessions.attach(mooring.key, record)
-        mooring.floor = mooring.floor or record.version
-        mooring.seen = min(mooring.seen, record.version)
+        mooring.admit(record.version)
         self._news.assume(mooring, record)
         await self.server.enter_room(sid, mooring.key)
         logger.info("socket moored", extra={"socket": sid, "session": short(mooring.key)})

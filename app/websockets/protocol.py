@@ -214,15 +214,16 @@ class LightProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         """Take an ASGI event of the app."""
-        if message["type"] == "websocket.accept" and self._accept is not None:
-            self._switch(self._accept, message)
+        accept, fresh = self._accept, self.initial_response is None
+        if message["type"] == "websocket.accept" and accept is not None and fresh:
+            self._switch(accept, message)
         else:
             await super().send(message)
             # From our close on the library waits for the client's, and throws away what is before it.
             self._by_library = self._by_library or self.close_sent
 
     def _switch(self, accept: bytes, message: Any) -> None:
-        if self.disconnected:
+        if self.disconnected or self.transport.is_closing():
             raise ClientDisconnected
         self._accept = None
         headers = [*self.default_headers, *message.get("headers", ())]

@@ -88,6 +88,24 @@ async def test_a_client_that_is_gone_before_it_is_accepted_is_not_answered() -> 
     assert connection.written() == b""
 
 
+async def test_a_server_that_stops_during_a_handshake_refuses_it() -> None:
+    connection = await short_way(accept=False)
+    connection.protocol.shutdown()
+    assert connection.written().startswith(b"HTTP/1.1 500 ")
+    assert connection.closed
+    with pytest.raises(ClientDisconnected):
+        await connection.protocol.send({"type": "websocket.accept"})
+
+
+async def test_a_handshake_that_is_being_refused_cannot_be_accepted() -> None:
+    connection = await short_way(accept=False)
+    await connection.protocol.send(
+        {"type": "websocket.http.response.start", "status": 403, "headers": []}
+    )
+    with pytest.raises(RuntimeError):
+        await connection.protocol.send({"type": "websocket.accept"})
+
+
 @pytest.mark.parametrize("status", [403, 503])
 async def test_a_handshake_is_refused_as_the_app_says(status: int) -> None:
     connection = await short_way(accept=False)

@@ -171,6 +171,11 @@ class Moorings:
         """Give a session's mooring, None if it has no socket here."""
         return self._moorings[slot_of(key)].get(key)
 
+    def seen(self, key: str) -> int:
+        """Give the version that all sockets of a session have at the least, 0 if that is not known."""
+        mooring = self.mooring(key)
+        return mooring.seen if mooring else 0
+
     def socket(self, eio_sid: str | None) -> MooredSocket | None:
         """Give a socket by its engine id."""
         return self._sockets.get(eio_sid) if eio_sid is not None else None

@@ -7,7 +7,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from app.realtime.deadlines import Deadlines
 from app.realtime.moorings import MooredSocket, Mooring, Moorings
 from app.realtime.reload import CHUNK
-from app.sessions import EndReason, Found, Gone, Record, Sessions, StoreUnavailableError
+from app.sessions import (
+    EndReason,
+    Found,
+    Gone,
+    Record,
+    Sessions,
+    StoreUnavailableError,
+    Unchanged,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -68,12 +76,13 @@ class Watch:
 
     async def reload(self, keys: Sequence[str]) -> None:
         """Read many sessions in one round trip, and act on each."""
-        for key, found in zip(keys, await self._sessions.find_many(keys), strict=True):
+        seen = [self._moorings.seen(key) for key in keys]
+        for key, found in zip(keys, await self._sessions.find_newer(keys, seen), strict=True):
+            if isinstance(found, Unchanged):
+                continue
             if not isinstance(found, Record):
                 await self.settle(key, found)
-            elif (mooring := self._moorings.mooring(key)) is None or mooring.seen == found.version:
-                continue
-            else:
+            elif (mooring := self._moorings.mooring(key)) is not None:
                 mooring.refresh(found)
                 self.on_reloaded(mooring, found)
                 mooring.seen = found.version

@@ -21,8 +21,10 @@ from app.sessions.records import (
     Found,
     Gone,
     Lease,
+    Newer,
     Record,
     Tombstone,
+    Unchanged,
 )
 from app.sessions.redis_store import RedisStore
 from app.sessions.service import Policy, Sessions
@@ -41,6 +43,7 @@ __all__ = [
     "Gone",
     "Lease",
     "MemoryStore",
+    "Newer",
     "Opener",
     "Policy",
     "Record",
@@ -58,4 +61,5 @@ __all__ = [
     "StoreFullError",
     "StoreUnavailableError",
     "Tombstone",
+    "Unchanged",
 ]

@@ -7,7 +7,16 @@ from typing import Any, TypeVar
 from prometheus_client import Counter, Histogram
 
 from app.sessions.errors import StoreUnavailableError
-from app.sessions.records import CommitOutcome, Committed, Conflict, EndReason, Found, Gone, Record
+from app.sessions.records import (
+    CommitOutcome,
+    Committed,
+    Conflict,
+    EndReason,
+    Found,
+    Gone,
+    Newer,
+    Record,
+)
 from app.sessions.store import SessionStore
 
 Answer = TypeVar("Answer")
@@ -38,6 +47,9 @@ class MeasuredStore(SessionStore):
 
     async def load_many(self, keys: Sequence[str]) -> list[Found]:
         return await _LOAD_MANY(self._store.load_many(keys))
+
+    async def load_newer(self, keys: Sequence[str], versions: Sequence[int]) -> list[Newer]:
+        return await _LOAD_NEWER(self._store.load_newer(keys, versions))
 
     async def commit(
         self,
@@ -84,6 +96,7 @@ def _measured(verb: str) -> Callable[[Awaitable[Answer]], Awaitable[Answer]]:
 _CREATE: Callable[[Awaitable[Record]], Awaitable[Record]] = _measured("create")
 _LOAD: Callable[[Awaitable[Found]], Awaitable[Found]] = _measured("load")
 _LOAD_MANY: Callable[[Awaitable[list[Found]]], Awaitable[list[Found]]] = _measured("load_many")
+_LOAD_NEWER: Callable[[Awaitable[list[Newer]]], Awaitable[list[Newer]]] = _measured("load_many")
 _COMMIT: Callable[[Awaitable[CommitOutcome]], Awaitable[CommitOutcome]] = _measured("commit")
 _END: Callable[[Awaitable[CommitOutcome]], Awaitable[CommitOutcome]] = _measured("end")
 _DELETE: Callable[[Awaitable[None]], Awaitable[None]] = _measured("delete")

@@ -87,4 +87,15 @@ class Gone:
 Found = Record | Tombstone | None
 """What a read finds: a live session, the tombstone of one, or nothing."""
 
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """What a read says of a live record that still has the version it was asked about."""
+
+
+UNCHANGED = Unchanged()
+
+Newer = Found | Unchanged
+"""What such a read finds."""
+
 CommitOutcome = Committed | Conflict | Gone

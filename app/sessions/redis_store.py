@@ -9,6 +9,7 @@ from redis.exceptions import NoScriptError, ResponseError
 from app.sessions import redis_scripts as scripts
 from app.sessions.errors import SessionExistsError, StoreUnavailableError
 from app.sessions.records import (
+    UNCHANGED,
     CommitOutcome,
     Committed,
     Conflict,
@@ -16,6 +17,7 @@ from app.sessions.records import (
     Found,
     Gone,
     Lease,
+    Newer,
     Record,
     Tombstone,
 )
@@ -64,11 +66,17 @@ class RedisStore(SessionStore):
         return _record(found) if len(found) > 1 else _tombstone(found[0])
 
     async def load_many(self, keys: Sequence[str]) -> list[Found]:
-        found: list[Found] = []
+        return [_found(value) for value in await self._values(keys)]
+
+    async def load_newer(self, keys: Sequence[str], versions: Sequence[int]) -> list[Newer]:
+        return list(map(_newer, await self._values(keys), versions))
+
+    async def _values(self, keys: Sequence[str]) -> list[bytes | None]:
+        values: list[bytes | None] = []
         for start in range(0, len(keys), MANY):
             names = map(record_key, keys[start : start + MANY])
-            found += map(_found, await self._call("MGET", *names))
-        return found
+            values += await self._call("MGET", *names)
+        return values
 
     async def commit(
         self,
@@ -163,6 +171,12 @@ def _found(value: bytes | None) -> Found:
     if value is None:
         return None
     return _tombstone(value) if value.startswith(b"T") else _record([value])
+
+
+def _newer(value: bytes | None, version: int) -> Newer:
+    """Read a value, unless its first word shows that nobody needs it."""
+    known = value is not None and value.startswith(b"R%d " % version)
+    return UNCHANGED if known else _found(value)
 
 
 def _record(found: list[Any]) -> Record:

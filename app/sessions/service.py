@@ -18,6 +18,7 @@ from app.sessions.records import (
     EndReason,
     Found,
     Gone,
+    Newer,
     Record,
     Tombstone,
 )
@@ -105,9 +106,9 @@ class Sessions:
         """Read what stands under a key, with its lease; with `extend`, as activity of the session."""
         return await self.store.load(key, idle=self.policy.idle if extend else None)
 
-    async def find_many(self, keys: Sequence[str]) -> list[Found]:
-        """Read many at once, extending nothing; one round trip per 500."""
-        return await self.store.load_many(keys)
+    async def find_newer(self, keys: Sequence[str], versions: Sequence[int]) -> list[Newer]:
+        """Read many at once, extending nothing; one round trip per 500; see SessionStore."""
+        return await self.store.load_newer(keys, versions)
 
     async def look(self, key: str) -> Record:
         """Read a live record; raises SessionEndedError if there is none."""

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from app.sessions.records import CommitOutcome, EndReason, Found, Record
+from app.sessions.records import UNCHANGED, CommitOutcome, EndReason, Found, Newer, Record
 
 
 class SessionStore(ABC):
@@ -51,6 +51,16 @@ class SessionStore(ABC):
 
         One round trip per 500 keys. Leases are not read.
         """
+
+    async def load_newer(self, keys: Sequence[str], versions: Sequence[int]) -> list[Newer]:
+        """Do the same, with UNCHANGED for each record that still has the version given for its key.
+
+        A store that can tell without reading the whole record may do so.
+        """
+        return [
+            UNCHANGED if isinstance(found, Record) and found.version == version else found
+            for found, version in zip(await self.load_many(keys), versions, strict=True)
+        ]
 
     @abstractmethod
     async def commit(

@@ -11,6 +11,7 @@ from app.sessions import (
     Conflict,
     Found,
     Gone,
+    Newer,
     Record,
     SessionStore,
     Tombstone,
@@ -87,7 +88,7 @@ def new_key() -> str:
     return session_key(new_session_id())
 
 
-def live(found: Found) -> Record:
+def live(found: Newer) -> Record:
     """Give the record that was found; fails if it is none."""
     assert isinstance(found, Record), f"not a live record: {found}"
     return found

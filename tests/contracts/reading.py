@@ -1,9 +1,10 @@
 """The store contract: load and load_many."""
 
-from app.sessions import EndReason, SessionStore, Tombstone
+from app.sessions import EndReason, SessionStore, Tombstone, Unchanged
 from tests.contracts.parts import (
     DATA,
     HOUR,
+    OTHER,
     Contract,
     LetPass,
     bare,
@@ -101,6 +102,22 @@ class ReadContract(Contract):
         assert bare(found) == bare(made)
         assert (found.created_at, found.absolute_at) == (made.created_at, made.absolute_at)
         assert found.lease is None
+
+    async def test_load_newer_leaves_out_the_records_of_known_versions(
+        self, store: SessionStore
+    ) -> None:
+        known, newer, older, ended, unknown = keys = [new_key() for _ in range(5)]
+        for key in (known, newer, older, ended):
+            await store.create(key, DATA, idle=60, absolute=HOUR)
+        await store.commit(newer, 1, OTHER)
+        await store.end(ended, EndReason.LOGOUT, keep=60)
+        found = await store.load_newer(keys, [1, 1, 11, 1, 1])
+        assert isinstance(found[0], Unchanged)
+        assert [live(found[1]).version, live(found[2]).version] == [2, 1]
+        assert found[3:] == [Tombstone(EndReason.LOGOUT), None]
+        again = await store.load_newer([newer, older, unknown, newer], [2, 0, 0, 22])
+        assert isinstance(again[0], Unchanged)
+        assert [live(again[1]).version, again[2], live(again[3]).version] == [1, None, 2]
 
     async def test_load_many_extends_nothing(self, store: SessionStore, key: str) -> None:
         made = await store.create(key, DATA, idle=60, absolute=HOUR)

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from app.connection import connections
 
 KEEP_ALIVE = 0.3
-LATE = 0.3
+LATE = 2.0
 REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 
 
@@ -82,7 +82,7 @@ class Client:
 async def server() -> AsyncIterator[Server]:
     """A running one."""
     server = Server()
-    async with server.running(), asyncio.timeout(5.0):
+    async with server.running(), asyncio.timeout(20.0):
         yield server
 
 

@@ -41,7 +41,6 @@ async def test_each_is_due_after_its_time_and_in_order(due: Due) -> None:
     for item in "abc":
         due.wait_for(item)
         await asyncio.sleep(SHORT / 4)
-    assert due.items == []
     await eventually(lambda: due.items == ["a", "b", "c"])
     assert min(due.after) >= SHORT
 

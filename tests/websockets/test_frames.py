@@ -3,10 +3,12 @@
 import asyncio
 from itertools import pairwise
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.websockets.both import MAX_SIZE, Connection, long_way, short_way
+
+steadily = settings(derandomize=True, deadline=None, max_examples=300)
 
 TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
 FIN, MASKED = 0x80, 0x80
@@ -66,6 +68,7 @@ def pieces(stream: bytes, cuts: list[int]) -> list[bytes]:
     return [stream[start:end] for start, end in pairwise(edges)]
 
 
+@steadily
 @given(SENT, CUTS)
 @example([frame(TEXT, b"\xff")], [])
 @example([frame(TEXT, b"half", fin=False), frame(TEXT, b"another")], [])
@@ -87,6 +90,7 @@ def test_both_ways_see_and_answer_the_same(sent: list[bytes], cuts: list[int]) -
     asyncio.run(compare())
 
 
+@steadily
 @given(SENT, CUTS)
 def test_both_ways_wait_alike_for_the_answer_to_a_close(sent: list[bytes], cuts: list[int]) -> None:
     async def compare() -> None:
@@ -109,6 +113,7 @@ def give_up(connection: Connection) -> None:
         connection.protocol.close_timer.cancel()
 
 
+@steadily
 @given(st.lists(st.text(max_size=200), max_size=5))
 def test_both_ways_write_the_same(texts: list[str]) -> None:
     async def compare() -> None:

@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from websockets.datastructures import Headers
 from websockets.http11 import Request
@@ -11,6 +11,8 @@ from websockets.server import ServerProtocol
 
 from app.websockets.handshake import Header, accept_of, switching_protocols
 from tests.websockets.both import HEADERS
+
+steadily = settings(derandomize=True, deadline=None, max_examples=500)
 
 NAMES = [name for name, _ in HEADERS] + [
     b"sec-websocket-protocol",
@@ -37,6 +39,7 @@ def by_library(headers: list[Header]) -> str | None:
     return response.headers["Sec-WebSocket-Accept"] if response.status_code == 101 else None
 
 
+@steadily
 @given(st.lists(ONE, max_size=3), st.sets(st.integers(0, len(HEADERS) - 1), max_size=2))
 @example([], set())
 @example([(b"connection", b"keep-alive, Upgrade")], {1})

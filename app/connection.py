@@ -61,7 +61,7 @@ class Connection(HttpToolsProtocol):
         self._watched = False
         if self._idle_since is None:
             return
-        if self.loop.time() - self._idle_since < self.timeout_keep_alive:
+        if self.loop.time() - self._idle_since < self._idle.seconds:
             self._watch()
         elif not self.transport.is_closing():
             self.transport.close()

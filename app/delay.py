@@ -21,7 +21,7 @@ class Delay(Generic[Item]):
     """
 
     def __init__(self, seconds: float, due: Callable[[Item], None]) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._due = due
         self._waiting: deque[tuple[float, Item]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -30,13 +30,13 @@ class Delay(Generic[Item]):
     def put(self, item: Item) -> None:
         """Begin to wait."""
         loop = self._loop = self._loop or asyncio.get_running_loop()
-        self._waiting.append((loop.time() + self._seconds, item))
+        self._waiting.append((loop.time() + self.seconds, item))
         if not self._timed:
             self._wait(loop)
 
     def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timed = True
-        at = max(self._waiting[0][0], loop.time() + _GRAIN * self._seconds)
+        at = max(self._waiting[0][0], loop.time() + _GRAIN * self.seconds)
         loop.call_at(at, self._wake, loop, context=Context())  # not that of whose item came first
 
     def _wake(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -28,7 +28,7 @@ from app.realtime.handshake import PATHS
 from app.sessions import CookieSigner, Policy, Sessions
 from app.sessions.measured import MeasuredStore
 from app.settings import Settings, SettingsError
-from app.websockets.channel import forget_handshake, frames_of
+from app.websockets.channel import frames_of
 
 logger = logging.getLogger(__name__)
 
@@ -109,11 +109,13 @@ class Service:
     async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a handshake, and then, with nothing of it left, the socket itself."""
         after: list[Callable[[], Awaitable[None]]] = []
-        own = {**scope, FRAMES: frames_of(send), AFTER: after}
+        frames = frames_of(send)
+        own = {**scope, FRAMES: frames, AFTER: after}
         await self._app(own, receive, send)
         if after:
             del own
-            forget_handshake(send)
+            if frames is not None:
+                frames.forget_handshake()
             await after.pop()()
 
     async def drain(self, seconds: float) -> None:

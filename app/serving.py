@@ -114,6 +114,5 @@ def configure(app: Drainable, *, host: str, port: int, proxies: list[str]) -> uv
         ws_per_message_deflate=False,  # it costs a third of the event rate; Node has it off, too
         ws_ping_interval=None,  # Engine.IO has a heartbeat of its own
         timeout_graceful_shutdown=_GRACE,
-        timeout_keep_alive=_KEEP_ALIVE,
         server_header=False,
     )

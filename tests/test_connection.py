@@ -36,7 +36,6 @@ class Server:
             self.app,
             port=0,
             http=connections(keep_alive=KEEP_ALIVE),
-            timeout_keep_alive=KEEP_ALIVE,  # type: ignore[arg-type] # a test has no second to spare
             interface="asgi3",
             lifespan="off",
             log_config=None,

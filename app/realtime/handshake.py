@@ -61,17 +61,18 @@ class RealtimeApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one engine request or WebSocket."""
         query = _parse(scope["query_string"])
-        refusal = await self._refusal(scope, query)
+        greets = "sid" not in query and _is_handshake(scope, query)
+        refusal = await self._refusal(scope, query, greets=greets)
         if refusal is not None:
             await refusal.answer(scope, send)
-        elif scope["type"] == "websocket" and "sid" not in query and _is_handshake(scope, query):
+        elif greets and scope["type"] == "websocket":
             await self._server.eio.greet(scope, receive, send)
         elif scope["type"] == "http" and "sid" in query:
             await self._server.handle_request(scope, receive, _private(send))
         else:
             await self._server.handle_request(scope, receive, send)
 
-    async def _refusal(self, scope: Scope, query: Query) -> Problem | None:
+    async def _refusal(self, scope: Scope, query: Query, *, greets: bool) -> Problem | None:
         """Open the session of a handshake; say what speaks against a request, if anything does."""
         if "j" in query:
             return _JSONP
@@ -80,7 +81,7 @@ class RealtimeApp:
             return _NO_LENGTH
         if "sid" in query:
             return None if self._owns(scope, query, opener) else _NOT_YOURS
-        if not _is_handshake(scope, query):
+        if not greets:
             return None  # the engine says what is wrong with it
         self._refuse_if_draining()
         self._admission.check(scope)

@@ -41,8 +41,9 @@ class MooredSocket:
 class Mooring:
     """A session, as far as this node has sockets of it.
 
-    `seen` is the version that all of its sockets have at the least, 0 if that is not known: a reload
-    that finds no other has nothing to do.
+    `seen` is the version that the last reload found, unless a socket has come since with an older
+    one; 0 if there was none. A reload that finds it again has nothing to do. Other looks leave it as it is:
+    they bring sockets up to date, but make good nothing that these were not told.
     """
 
     __slots__ = ("_heard", "_looking", "connected", "floor", "key", "seen", "sockets")
@@ -172,7 +173,7 @@ class Moorings:
         return self._moorings[slot_of(key)].get(key)
 
     def seen(self, key: str) -> int:
-        """Give the version that all sockets of a session have at the least, 0 if that is not known."""
+        """Give the version of a session that a reload need not look at again; see Mooring."""
         mooring = self.mooring(key)
         return mooring.seen if mooring else 0
 

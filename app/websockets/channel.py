@@ -28,15 +28,12 @@ class LightFrames(AsgiFrames):
         """End the connection without waiting for a client that does not read."""
         self._protocol.transport.abort()
 
+    def forget_handshake(self) -> None:
+        """Drop all that the connection holds of its handshake."""
+        self._protocol.forget_handshake()
+
 
 def frames_of(send: Send) -> LightFrames | None:
     """Give the frames of the connection that an ASGI `send` belongs to, None if it is not one of ours."""
     protocol = getattr(send, "__self__", None)
     return LightFrames(protocol) if isinstance(protocol, LightProtocol) else None
-
-
-def forget_handshake(send: Send) -> None:
-    """Drop all that a connection of ours holds of its handshake."""
-    protocol = getattr(send, "__self__", None)
-    if isinstance(protocol, LightProtocol):
-        protocol.forget_handshake()

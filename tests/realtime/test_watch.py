@@ -68,6 +68,20 @@ async def test_a_reload_reaches_a_socket_that_came_late_with_an_old_record(node:
     assert node.reloaded == [2, 2]
 
 
+async def test_a_reload_makes_good_what_another_look_has_only_seen(node: Node) -> None:
+    session = await node.sessions.create()
+    one = node.moor("one", session.key, session.record)
+    await node.watch.reload([session.key])
+    session["note"] = "new"
+    await session.save()
+    await node.watch.check([session.key])
+    assert one["note"] == "new"
+
+    await node.watch.reload([session.key])
+
+    assert node.reloaded == [1, 2]
+
+
 async def test_a_reload_that_finds_the_session_ended_lets_go_whatever_was_seen(node: Node) -> None:
     session = await node.sessions.create()
     node.moor("one", session.key, session.record)

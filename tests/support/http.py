@@ -16,7 +16,7 @@ def http_client(url: str, *, cookie: str | None = None, **options: object) -> ht
     # Without TLS there is nothing to verify, and to load the certificates takes its time.
     settings = {"timeout": 10.0, "trust_env": False, "limits": limits, "verify": False}
     settings |= {"event_hooks": {"response": [_note_issued]}}
-    return httpx.AsyncClient(base_url=url, headers=headers, **(settings | options))  # type: ignore[arg-type]
+    return httpx.AsyncClient(base_url=url, headers=headers, **(settings | options))  # type: ignore[arg-type] # of many types
 
 
 @dataclass(frozen=True)

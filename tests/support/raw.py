@@ -119,7 +119,7 @@ async def raw_websocket(
     connection = await connect(
         address,
         additional_headers=sent,
-        origin=origin,  # type: ignore[arg-type]
+        origin=origin,  # type: ignore[arg-type] # a NewType of str
         ping_interval=None,
         proxy=None,
         max_size=None,

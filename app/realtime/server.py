@@ -13,7 +13,8 @@ from socketio import packet
 
 from app.delay import Delay
 from app.realtime import wire
-from app.realtime.engine import MALFORMED, EngineServer
+from app.realtime.engine import EngineServer
+from app.realtime.engine_socket import MALFORMED
 from app.realtime.lanes import Lanes
 from app.realtime.moorings import MooredSocket, Moorings
 from app.realtime.refusals import TOO_MANY_EVENTS

@@ -7,7 +7,8 @@ from engineio import packet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.realtime.engine import EngineServer, EngineSocket
+from app.realtime.engine import EngineServer
+from app.realtime.engine_socket import EngineSocket
 from tests.support.eventually import eventually
 from tests.support.http import http_client
 from tests.support.metrics import counted

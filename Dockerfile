@@ -1,4 +1,5 @@
-# One node of the service. Nothing here needs BuildKit, so that an old engine builds it, too.
+# One node of the service: the wheel, and in a folder of its own the product that it serves. Without a
+# product it is the example. Nothing here needs BuildKit, so that an old engine builds it, too.
 
 FROM python:3.13-slim AS build
 # As in the Makefile.
@@ -10,18 +11,19 @@ ENV UV_COMPILE_BYTECODE=1 \
     UV_PYTHON_DOWNLOADS=never
 RUN pip install --no-cache-dir --disable-pip-version-check uv==$UV_VERSION
 WORKDIR /mooring
-# What changes seldom comes first: a change in app/ alone installs nothing again.
+# What changes seldom comes first: a change in app/ alone installs no other package again.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-default-groups
+RUN uv sync --frozen --no-default-groups --all-extras
+COPY CHANGELOG.md LICENSE README.md ./
 COPY app app
-# The file system is read-only later on; files that are never looked at again need no time stamps.
-RUN /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash app
+RUN uv build --quiet --wheel --out-dir /wheel && uv pip install --quiet --no-deps --python /venv /wheel/*.whl
 
 FROM python:3.13-slim
 COPY --from=build /venv /venv
-COPY --from=build /mooring/app /mooring/app
-WORKDIR /mooring
+# A product is copied or mounted here; it may have any name, also `app`.
+WORKDIR /product
 ENV PATH=/venv/bin:$PATH \
+    PYTHONPATH=/product \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOST=0.0.0.0 \
@@ -33,7 +35,7 @@ RUN install -d -o 10001 -g 10001 /secrets
 USER 10001:10001
 EXPOSE 3000
 STOPSIGNAL SIGTERM
-# /healthz, not /readyz: a node whose Redis is away is not to be replaced.
+# /healthz, not /readyz: a node whose Redis is down is not to be replaced.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=2); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
-CMD ["python", "-m", "app"]
+CMD ["python", "-m", "fastapi_mooring"]

@@ -3,9 +3,16 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 STAMP := .venv/.synced
+# Tests wait more than they compute: more processes than cores pay.
+WORKERS ?= 4
+PYTEST := $(BIN)/python -m pytest
+# The folder of your app, and the environment that it is run in.
+IN ?= .
+APP_VENV ?= .venv-app
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test fuzz test-needs bench bench-needs check format
+.PHONY: help setup run app-env test test-fast test-product fuzz differential failovers test-needs bench bench-needs siege
+.PHONY: check format api
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,38 +23,72 @@ $(STAMP): uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Mooring needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(BIN)/uv sync --frozen --quiet
+	$(BIN)/uv sync --frozen --quiet --all-extras
 	@touch $@
 
-run: setup ## Start the service on http://127.0.0.1:3000
+ifndef APP
+run: setup ## Serve the example on http://127.0.0.1:3000
 	$(BIN)/python -m app
+else
+run: app-env ## Serve your app, on the wheel: APP=shop.main:app IN=../shop
+	cd $(IN) && exec $(abspath $(APP_VENV))/bin/mooring $(APP)
+endif
 
-test: test-needs ## Run every test
-	$(BIN)/python -m pytest $(ARGS)
+app-env: setup ## Make .venv-app with the wheel and what the pyproject.toml in IN=../shop depends on
+	@rm -rf $(APP_VENV)/wheel
+	$(BIN)/uv build --quiet --wheel --out-dir $(APP_VENV)/wheel
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(APP_VENV)
+	cd $(IN) && $(abspath $(BIN))/uv pip install --quiet --python $(abspath $(APP_VENV)) \
+		--reinstall-package fastapi-mooring \
+		"fastapi-mooring[redis,fast] @ file://$$(echo $(abspath $(APP_VENV))/wheel/*.whl)" \
+		$$(test ! -f pyproject.toml -o . -ef $(CURDIR) || echo -r pyproject.toml)
+
+test: test-needs ## Run every test, in WORKERS=4 processes; ARGS="tests/http -x"
+	$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
+
+test-fast: setup ## Run the tests that need no server but the service itself, in a minute or two
+	$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup -m fast $(ARGS)
+
+test-product: test-needs ## Test the promises on a product instead of the example
+	MOORING_TEST_APP=tests.product.turnstile:app FUZZ_PACKETS=$${FUZZ_PACKETS:-1000} LOGOUT_TRIALS=$${LOGOUT_TRIALS:-200} \
+		$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup -m product $$($(BIN)/python -m tests.support.promises) $(ARGS)
 
 fuzz: test-needs ## Send a hundred thousand mutated packets; FUZZ_PACKETS=1000000
-	FUZZ_PACKETS=$${FUZZ_PACKETS:-100000} $(BIN)/python -m pytest tests/security/test_fuzzing.py $(ARGS)
+	FUZZ_PACKETS=$${FUZZ_PACKETS:-100000} $(PYTEST) tests/security/test_fuzzing.py $(ARGS)
+
+differential: setup ## Compare thousands of generated apps with plain FastAPI; DIFFERENTIAL_EXAMPLES=5000
+	DIFFERENTIAL_EXAMPLES=$${DIFFERENTIAL_EXAMPLES:-5000} $(BIN)/python -m pytest tests/differential $(ARGS)
+
+failovers: test-needs ## Run ten failovers of each kind in traffic over three nodes; ARGS="--runs 1 sentinel-planned"
+	$(BIN)/python -m tests.histories $(ARGS)
 
 test-needs: setup ## Fetch what tests need: node, npm packages, redis-server, haproxy, chromium, wrk
-	@tests/needs
-	@benchmarks/needs
+	@scripts/test-needs
+	@scripts/bench-needs
 
 bench: bench-needs ## Side by side with the Node system; ARGS="--quick", ARGS="--only incr-http"
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+siege: setup ## Flood a node with each kind of attack: what others wait, what it holds; ARGS="--only resets"
+	@$(BIN)/python -m benchmarks.siege $(ARGS)
+
 bench-needs: setup ## Fetch what the benchmarks need: npm packages, wrk, the Python peer
 	@$(BIN)/uv sync --frozen --inexact --quiet --group bench
-	@benchmarks/needs
+	@scripts/bench-needs
 
-check: setup ## Lint, format, types, walls, lock file; the app's types
+check: setup ## Lint, format, types, walls, lock file, docs/api.md; the app's types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/uv lock --check --quiet
-	@tests/needs spa
+	$(BIN)/python -m scripts.api_docs --check
+	@scripts/test-needs spa
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix spa run --silent check
 
 format: setup ## Rewrite the code in the one format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+api: setup ## Write docs/api.md from the docstrings of what the package exports
+	$(BIN)/python -m scripts.api_docs

@@ -1,47 +1,66 @@
-"""What nodes share: the store, the bus and each other's numbers of sockets."""
+"""What the nodes of one service share: the store, the bus, and each other's numbers of sockets."""
 
 import importlib
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from app.realtime.bus_redis import WAIT, RedisBus
-from app.realtime.peers import Peers, new_node
-from app.realtime.presence import RedisPresence
-from app.sessions import MemoryStore, RedisStore, SessionStore
-from app.sessions.redis_url import TIMEOUT, connect
+from .extras import explain_missing
+from .realtime.bus.base import Bus, MemoryBus
+from .realtime.presence import LocalPresence, Presence
+from .sessions import MemoryStore, SessionStore
+
+
+def new_node_id() -> str:
+    """Return a random id for a node."""
+    return secrets.token_hex(8)
 
 
 @dataclass(frozen=True)
 class Backend:
-    """A store, and the peers that go with it."""
+    """What a node shares with others. By default a memory store, and no other nodes.
 
-    store: SessionStore
-    peers: Peers = field(default_factory=Peers)
-
-
-def open_backend(store: str, *, redis_url: str, lifetime: float) -> Backend:
-    """Make what SESSION_STORE names; connects to nothing yet.
-
-    `lifetime` is the longest that a session lives, in seconds. Raises ValueError with a line that
-    names the setting.
+    Args:
+        store: keeps the sessions.
+        bus: carries messages between nodes.
+        presence: counts a session's sockets on all nodes.
+        node_id: names this node on both; no two nodes have the same.
     """
-    match store:
-        case "memory":
-            return Backend(MemoryStore())
-        case "redis":
-            return _redis(redis_url, lifetime)
-    return Backend(_custom_store(store))
+
+    store: SessionStore = field(default_factory=MemoryStore)
+    bus: Bus = field(default_factory=MemoryBus)
+    presence: Presence = field(default_factory=LocalPresence)
+    node_id: str = field(default_factory=new_node_id)
 
 
-def _redis(url: str, lifetime: float) -> Backend:
-    node = new_node()
+BackendFactory = Callable[[], Backend]
+"""Makes the backend of one event loop. A memory store is the same for all event loops of a process."""
+
+
+def backend_factory(store: str, *, redis_url: str, prefix: str, lifetime: float) -> BackendFactory:
+    """Return the factory for what SESSION_STORE names; it connects to nothing yet.
+
+    Args:
+        prefix: with which all keys on a Redis server begin.
+        lifetime: the longest that a session lives, in seconds.
+
+    Raises:
+        ValueError: the store cannot be used; the message names the setting.
+    """
+    if store == "redis":
+        make = _redis_factory(redis_url, prefix, lifetime)
+        make()  # a wrong URL shows at once
+        return make
+    shared = MemoryStore() if store == "memory" else _custom_store(store)
+    return lambda: Backend(shared)
+
+
+def _redis_factory(url: str, prefix: str, lifetime: float) -> BackendFactory:
     try:
-        commands = connect(url)
-        reader = connect(url, timeout=WAIT + TIMEOUT)
-        listener = connect(url)
-    except ValueError as error:
-        raise ValueError(f"REDIS_URL: {error}") from None
-    presence = RedisPresence(commands, listener, node=node, lifetime=lifetime)
-    return Backend(RedisStore(commands), Peers(RedisBus(commands, reader), presence, node))
+        from .redis_backend import RedisBackendFactory  # noqa: PLC0415 - it needs an extra
+    except ModuleNotFoundError as error:
+        raise ValueError(f"SESSION_STORE: {explain_missing('redis', error)}") from error
+    return RedisBackendFactory(url, prefix, lifetime)
 
 
 def _custom_store(name: str) -> SessionStore:
@@ -52,4 +71,4 @@ def _custom_store(name: str) -> SessionStore:
         raise ValueError(f"SESSION_STORE: cannot use {name!r}: {error}") from None
     if isinstance(store, SessionStore):
         return store
-    raise ValueError(f"SESSION_STORE: {name!r} gives a {type(store).__name__}, no SessionStore")
+    raise ValueError(f"SESSION_STORE: {name!r} returns a {type(store).__name__}, no SessionStore")

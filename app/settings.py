@@ -1,66 +1,56 @@
-"""The settings, from the environment, `.env` or secret files; a wrong one is named in one line."""
+"""The settings, from arguments, the environment, `.env` or secret files."""
 
-import os
-import re
-from ipaddress import ip_network
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from types import new_class
+from typing import Any, Literal, Self, get_type_hints
 
 from pydantic import (
-    AfterValidator,
-    BeforeValidator,
     Field,
+    ModelWrapValidatorHandler,
     SecretStr,
     ValidationError,
-    field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from pydantic_settings import SettingsError as UnreadableError
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
-SHORTEST_SECRET = 32
-_TEN_YEARS = 10 * 365 * 24 * 3600
-_COOKIE_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}"
-_DOMAIN = r"\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
-_FACTORY = r"memory|redis|[A-Za-z_][\w.]*:[A-Za-z_]\w*"
-_ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(:\d{1,5})?")
+from .settings_sources import WRITTEN, SettingsError, lines, named_sources, refuse_unknown
+from .settings_types import (
+    AppName,
+    CookieName,
+    Domain,
+    Domains,
+    FieldNames,
+    Networks,
+    Origins,
+    RedisPrefix,
+    RootPath,
+    Seconds,
+    Secrets,
+    SocketPath,
+    StoreName,
+)
 
+__all__ = ["MIN_SECRET_LENGTH", "ServiceSettings", "Settings", "SettingsError"]
 
-class SettingsError(Exception):
-    """A setting is wrong; the message is one line for each, and names it."""
-
-
-def _split(value: Any) -> Any:
-    if isinstance(value, str):
-        return [part for item in value.split(",") if (part := item.strip())]
-    return value
-
-
-def _blank_is_none(value: Any) -> Any:
-    return None if value in ("", "none") else value
-
-
-def _written(pattern: str, hint: str) -> AfterValidator:
-    """Take only what the pattern fits; the hint says what to write instead."""
-
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(hint)
-        return value
-
-    return AfterValidator(check)
-
-
-Seconds = Annotated[float, Field(gt=0, le=_TEN_YEARS, allow_inf_nan=False)]
-StoreName = Annotated[str, _written(_FACTORY, "write memory, redis or package.module:factory")]
-CookieName = Annotated[str, _written(_COOKIE_NAME, "write letters, digits, - and _, at most 64")]
-Domain = Annotated[str, _written(_DOMAIN, "write a host name such as example.org, or nothing")]
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
+MIN_SECRET_LENGTH = 32
 
 
 class Settings(BaseSettings):
-    """Everything that can be set; the names in the environment are these in capitals."""
+    """Settings of the library. Every field is also a name in the environment, in capitals.
+
+    A value is looked for in this order: the keyword argument; `MOORING_` + name in the
+    environment, in `.env`, and in the folder that SECRETS_DIR names; then the bare name in the same
+    three places. An empty value there counts as none. Wrong ones raise SettingsError, with a line
+    for each that names it as it was written.
+
+    An app may have other defaults::
+
+        mooring = Mooring(app, Settings.with_defaults(session_idle_timeout=3600))
+    """
 
     model_config = SettingsConfigDict(
         env_file=".env",
@@ -68,65 +58,90 @@ class Settings(BaseSettings):
         frozen=True,
         hide_input_in_errors=True,
         str_strip_whitespace=True,
+        validate_default=True,
     )
 
-    host: str = Field("127.0.0.1", min_length=1)
-    port: int = Field(3000, ge=0, le=65535)
     session_store: StoreName = "memory"
     redis_url: SecretStr = SecretStr("redis://localhost:6379/0")
+    redis_prefix: RedisPrefix = "mooring"
     session_secrets: Secrets = ()
     session_idle_timeout: Seconds = 1800
     session_absolute_timeout: Seconds = 43200
-    session_activity: Literal["http", "events", "connected"] = "http"
+    session_unused_timeout: Seconds = 120
+    session_activity: Literal["http", "events", "connected"] = "events"
     session_reload_interval: Seconds = 30
     session_cookie_name: CookieName = "session"
     session_cookie_samesite: Literal["lax", "strict", "none"] = "lax"
     session_cookie_secure: bool = False
-    session_cookie_domain: Annotated[Domain | None, BeforeValidator(_blank_is_none)] = None
+    session_cookie_domain: Domain = None
     session_cookie_partitioned: bool = False
-    session_max_bytes: int = Field(32768, ge=64)
+    session_cookie_former_domains: Domains = ()
+    session_max_bytes: int = Field(32_768, ge=64)
     session_max_sockets: int = Field(100, ge=1)
+    session_max_per_user: int = Field(0, ge=0)
+    session_address: bool = True
+    session_tokens: bool = False
     client_rate: int = Field(0, ge=0)
-    cors_origins: Words = ("http://localhost:4200",)
-    trusted_proxies: Words = ("127.0.0.1",)
-    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
-    log_format: Literal["console", "json"] = "console"
+    cors_origins: Origins = ()
+    cors_headers: FieldNames = ()
+    trusted_proxies: Networks = ("127.0.0.1",)
+    root_path: RootPath = ""
+    socket_path: SocketPath = "/socket.io"
+    max_body_bytes: int = Field(0, ge=0)
+    max_packet_bytes: int = Field(1_000_000, ge=1_024)
+    ping_interval: Seconds = 25
+    ping_timeout: Seconds = 20
+    connect_timeout: Seconds = 10
+    fast_paths: Literal["auto", "on", "off"] = "auto"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources in the order of the class's docstring."""
+        assert isinstance(dotenv_settings, DotEnvSettingsSource)  # noqa: S101 - for the type checker
+        return named_sources(settings_cls, init_settings, dotenv_settings.env_file)
+
+    @classmethod
+    def with_defaults(cls, **defaults: Any) -> Self:
+        """Return the settings with other defaults: what the environment sets counts before them.
+
+        Args:
+            **defaults: fields of this class, and the values that they have if nothing sets them.
+
+        Returns:
+            An instance of a subclass, so that it has all that this class has.
+
+        Raises:
+            SettingsError: a setting is wrong; the message names it.
+        """
+        refuse_unknown(cls, defaults)
+        annotations = get_type_hints(cls, include_extras=True)
+        body: dict[str, Any] = {"__module__": cls.__module__, **defaults}
+        body["__annotations__"] = {name: annotations[name] for name in defaults}
+        changed: Any = new_class(cls.__name__, (cls,), exec_body=lambda space: space.update(body))
+        made: Self = changed()
+        return made
 
     @property
     def store_is_shared(self) -> bool:
         """Whether other processes may use the same sessions, so that all must know the same secrets."""
         return self.session_store != "memory"
 
-    @field_validator("cors_origins")
-    @classmethod
-    def _origins_are_exact(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in origins:
-            if not _ORIGIN.fullmatch(origin):
-                raise ValueError(
-                    f"{origin!r} is no origin; write scheme://host[:port] in lower case, "
-                    "without a path, and never *"
-                )
-        return origins
-
-    @field_validator("session_cookie_name")
-    @classmethod
-    def _prefix_is_ours_to_add(cls, name: str) -> str:
-        if name.lower().startswith(("__host-", "__secure-")):
-            raise ValueError("write the name without its prefix, which is added where it is right")
-        return name
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _proxies_are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
-        for proxy in proxies:
-            try:
-                ip_network(proxy)
-            except ValueError as error:
-                raise ValueError(f"{error}; write addresses or networks, no host names") from None
-        return proxies
+    @property
+    def has_short_secret(self) -> bool:
+        """Whether a secret could be guessed."""
+        return any(
+            len(each.get_secret_value()) < MIN_SECRET_LENGTH for each in self.session_secrets
+        )
 
     @model_validator(mode="after")
-    def _cookie_is_one_that_browsers_keep(self) -> Self:
+    def _browsers_keep_the_cookie(self) -> Self:
         if self.session_cookie_secure:
             return self
         if self.session_cookie_samesite == "none":
@@ -152,42 +167,27 @@ class Settings(BaseSettings):
             )
         if self.has_short_secret:
             raise ValueError(
-                f"SESSION_SECRETS: each secret needs at least {SHORTEST_SECRET} characters "
+                f"SESSION_SECRETS: each secret needs at least {MIN_SECRET_LENGTH} characters "
                 "(make one with: openssl rand -base64 32)"
             )
         return self
 
-    @property
-    def has_short_secret(self) -> bool:
-        """Whether a secret could be guessed."""
-        return any(len(each.get_secret_value()) < SHORTEST_SECRET for each in self.session_secrets)
+    @model_validator(mode="wrap")
+    @classmethod
+    def _report_in_lines(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        # The last of the validators here, so that it is around all others.
+        written = values.pop(WRITTEN, {}) if isinstance(values, dict) else {}
+        try:
+            return handler(values)
+        except ValidationError as error:
+            raise SettingsError(lines(error, written)) from None
 
 
-def read_settings(**overrides: Any) -> Settings:
-    """Read the settings; raises SettingsError with a line for each that is wrong.
+class ServiceSettings(Settings):
+    """What only `python -m` reads, beside what the library does: the process, its address, its logs."""
 
-    SECRETS_DIR, in the environment, names a folder whose files are settings too: `redis_url`, say.
-    What the environment or `.env` sets goes before them.
-    """
-    try:
-        return Settings(_secrets_dir=_secrets_dir(), **overrides)
-    except ValidationError as error:
-        lines = [_line(item["loc"], item["msg"]) for item in error.errors(include_url=False)]
-        raise SettingsError("\n".join(lines)) from None
-    except UnreadableError as error:
-        raise SettingsError(f"{error}: {error.__cause__}") from None
-
-
-def _secrets_dir() -> Path | None:
-    name = os.environ.get("SECRETS_DIR")
-    if not name:
-        return None
-    # The library would warn of a folder that does not exist, and go on without.
-    if not Path(name).is_dir():
-        raise SettingsError(f"SECRETS_DIR: {name} is no folder")
-    return Path(name)
-
-
-def _line(where: tuple[int | str, ...], what: str) -> str:
-    message = what.removeprefix("Value error, ")
-    return f"{str(where[0]).upper()}: {message}" if where else message
+    app: AppName = ""
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(3000, ge=0, le=65535)
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    log_format: Literal["console", "json"] = "console"

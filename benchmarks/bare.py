@@ -8,20 +8,12 @@ import os
 import sys
 
 from fastapi import APIRouter, FastAPI
-from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.http.cookies import CookieAttributes, SessionCookie
-from app.http.envelope import Envelope
-from app.http.last_resort import LastResort
-from app.http.origins import OriginRules
-from app.http.short_way import ShortWay
-from app.realtime.handshake import PATHS
-from app.serving import Server, configure
-from app.sessions import CookieSigner
+from app import Mooring, Settings
+from app.server.server import Server, configure
+from app.server.service_app import ServiceApp
 
 _counts = {"count": 0}
-_ORIGINS = ["http://localhost:4200"]
 
 
 def make_router() -> APIRouter:
@@ -50,33 +42,21 @@ async def healthz() -> dict[str, str]:
     return {"status": "alive"}
 
 
-def make_layers() -> ASGIApp:
-    """Make the same, with the layers of app.main around it."""
-    cookie = SessionCookie(CookieAttributes(), CookieSigner(["unused"]))
-    router = make_router()
-    fastapi = FastAPI()
-    fastapi.include_router(router)
-    app: ASGIApp = OriginRules(ShortWay(fastapi, [router]), _ORIGINS, cookie, sockets=PATHS)
-    app = LastResort(app)
-    cors = CORSMiddleware(app, allow_origins=_ORIGINS, allow_credentials=True)
-    return Envelope(app, cors=cors, uncounted=PATHS)
-
-
-class _Undrained:
-    """An app that has no sockets to send elsewhere."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
-
-    async def drain(self, seconds: float) -> None:
-        """There is nothing to drain."""
+def make_layers() -> FastAPI:
+    """Make the same with Mooring attached: its layers, and no session."""
+    app = make_fastapi()
+    Mooring(app, Settings(cors_origins=("http://localhost:4200",)))
+    return app
 
 
 if __name__ == "__main__":
-    inner = make_layers() if sys.argv[1] == "layers" else make_fastapi()
-    service = _Undrained(inner)
-    port = int(os.environ["PORT"])
-    Server(service, configure(service, host="127.0.0.1", port=port, proxies=["127.0.0.1"])).run()
+    app = ServiceApp(make_layers() if sys.argv[1] == "layers" else make_fastapi())
+    config = configure(
+        app,
+        host="127.0.0.1",
+        port=int(os.environ["PORT"]),
+        trusted_proxies=["127.0.0.1"],
+        max_packet_bytes=1_000_000,
+        fast_paths=True,
+    )
+    Server(app, config).run()

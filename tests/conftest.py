@@ -1,12 +1,14 @@
 """Fixtures: stores, a running node, browsers. tests/support says what each can do."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack
 
 import httpx
 import pytest
 
+from tests.support import alone, selection
 from tests.support.browsers import JsBrowser, JsClients, Transport
+from tests.support.driver import Driver
 from tests.support.http import http_client
 from tests.support.in_process import logs_no_secret
 from tests.support.servers import STORE_SERVERS, StoreServer, store_server
@@ -16,7 +18,21 @@ from tests.support.stores import STORES, StoreSettings, memory_settings, server_
 Servers = Callable[[str], StoreServer]
 Nodes = Callable[[str, str, StoreSettings], Service]
 
-WORKSHOP = "tests.support.workshop"
+EXTENDED_APP = "tests.support.extended_app"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests for the selections of `make test-fast` and of CI."""
+    selection.mark(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
+    """Run the tests marked `alone` with no other beside them."""
+    with alone.turn(item, nextitem):
+        return (yield)
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +102,7 @@ def _nodes() -> Iterator[Nodes]:
     with ExitStack() as stack:
 
         def get(module: str, name: str, store: StoreSettings) -> Service:
-            if (module, name) not in running:
+            if (module, name) not in running or not running[module, name].alive:
                 started = stack.enter_context(service(module=module, **store))
                 running[module, name] = started
             return running[module, name]
@@ -106,9 +122,9 @@ def node(store_name: str, any_store: StoreSettings, _nodes: Nodes) -> Iterator[S
 
 
 @pytest.fixture
-def workshop(store_name: str, any_store: StoreSettings, _nodes: Nodes) -> Iterator[Service]:
-    """A running node that can do more than the example (tests/support/workshop.py), shared as `node` is."""
-    with _nodes(WORKSHOP, store_name, any_store).watched() as shared:
+def extended(store_name: str, any_store: StoreSettings, _nodes: Nodes) -> Iterator[Service]:
+    """A node of tests/support/extended_app.py, which does more than its app; shared as `node` is."""
+    with _nodes(EXTENDED_APP, store_name, any_store).watched() as shared:
         yield shared
 
 
@@ -119,10 +135,24 @@ async def http(node: Service) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+@pytest.fixture(scope="session")
+def _driver() -> Iterator[Callable[[], Driver]]:
+    """One Node process for all tests; a new one after a test that ended it."""
+    with ExitStack() as stack:
+        running: list[Driver] = []
+
+        def get() -> Driver:
+            if not (running and running[-1].alive):
+                running.append(stack.enter_context(Driver()))
+            return running[-1]
+
+        yield get
+
+
 @pytest.fixture
-async def js() -> AsyncIterator[JsClients]:
-    """JavaScript browsers and Socket.IO clients in one Node process."""
-    async with JsClients() as clients:
+async def js(_driver: Callable[[], Driver]) -> AsyncIterator[JsClients]:
+    """JavaScript browsers and Socket.IO clients, all closed in the end."""
+    async with JsClients(_driver()) as clients:
         yield clients
 
 

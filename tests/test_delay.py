@@ -5,7 +5,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from app.delay import Delay
+from app.aio.timeout_queue import TimeoutQueue
 from tests.support.eventually import eventually
 
 SHORT = 0.1
@@ -18,17 +18,17 @@ class Due:
     def __init__(self) -> None:
         self.items: list[str] = []
         self.after: list[float] = []
-        self.put: dict[str, float] = {}
-        self.delay = Delay(SHORT, self)
+        self.add: dict[str, float] = {}
+        self.delay = TimeoutQueue(SHORT, self)
 
     def __call__(self, item: str) -> None:
         self.items.append(item)
-        self.after.append(asyncio.get_running_loop().time() - self.put[item])
+        self.after.append(asyncio.get_running_loop().time() - self.add[item])
 
     def wait_for(self, item: str) -> None:
         """Put an item."""
-        self.put[item] = asyncio.get_running_loop().time()
-        self.delay.put(item)
+        self.add[item] = asyncio.get_running_loop().time()
+        self.delay.add(item)
 
 
 @pytest.fixture
@@ -59,10 +59,10 @@ async def test_who_is_due_may_be_put_again() -> None:
     def again(count: int) -> None:
         rounds.append(count)
         if count:
-            delay.put(count - 1)
+            delay.add(count - 1)
 
-    delay = Delay(SHORT / 10, again)
-    delay.put(3)
+    delay = TimeoutQueue(SHORT / 10, again)
+    delay.add(3)
     await eventually(lambda: rounds == [3, 2, 1, 0])
 
 
@@ -76,9 +76,9 @@ async def test_one_that_breaks_holds_up_none_of_the_others() -> None:
 
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(handler := Mock())
-    delay = Delay(SHORT / 10, breaks)
+    delay = TimeoutQueue(SHORT / 10, breaks)
     for item in ("bad", "good"):
-        delay.put(item)
+        delay.add(item)
     await eventually(lambda: seen == ["bad", "good"])
     assert isinstance(handler.call_args.args[1]["exception"], RuntimeError)
 

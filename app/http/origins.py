@@ -1,66 +1,58 @@
-"""Who may speak to us with somebody's cookie: the Origin check on handshakes and unsafe methods."""
+"""Which origins may use the service with a user's cookie: one list for the API and for sockets."""
 
-from collections.abc import Collection
+import re
+from collections.abc import Iterable
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
-from app.fields import first
-from app.http.cookies import SessionCookie
-from app.problems import Problem
+from .own_origin import OwnOrigin
 
-_SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
-FOREIGN = Problem(
-    403,
-    "foreign-origin",
-    "This origin is not allowed",
-    "The request comes from an origin that is not in CORS_ORIGINS.",
-)
+_WILDCARD = "://*."
+_LABELS = r"(?:[a-z0-9-]+\.)+"
 
 
-class OriginRules:
-    """Refuses what CORS does not stop: WebSockets, polling and unsafe requests of foreign pages.
+class OriginPolicy:
+    """The allowed origins: exact ones, those below a wildcard, and the service's own.
 
-    CORS keeps a foreign page from reading an answer; a request without preflight still runs, with
-    the user's cookie (OWASP: CSRF), and a WebSocket knows no CORS at all. `SameSite=Lax` does not
-    help between ports or subdomains of one site.
+    Args:
+        origins: as in CORS_ORIGINS: `https://example.org`, `https://*.example.org`,
+            `capacitor://localhost`, `null`.
+        regex: an expression that allowed origins match whole, or None.
+        own: recognises the service's own; without trusted proxies if None is given.
     """
 
     def __init__(
         self,
-        app: ASGIApp,
-        allowed: Collection[str],
-        cookie: SessionCookie,
+        origins: Iterable[str] = (),
+        regex: str | None = None,
         *,
-        sockets: Collection[str],
+        own: OwnOrigin | None = None,
     ) -> None:
-        self._app = app
-        self._allowed = frozenset(allowed)
-        self._cookie = cookie
-        self._sockets = sockets
+        listed = list(origins)
+        self.exact = frozenset(each for each in listed if _WILDCARD not in each)
+        patterns = [_pattern(each) for each in listed if _WILDCARD in each]
+        patterns += [regex] if regex else []
+        self.regex = "|".join(f"(?:{each})" for each in patterns) or None
+        self._own = own or OwnOrigin()
+        self._match = re.compile(self.regex).fullmatch if self.regex else None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one ASGI connection, or refuse it with 403."""
-        if scope["type"] in ("http", "websocket") and self._refused(scope):
-            await FOREIGN.answer(scope, send)
-            return
-        await self._app(scope, receive, send)
+    def __bool__(self) -> bool:
+        return bool(self.exact or self.regex)
 
-    def _refused(self, scope: Scope) -> bool:
-        if not self._foreign(scope):
-            return False
-        if scope["type"] == "websocket" or scope["path"] in self._sockets:
-            return True
-        return scope["method"] not in _SAFE and self._cookie.present(scope["headers"])
+    def __or__(self, other: "OriginPolicy") -> "OriginPolicy":
+        """Return a policy that allows what either of the two does."""
+        regexes = [f"(?:{each})" for each in (self.regex, other.regex) if each]
+        return OriginPolicy(self.exact | other.exact, "|".join(regexes) or None, own=self._own)
 
-    def _foreign(self, scope: Scope) -> bool:
-        origin = first(scope, b"origin")
-        if origin is None:
-            return first(scope, b"sec-fetch-site") == b"cross-site"
-        named = origin.decode("latin-1")
-        return named not in self._allowed and named != _own_origin(scope)
+    def allows(self, origin: str, scope: Scope) -> bool:
+        """Return True if a page of this origin may send the request."""
+        return (
+            origin in self.exact
+            or (self._match is not None and self._match(origin) is not None)
+            or self._own.is_of(origin, scope)
+        )
 
 
-def _own_origin(scope: Scope) -> str:
-    scheme = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
-    host = first(scope, b"host") or b""
-    return f"{scheme}://{host.decode('latin-1')}"
+def _pattern(origin: str) -> str:
+    scheme, _, domain = origin.partition(_WILDCARD)
+    return f"{re.escape(scheme)}://{_LABELS}{re.escape(domain)}"

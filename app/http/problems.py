@@ -1,40 +1,71 @@
-"""What the errors of the session module mean to an HTTP client."""
+"""Problem documents for errors of sessions, and for requests that are refused."""
 
 import math
+from dataclasses import replace
 
-from app.limits import TooManyError
-from app.problems import MEDIA_TYPE, Problem
-from app.sessions import (
+from starlette.types import Scope
+
+from ..asgi.errors import RequestRefusedError, ServiceUnavailableError
+from ..asgi.headers import get_header
+from ..asgi.problems import MEDIA_TYPE, Problem
+from ..asgi.rate_limit import RateLimitExceededError
+from ..asgi.refusals import Refusal
+from ..sessions import (
+    RecentSignInRequiredError,
     SessionEndedError,
     SessionError,
     SessionTooLargeError,
+    SignedInAlreadyError,
+    SignInError,
+    SignInRequiredError,
+    StoreFullError,
     StoreUnavailableError,
 )
+from .health import MissingRightError
 
-__all__ = ["INTERNAL_ERROR", "MEDIA_TYPE", "Problem", "session_problem"]
+__all__ = ["INTERNAL_ERROR", "MEDIA_TYPE", "Problem", "answer_to", "session_problem"]
+
+INTERNAL_ERROR = Problem(
+    500, "internal-error", "Internal server error", "The error is in the server's log."
+)
 
 
-def session_problem(error: SessionError) -> Problem:
-    """Say what an error of the session module means to a client."""
+def answer_to(error: SessionError | RequestRefusedError, scope: Scope) -> Problem:
+    """Return the problem document for a request.
+
+    A page that a browser has asked for with the cookie of a session that has just ended is asked for
+    once more, a second later: for no longer than requests may be under way, the answer is the same.
+    """
+    problem = session_problem(error)
+    if isinstance(error, SessionEndedError) and _asks_for_a_page(scope):
+        return replace(problem, headers={**problem.headers, "refresh": "1"})
+    return problem
+
+
+def _asks_for_a_page(scope: Scope) -> bool:
+    if scope["type"] != "http" or scope["method"] != "GET":
+        return False
+    mode = get_header(scope, b"sec-fetch-mode")
+    if mode is not None:
+        return mode == b"navigate"
+    return b"text/html" in (get_header(scope, b"accept") or b"")
+
+
+def session_problem(error: SessionError | RequestRefusedError) -> Problem:
+    """Return the problem document that a client gets for an error; INTERNAL_ERROR for a bug of ours."""
     match error:
         case SessionEndedError():
             return Problem(
                 409,
                 "session-ended",
                 "The session has ended",
-                f"The session that this request belongs to has ended ({error.reason}). "
+                f"The session of this request has ended ({error.reason}). "
                 "A request without its cookie starts a new one.",
                 extra={"reason": error.reason},
             )
-        case StoreUnavailableError():
-            return Problem(
-                503,
-                "store-unavailable",
-                "Sessions are out of reach for a moment",
-                "The session store gives no answer. Nothing is lost; try again.",
-                headers={"retry-after": str(math.ceil(error.retry_after))},
-            )
-        case TooManyError():
+        case StoreUnavailableError() | ServiceUnavailableError():
+            return _unavailable_problem(error)
+        case RateLimitExceededError():
             return Problem(
                 429,
                 "too-many-requests",
@@ -42,11 +73,55 @@ def session_problem(error: SessionError) -> Problem:
                 "This address has opened too many of them within a minute.",
                 headers={"retry-after": str(math.ceil(error.retry_after))},
             )
+        case SignInError():
+            return _sign_in_problem(error)
         case SessionTooLargeError():
-            return Problem(413, "session-too-large", "The session is full", str(error))
+            return Problem(413, "session-too-large", "The session is too large", str(error))
     return INTERNAL_ERROR
 
 
-INTERNAL_ERROR = Problem(
-    500, "internal-error", "Something broke here", "The error is in our log, not in your request."
-)
+def _unavailable_problem(error: StoreUnavailableError | ServiceUnavailableError) -> Problem:
+    title, detail = (
+        ("The store lacks a right", f"The store's user may not do all that is needed: {error}")
+        if isinstance(error, MissingRightError)
+        else (
+            "Session store unavailable",
+            "The session store did not answer. Nothing is lost; try again.",
+        )
+    )
+    return Problem(
+        503,
+        "store-unavailable",
+        title,
+        detail,
+        headers={"retry-after": str(math.ceil(error.retry_after))},
+        refusal=Refusal.STORE_FULL if isinstance(error, StoreFullError) else None,
+    )
+
+
+def _sign_in_problem(error: SignInError) -> Problem:
+    match error:
+        case SignInRequiredError():
+            return Problem(
+                401,
+                error.type,
+                "Sign-in required",
+                "This needs a user who is signed in.",
+                # RFC 9110, 15.5.2 wants a challenge; no browser knows this one, so that none asks.
+                headers={"www-authenticate": "Session"},
+            )
+        case RecentSignInRequiredError():
+            return Problem(
+                403,
+                error.type,
+                "Recent sign-in required",
+                f"This needs a sign-in within the last {error.minutes:g} minutes: sign in again.",
+            )
+        case SignedInAlreadyError():
+            return Problem(
+                409,
+                error.type,
+                "Another user is signed in",
+                "Another user is signed in to this session: sign out first.",
+            )
+    return INTERNAL_ERROR

@@ -1,1 +1,1 @@
-"""The realtime edge: the Socket.IO server, moorings, the reload task, the bus."""
+"""Socket.IO: the server, its events, the registry of sockets and the bus between nodes."""

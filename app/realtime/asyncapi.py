@@ -1,18 +1,19 @@
-"""The events as an AsyncAPI 3 document, made from the types that validate them at run time."""
+"""The events as an AsyncAPI 3 document, from the types that validate them."""
 
 import inspect
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field
 
-from app.realtime.closing import SESSION_ENDED
-from app.realtime.events import Events, Received, Sent
-from app.sessions import EndReason
-
-_REF = "#/components/schemas/{model}"
-_CHANNEL = "#/channels/root"
-
-Document = dict[str, Any]
+from ..sessions import EndReason
+from .emitter import SESSION_ENDED
+from .events import ROOT, ClientEvent, EventRouter, NamespaceEvents, ServerEvent
+from .hooks import ConnectHook
+from .payloads import PayloadType
+from .schemas import Document, Mode, SchemaTable
 
 
 class Problem(BaseModel):
@@ -28,7 +29,7 @@ class Problem(BaseModel):
     )
     detail: str = Field(
         description="What happened this time, for people.",
-        examples=["The session store gives no answer; try again."],
+        examples=["The session store is unavailable; try again."],
     )
 
 
@@ -49,28 +50,54 @@ class SessionEnded(BaseModel):
     reason: EndReason = Field(examples=[EndReason.EXPIRED])
 
 
-_ENDED = Sent(SESSION_ENDED, TypeAdapter(SessionEnded), inspect.getdoc(SessionEnded) or "")
-_ERROR = TypeAdapter(ErrorAck)
+class Refused(BaseModel):
+    """What `connect_error` has for a connect that was refused."""
 
-Mode = Literal["validation", "serialization"]
+    message: str = Field(
+        description="What happened this time, for people.", examples=["This is for admins."]
+    )
+    data: Problem = Field(description="The same as in the ack of an event that was refused.")
 
 
-def describe(events: Events, *, title: str, version: str, cookie_name: str) -> Document:
-    """Make the document of all declared events."""
-    return _Writer(title, version, cookie_name).write(events)
+_ENDED = ServerEvent(
+    SESSION_ENDED, (PayloadType(SessionEnded),), inspect.getdoc(SessionEnded) or ""
+)
+_ERROR = PayloadType(ErrorAck)
+_REFUSED = PayloadType(Refused)
+
+_NOT_SLUG = re.compile(r"[^A-Za-z0-9_.-]+")
+
+Direction = Literal["receive", "send"]
+"""As the server sees it, which the document describes."""
+
+
+def describe(
+    events: EventRouter, *, title: str, version: str, cookie_name: str, socket_path: str
+) -> Document:
+    """Return the document of all declared events, in all namespaces.
+
+    Args:
+        events: the router that has them all.
+        title: of the app.
+        version: of the app.
+        cookie_name: of the session's cookie, with its prefix.
+        socket_path: where clients reach the Socket.IO server, below the app's root path.
+    """
+    return _Writer(title, version, cookie_name, socket_path).write(events)
 
 
 class _Writer:
-    def __init__(self, title: str, version: str, cookie_name: str) -> None:
+    def __init__(self, title: str, version: str, cookie_name: str, socket_path: str) -> None:
         self._info = {
             "title": f"{title}: socket events",
             "version": version,
             "description": (
-                "Socket.IO v5 at `/socket.io/`, namespace `/`. The handshake opens the session, or "
+                f"Socket.IO v5 at `{socket_path}/`. The handshake opens the session, or "
                 "finds it by its cookie, which the browser sends by itself; HTTP routes see the "
-                "same one. A payload here is the event's one argument, or null where it has none. "
+                "same one. A payload here is the event's one argument, or null where it has none, "
+                "or the array of several (`x-arguments` names them). "
                 "An event that is refused changes nothing, and its ack says why. "
-                "[The HTTP API](/docs) has a page of its own."
+                "[The HTTP API](../docs) has a page of its own."
             ),
         }
         self._cookie = {
@@ -79,111 +106,174 @@ class _Writer:
             "name": cookie_name,
             "description": "Set by the first answer that opens a session.",
         }
-        self._schemas: Document = {}
-        self._messages: Document = {}
+        self._schemas = SchemaTable()
+        self._channels: Document = {}
         self._operations: Document = {}
 
-    def write(self, events: Events) -> Document:
-        for received in events.received:
-            self._receive(received)
-        for sent in (*events.sent, _ENDED):
-            self._send(sent)
+    def write(self, events: EventRouter) -> Document:
+        for namespace in events:
+            self._schemas.add_all(_types_of(namespace))
+        self._schemas.make()
+        for namespace in events:
+            self._write_namespace(namespace)
         return {
             "asyncapi": "3.0.0",
             "info": self._info,
             "defaultContentType": "application/json",
-            "channels": {"root": self._channel()},
+            "channels": self._channels,
             "operations": self._operations,
-            "components": {"schemas": self._schemas, "securitySchemes": {"session": self._cookie}},
+            "components": {
+                "schemas": self._schemas.definitions,
+                "securitySchemes": {"session": self._cookie},
+            },
         }
 
-    def _channel(self) -> Document:
-        return {
-            "address": "/",
-            "title": "The namespace /",
-            "description": "One Socket.IO connection, moored to the browser's session.",
-            "messages": self._messages,
+    def _write_namespace(self, events: NamespaceEvents) -> None:
+        root = events.name == ROOT
+        key = _unused("root" if root else _slug(events.name.strip("/")), self._channels)
+        channel = self._channels[key] = {
+            "address": events.name,
+            "title": f"The namespace {events.name}",
+            "description": "One Socket.IO connection, which belongs to the browser's session.",
+            "messages": {},
         }
+        page = _Channel(key, channel["messages"], self._operations, self._schemas, root=root)
+        page.connect(events.connects)
+        for received in events.received.values():
+            page.receive(received)
+        for sent in (*events.sent.values(), _ENDED):
+            page.send(sent)
 
-    def _receive(self, event: Received) -> None:
-        arguments = [self._schema(each, "validation") for each in event.arguments]
-        payload = arguments[0] if len(arguments) == 1 else _tuple(arguments)
-        message = self._message(event.name, payload, event.description)
-        answer = {"oneOf": [self._schema(event.answer, "serialization"), self._error()]}
+
+class _Channel:
+    """Writes the messages and operations of one namespace."""
+
+    def __init__(
+        self,
+        key: str,
+        messages: Document,
+        operations: Document,
+        schemas: SchemaTable,
+        *,
+        root: bool,
+    ) -> None:
+        self._ref = f"#/channels/{key}"
+        self._prefix = "" if root else f"{key}-"
+        self._messages = messages
+        self._operations = operations
+        self._schemas = schemas
+
+    def connect(self, hooks: Sequence[ConnectHook]) -> None:
+        """Describe what a client may send as `auth`, if anything reads it."""
+        auths = [(hook, hook.type) for hook in hooks if hook.type is not None]
+        for hook, type_ in auths[:1]:
+            description = inspect.getdoc(hook.function) or "The client's `auth`."
+            payload = self._schemas.get(type_, "validation")
+            message = self._message("connect", "auth", payload, description, ["auth"])
+            reply = self._message(
+                "connect_error",
+                "connect_error",
+                self._schemas.get(_REFUSED, "serialization"),
+                "The connect was refused; the client does not try again by itself.",
+                ["error"],
+            )
+            operation = self._operation("receive", "connect", message, description)
+            operation["reply"] = {"channel": {"$ref": self._ref}, "messages": [reply]}
+
+    def receive(self, event: ClientEvent) -> None:
+        """Describe an event that clients send, and its ack."""
+        arguments = [self._schemas.get(each, "validation") for each in event.arguments]
+        rest = None if event.rest is None else self._schemas.get(event.rest, "validation")
+        payload = _payload(arguments, event.required, rest)
+        names = [*event.names, *(["..."] if rest is not None else [])]
+        message = self._message(event.name, event.name, payload, event.description, names)
+        answer = self._schemas.get(event.answer, "serialization")
+        several = answer.get("type") == "array" and "prefixItems" in answer
         ack = self._message(
             f"{event.name} ack",
-            answer,
-            f"The ack of `{event.name}`: what it gives, or why it was refused.",
+            f"{event.name} ack",
+            {"oneOf": [answer, self._schemas.get(_ERROR, "serialization")]},
+            f"The ack of `{event.name}`: its result, or why it was refused.",
+            [f"answer{index}" for index in range(len(answer["prefixItems"]))]
+            if several
+            else ["answer"],
         )
-        reply = {"channel": {"$ref": _CHANNEL}, "messages": [ack]}
-        self._operations[_slug(event.name)] = _operation("receive", message, event) | {
-            "reply": reply
-        }
+        operation = self._operation("receive", event.name, message, event.description)
+        operation["reply"] = {"channel": {"$ref": self._ref}, "messages": [ack]}
 
-    def _send(self, event: Sent) -> None:
-        payload = self._schema(event.argument, "serialization")
-        message = self._message(event.name, payload, event.description)
-        self._operations[_slug(event.name)] = _operation("send", message, event)
+    def send(self, event: ServerEvent) -> None:
+        """Describe an event that the server sends."""
+        arguments = [self._schemas.get(each, "serialization") for each in event.arguments]
+        names = (
+            ["value"]
+            if len(arguments) == 1
+            else [f"value{index}" for index in range(len(arguments))]
+        )
+        payload = _payload(arguments, len(arguments), None)
+        message = self._message(event.name, event.name, payload, event.description, names)
+        self._operation("send", event.name, message, event.description)
 
-    def _message(self, name: str, payload: Document, description: str) -> Document:
-        slug = _slug(name)
+    def _message(
+        self, key: str, name: str, payload: Document, description: str, arguments: list[str]
+    ) -> Document:
+        slug = _unused(_slug(key), self._messages)
         self._messages[slug] = {
             "name": name,
             "title": name,
             "description": description,
             "payload": payload,
-            "examples": [{"payload": each} for each in self._examples(payload)],
+            "examples": [{"payload": each} for each in self._schemas.examples(payload)],
+            "x-arguments": arguments,
         }
-        return {"$ref": f"{_CHANNEL}/messages/{slug}"}
+        return {"$ref": f"{self._ref}/messages/{slug}"}
 
-    def _examples(self, schema: Document) -> list[Any]:
-        """Give what a type names as examples, or what its members do, put together."""
-        found: list[Any] = schema.get("examples", [])
-        if found:
-            return found
-        if schema.get("type") == "null":
-            return [None]
-        if "$ref" in schema:
-            return self._examples(self._schemas[schema["$ref"].rpartition("/")[2]])
-        if "oneOf" in schema:
-            return [example for each in schema["oneOf"] for example in self._examples(each)]
-        members = {
-            name: self._examples(each) for name, each in schema.get("properties", {}).items()
+    def _operation(
+        self, action: Direction, name: str, message: Document, description: str
+    ) -> Document:
+        slug = _unused(self._prefix + _slug(name), self._operations)
+        operation = self._operations[slug] = {
+            "title": name,
+            "action": action,
+            "channel": {"$ref": self._ref},
+            "messages": [message],
+            # A summary is plain text, other than a description.
+            "summary": description.partition("\n")[0].replace("`", ""),
+            "security": [{"$ref": "#/components/securitySchemes/session"}],
         }
-        if not members or not all(members.values()):
-            return []
-        return [{name: each[0] for name, each in members.items()}]
-
-    def _error(self) -> Document:
-        return self._schema(_ERROR, "serialization")
-
-    def _schema(self, adapter: TypeAdapter[Any], mode: Mode) -> Document:
-        """Give a type's schema; what it defines by name goes to the components."""
-        schema = adapter.json_schema(ref_template=_REF, mode=mode)
-        self._schemas |= schema.pop("$defs", {})
-        if "title" in schema and schema.get("type") == "object":
-            self._schemas[schema["title"]] = schema
-            return {"$ref": _REF.format(model=schema["title"])}
-        return schema
+        return operation
 
 
-def _operation(action: str, message: Document, event: Received | Sent) -> Document:
-    return {
-        "title": event.name,
-        "action": action,
-        "channel": {"$ref": _CHANNEL},
-        "messages": [message],
-        "summary": event.description.partition("\n")[0],
-        "security": [{"$ref": "#/components/securitySchemes/session"}],
-    }
+def _types_of(events: NamespaceEvents) -> Iterator[tuple[PayloadType, Mode]]:
+    """Return all types of a namespace, and whether values of them come or go."""
+    yield _ERROR, "serialization"
+    yield _REFUSED, "serialization"
+    for hook in events.connects:
+        if hook.type is not None:
+            yield hook.type, "validation"
+    for received in events.received.values():
+        for each in (*received.arguments, *([received.rest] if received.rest else [])):
+            yield each, "validation"
+        yield received.answer, "serialization"
+    for sent in (*events.sent.values(), _ENDED):
+        for each in sent.arguments:
+            yield each, "serialization"
 
 
-def _tuple(arguments: list[Document]) -> Document:
-    if not arguments:
+def _payload(arguments: list[Document], required: int, rest: Document | None) -> Document:
+    """Return the schema of all arguments: of none, of one that has to be there, or of several."""
+    if rest is None and len(arguments) == required == 1:
+        return arguments[0]
+    if rest is None and not arguments:
         return {"type": "null"}
-    count = len(arguments)
-    return {"type": "array", "prefixItems": arguments, "minItems": count, "maxItems": count}
+    several: Document = {"type": "array", "prefixItems": arguments, "minItems": required}
+    return several | ({"maxItems": len(arguments)} if rest is None else {"items": rest})
 
 
 def _slug(name: str) -> str:
-    return name.replace(" ", "-")
+    return _NOT_SLUG.sub("-", name) or "-"
+
+
+def _unused(slug: str, taken: Mapping[str, Any]) -> str:
+    """Return a slug that is not taken: `a b` and `a-b` are two events, and one may go both ways."""
+    numbered = (slug if number == 1 else f"{slug}-{number}" for number in itertools.count(1))
+    return next(each for each in numbered if each not in taken)

@@ -1,4 +1,4 @@
-"""A queue of believed deadlines, with one timer for the earliest."""
+"""A queue of expected deadlines, with one timer for the earliest."""
 
 import asyncio
 import heapq
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 
-from app.realtime.metrics import DEADLINE_LAG
+from .metrics import DEADLINE_LAG
 
 logger = logging.getLogger(__name__)
 
@@ -14,39 +14,42 @@ Due = Callable[[list[str]], Awaitable[None]]
 
 
 class Deadlines:
-    """Calls `due` with the keys whose time has come.
+    """Calls `due` with the keys whose deadline has come.
 
-    A deadline is only believed: requests on any node push it back without telling. So `due` is to
-    look, and to note the later one. Times are the event loop's; the last note of a key counts.
+    A deadline is only expected: requests on any node extend it without notice. So `due` has to check
+    it, and to note the later one. The last note of a key counts.
+
+    Args:
+        due: awaited in a task with the keys that are due together.
     """
 
     def __init__(self, due: Due) -> None:
         self._due = due
-        self._believed: dict[str, float] = {}
+        self._expected: dict[str, float] = {}
         self._heap: list[tuple[float, str]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
-        """Count the keys that are waited for."""
-        return len(self._believed)
+        """Return the number of keys."""
+        return len(self._expected)
 
     def note(self, key: str, seconds: float) -> None:
-        """Believe that a session ends in so many seconds."""
+        """Expect the deadline of a key in so many seconds."""
         at = asyncio.get_running_loop().time() + seconds
-        self._believed[key] = at
+        self._expected[key] = at
         heapq.heappush(self._heap, (at, key))
         self._compact()
         if self._heap[0] == (at, key):
             self._wait()
 
     def forget(self, key: str) -> None:
-        """Wait for a key no longer. If it is not waited for, this does nothing."""
-        self._believed.pop(key, None)
+        """Drop a key. If it was not noted, this does nothing."""
+        self._expected.pop(key, None)
 
     def close(self) -> None:
-        """Wait for nothing any more."""
-        self._believed.clear()
+        """Drop all keys, and cancel what is running."""
+        self._expected.clear()
         self._heap.clear()
         if self._timer:
             self._timer.cancel()
@@ -61,7 +64,7 @@ class Deadlines:
             self._timer = asyncio.get_running_loop().call_at(
                 self._heap[0][0],
                 self._wake,
-                context=Context(),  # not that of the request which happened to note it
+                context=Context(),  # not the one of the request that noted it
             )
 
     def _wake(self) -> None:
@@ -69,9 +72,9 @@ class Deadlines:
         keys = []
         while self._heap and self._heap[0][0] <= now:
             at, key = heapq.heappop(self._heap)
-            if self._believed.get(key) == at:
+            if self._expected.get(key) == at:
                 DEADLINE_LAG.observe(now - at)
-                del self._believed[key]
+                del self._expected[key]
                 keys.append(key)
         self._wait()
         if keys:
@@ -83,11 +86,11 @@ class Deadlines:
         try:
             await self._due(keys)
         except Exception:
-            logger.exception("looking after sessions whose time has come failed; the reload will")
+            logger.exception("checking sessions at their deadline failed")
 
     def _compact(self) -> None:
-        """Drop what was noted anew, once that is the larger part."""
-        if len(self._heap) > 2 * len(self._believed) + 64:
-            self._heap = [(at, key) for key, at in self._believed.items()]
+        """Drop replaced deadlines once they are the larger part of the heap."""
+        if len(self._heap) > 2 * len(self._expected) + 64:
+            self._heap = [(at, key) for key, at in self._expected.items()]
             heapq.heapify(self._heap)
             self._wait()

@@ -1,146 +1,433 @@
-"""Events are declared here: a name, what it takes, what it answers."""
+"""Declarations of the events that clients and the server send, and of what happens around them."""
 
-import inspect
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar, get_type_hints
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from fastapi.params import Depends
 
-from app.rooms import Rooms
-from app.sessions import Session
+from .context import EventContext
+from .declarations import declaration_error, is_async, label_of
+from .emitter import RESERVED, SESSION_ENDED
+from .errors import InvalidPayloadError
+from .handlers import AnyHandler, ClientEvent, Event, Middleware
+from .hooks import ConnectHook, Hook
+from .payloads import PayloadType, jsonable, payload_type
+from .session_hooks import SessionHooks
 
-Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
+__all__ = [
+    "ROOT",
+    "ClientEvent",
+    "Event",
+    "EventContext",
+    "EventRouter",
+    "InvalidPayloadError",
+    "NamespaceEvents",
+    "ServerEvent",
+]
 
+Handler = TypeVar("Handler", bound=AnyHandler)
 
-class Context(NamedTuple):
-    """What an event handler works with: the sender's session, reloaded just now, and all rooms."""
+ReadState = Callable[[Mapping[str, Any]], Any]
+"""Returns an event's value from a session's data."""
 
-    session: Session
-    rooms: Rooms
-    sid: str
-
-
-class InvalidPayloadError(Exception):
-    """The arguments of an event do not fit its handler."""
-
-
-class Received:
-    """An event that clients send; its handler's parameters after the context are its arguments.
-
-    `reads` says whether its handler reads the session before it has updated it.
-    """
-
-    def __init__(
-        self, name: str, handler: Callable[..., Awaitable[Any]], *, reads: bool = True
-    ) -> None:
-        self.name = name
-        self.reads = reads
-        self.description = inspect.getdoc(handler) or ""
-        self._handler = handler
-        hints = get_type_hints(handler, include_extras=True)
-        self._parameters = list(inspect.signature(handler).parameters)[1:]
-        self.arguments = [TypeAdapter[Any](hints[each]) for each in self._parameters]
-        self.answer = TypeAdapter[Any](hints.get("return", Any))
-
-    async def __call__(self, context: Context, arguments: tuple[Any, ...]) -> Any:
-        """Handle one event; gives its ack as JSON data, raises InvalidPayloadError."""
-        payload = self._validate(arguments)
-        answer = await self._handler(context, *payload)
-        return answer if type(answer) in _JSON else self.answer.dump_python(answer, mode="json")
-
-    def _validate(self, arguments: tuple[Any, ...]) -> list[Any]:
-        if not arguments and not self.arguments:
-            return []
-        expected = len(self.arguments)
-        if len(arguments) != expected:
-            raise InvalidPayloadError(
-                f"{self.name!r} takes {expected} arguments, not {len(arguments)}"
-            )
-        named = zip(self._parameters, self.arguments, arguments, strict=True)
-        return [_validate(name, adapter, argument) for name, adapter, argument in named]
-
-
-_JSON = {bool, int, str, type(None)}
-"""Types whose values are JSON as they are."""
+ROOT = "/"
+_NAMESPACE = re.compile(r"/[^\s,?/\[\]{}\"][^\s,?\[\]{}\"]{0,78}|/")
 
 
 @dataclass(frozen=True)
-class Sent:
-    """An event that the server sends, with one argument."""
+class ServerEvent:
+    """An event that the server sends.
 
-    name: str
-    argument: TypeAdapter[Any]
-    description: str
-    plain: type | None = None
-    """The argument's type if all values of it are JSON as they are, so that there is nothing to check."""
-
-
-class Events:
-    """The declared events by name.
-
-    A newcomer adds one in five lines: decorate an async function that takes the context and one
-    Pydantic-typed parameter for each argument, and that returns the ack. Its docstring is what the
-    events page says of it.
+    Attributes:
+        arguments: the types of its arguments.
+        state: reads the argument from a session's data, if the event speaks of the session's state.
     """
 
-    def __init__(self) -> None:
-        self._received: dict[str, Received] = {}
-        self._sent: dict[str, Sent] = {}
+    name: str
+    arguments: tuple[PayloadType, ...]
+    description: str
+    state: ReadState | None = None
+
+    def dump(self, *values: Any) -> list[Any]:
+        """Validate arguments and return them as JSON data; raise pydantic.ValidationError or TypeError."""
+        if len(values) != len(self.arguments):
+            raise TypeError(
+                f"the event {self.name!r} is declared with {len(self.arguments)} argument(s), "
+                f"not {len(values)}"
+            )
+        return [each.accept(value) for each, value in zip(self.arguments, values, strict=True)]
+
+    def read_state(self, data: Mapping[str, Any]) -> Any:
+        """Return the argument as a session's data have it, as JSON data."""
+        if self.state is None:
+            raise LookupError(f"the event {self.name!r} has no state")
+        return self.dump(self.state(data))[0]
+
+
+@dataclass
+class NamespaceEvents:
+    """All that is declared for a namespace.
+
+    Attributes:
+        name: the namespace.
+        received: the events that clients may send, by name.
+        sent: the events that the server is declared to send, by name.
+        connects: what is called when a socket connects, in order.
+        disconnects: what is called when one has gone.
+    """
+
+    name: str
+    received: dict[str, ClientEvent] = field(default_factory=dict)
+    sent: dict[str, ServerEvent] = field(default_factory=dict)
+    connects: list[ConnectHook] = field(default_factory=list)
+    disconnects: list[Hook] = field(default_factory=list)
 
     @property
-    def received(self) -> Iterable[Received]:
-        """All events that clients may send."""
-        return self._received.values()
+    def stateful(self) -> list[ServerEvent]:
+        """The events that the server sends of a session's state."""
+        return [event for event in self.sent.values() if event.state is not None]
 
     @property
-    def sent(self) -> Iterable[Sent]:
-        """All events that the server may send."""
-        return self._sent.values()
+    def keeps_handshake(self) -> bool:
+        """Whether anything declared reads the handshake's headers, cookies, query or client."""
+        handlers: list[ClientEvent | Hook] = [
+            *self.received.values(),
+            *self.connects,
+            *self.disconnects,
+        ]
+        return any(each.keeps_handshake for each in handlers)
 
-    def on(self, name: str, *, reads: bool = True) -> Callable[[Handler], Handler]:
-        """Declare the decorated coroutine function as the handler of an event.
+    def dump(self, name: str, *values: Any) -> list[Any]:
+        """Return the arguments of an event as JSON data, validated if the event is declared."""
+        event = self.sent.get(name)
+        return [jsonable(each) for each in values] if event is None else event.dump(*values)
 
-        Before a handler runs, its session is read. One that only ever calls `session.update` can do
-        without: `reads=False` saves that round trip. The update is on the newest data all the same,
-        for the store refuses it on any others; what is read before it may be old.
+    def add(
+        self,
+        other: "NamespaceEvents",
+        dependencies: Sequence[Depends] = (),
+        middleware: Sequence[Middleware] = (),
+    ) -> None:
+        """Add what another one has now; raise ValueError if an event is declared in both."""
+        received, sent = other.received.keys(), other.sent.keys()
+        twice = (received & self.received.keys()) | (sent & self.sent.keys())
+        if twice:
+            raise ValueError(f"the event {min(twice)!r} is declared in both routers")
+        self.received |= {
+            name: event.within(dependencies, middleware) for name, event in other.received.items()
+        }
+        self.sent |= other.sent
+        self.connects += [
+            ConnectHook(each.function, (*dependencies, *each.dependencies), argument="auth")
+            for each in other.connects
+        ]
+        self.disconnects += other.disconnects
+
+
+class EventRouter:
+    """Events of one namespace, declared like the routes of an APIRouter.
+
+    `Mooring.include_router` adds them to an app. Several routers may have one namespace; each
+    namespace has events, hooks and dependencies of its own, over one connection of the client.
+
+    Args:
+        namespace: what clients connect to: `io()` to `/`, `io("/admin")` to `/admin`.
+        dependencies: `Depends(...)` that run for each connect to the namespace, which is refused by
+            what they raise, and for each event of this router.
+        recovery: whether clients that come back get what they missed; not available yet.
+
+    Attributes:
+        namespace: what clients connect to.
+        session_hooks: what `Mooring.on_session_created` and its like have declared.
+
+    Raises:
+        ValueError: the namespace is none, or something is not available yet.
+        TypeError: a dependency cannot be solved.
+    """
+
+    def __init__(
+        self,
+        namespace: str = ROOT,
+        dependencies: Sequence[Depends] = (),
+        recovery: bool = False,
+    ) -> None:
+        if not _NAMESPACE.fullmatch(namespace):
+            raise ValueError(
+                f"{namespace!r} is no namespace: it begins with / and has no space, comma or ?"
+            )
+        if recovery:
+            raise ValueError("recovery=True is not available yet: leave it out")
+        self.namespace = namespace
+        self._dependencies = _checked_dependencies(dependencies)
+        self._middleware: list[Middleware] = []
+        self._sending: dict[str, tuple[NamespaceEvents, ...]] = {}
+        self.session_hooks = SessionHooks()
+        self._namespaces = {namespace: NamespaceEvents(namespace)}
+        if self._dependencies:
+            self._own.connects.append(ConnectHook(_accept, self._dependencies, argument="auth"))
+
+    @property
+    def namespaces(self) -> Mapping[str, NamespaceEvents]:
+        """All that is declared here, and in the routers that were included, by namespace."""
+        return self._namespaces
+
+    @property
+    def received(self) -> Iterable[ClientEvent]:
+        """All events that clients may send, in any namespace."""
+        return [event for each in self._namespaces.values() for event in each.received.values()]
+
+    @property
+    def sent(self) -> Iterable[ServerEvent]:
+        """All events that the server is declared to send, in any namespace."""
+        return [event for each in self._namespaces.values() for event in each.sent.values()]
+
+    @property
+    def stateful(self) -> Iterable[ServerEvent]:
+        """The events that the server sends of a session's state, in any namespace."""
+        return [event for each in self._namespaces.values() for event in each.stateful]
+
+    @property
+    def keeps_handshake(self) -> bool:
+        """Whether anything declared reads the handshake's headers, cookies, query or client."""
+        return any(each.keeps_handshake for each in self._namespaces.values())
+
+    def on(
+        self,
+        name: str,
+        *,
+        once: bool = False,
+        limit: str | None = None,
+        reload: bool = True,
+    ) -> Callable[[Handler], Handler]:
+        """Declare the decorated function as the handler of an event.
+
+        Its parameters are the event's arguments in order, strictly validated by their annotations;
+        those with a default may be left out, and `*args: T` takes the rest. Parameters that are
+        annotated SessionDep, EmitterDep or SocketDep, at any place, are given those of the event, and
+        whatever is a `Depends` is resolved as FastAPI resolves it. What yields is left before the ack,
+        with `scope="request"` after it. The result is the ack, bytes too; a tuple is several
+        arguments. The docstring is the event's description. A plain function runs in the thread pool. A
+        first parameter without an annotation, or of type EventContext, is given the session, the
+        emitter and the `sid`.
+
+        Args:
+            name: the event's name.
+            once: not available yet.
+            limit: not available yet.
+            reload: read the session before the handler runs. A handler that only ever updates it
+                atomically can save that round trip: the update is on the newest data all the same.
+
+        Returns:
+            A decorator, which returns the function as it is.
+
+        Raises:
+            TypeError: the handler's signature or the event's name does not fit; the message names the
+                function and the line.
+            ValueError: the event has a handler already, or something is not available yet.
         """
+        _check_name(name)
+        if once:
+            raise ValueError(f"{name!r}: once=True is not available yet: leave it out")
+        if limit is not None:
+            raise ValueError(f"{name!r}: limit= is not available yet: leave it out")
 
         def declare(handler: Handler) -> Handler:
-            if name in self._received:
-                raise ValueError(f"the event {name!r} is declared twice")
-            self._received[name] = Received(name, handler, reads=reads)
+            event = ClientEvent(
+                name,
+                handler,
+                reload=reload,
+                dependencies=self._dependencies,
+                middleware=self._middleware,
+            )
+            if name in self._own.received:
+                raise ValueError(f"the event {name!r} has a handler already")
+            self._own.received[name] = event
             return handler
 
         return declare
 
-    def sends(self, name: str, argument: Any, description: str) -> None:
-        """Declare an event that the server sends, and the type of its argument."""
-        plain = next((each for each in _JSON if argument is each), None)
-        self._sent[name] = Sent(name, TypeAdapter(argument), description, plain)
+    def sends(
+        self,
+        name: str,
+        *types: Any,
+        description: str = "",
+        state: ReadState | None = None,
+    ) -> None:
+        """Declare an event that the server sends.
 
-    def get(self, name: str) -> Received | None:
-        """Give the event of a name that clients may send."""
-        return self._received.get(name)
+        Args:
+            name: the event's name.
+            *types: types of its arguments; what is sent is validated by them.
+            description: what the event says, in Markdown.
+            state: reads the one argument from a session's data. With it, a socket that has missed a
+                message is sent the value when its session is reloaded.
 
-    def check(self, name: str, value: Any) -> Any:
-        """Give an event's argument as JSON data; what is declared is validated first."""
-        sent = self._sent.get(name)
-        if sent is None or type(value) is sent.plain:
-            return value
-        return sent.argument.dump_python(sent.argument.validate_python(value), mode="json")
+        Raises:
+            TypeError: a type cannot be validated by Pydantic.
+            ValueError: the event is declared already, is one of the library's own, or has a state and
+                other than one argument.
+        """
+        if name in RESERVED or name == SESSION_ENDED:
+            raise ValueError(f"the event {name!r} is one of the library's own")
+        if name in self._own.sent:
+            raise ValueError(f"the event {name!r} is declared already")
+        if state is not None and len(types) != 1:
+            raise ValueError(f"the event {name!r} has a state, so it has one argument")
+
+        def refuse(message: str) -> TypeError:
+            return TypeError(f"the event {name!r} {message}")
+
+        arguments = tuple(payload_type(each, refuse) for each in types)
+        self._own.sent[name] = ServerEvent(name, arguments, description, state)
+        self._sending = {}
+
+    def on_connect(self, function: Handler) -> Handler:
+        """Call the decorated function when a socket connects, before the client's CONNECT is answered.
+
+        It takes the socket (a first parameter, or SocketDep), dependencies, and an argument with an
+        annotation: the client's `auth`, validated. To refuse the connect it raises EventError or
+        HTTPException. What it emits reaches the client after the answer.
+
+        Args:
+            function: the function, plain or async.
+
+        Raises:
+            TypeError: its signature does not fit.
+        """
+        connects = self._own.connects
+        if self._dependencies and connects and connects[0].function is _accept:
+            connects[0] = ConnectHook(function, self._dependencies, argument="auth")
+        else:
+            connects.append(ConnectHook(function, (), argument="auth"))
+        return function
+
+    def on_disconnect(self, function: Handler) -> Handler:
+        """Call the decorated function when a socket that was connected has gone.
+
+        It takes the socket, dependencies, and an argument: the reason, a string. That is the session's
+        (`logout`, `expired`, `rotated`, `revoked`, `shutdown`), or `client disconnect`, `server
+        disconnect`, `ping timeout`, `transport close` or `transport error`.
+
+        Args:
+            function: the function, plain or async.
+
+        Raises:
+            TypeError: its signature does not fit.
+        """
+        self._own.disconnects.append(Hook(function, (), argument="the reason"))
+        return function
+
+    def middleware(self, function: Handler) -> Handler:
+        """Call the decorated function around every event of this router.
+
+        It takes `call_next`, the socket and the event: its name, a string, which has the arguments as
+        `args`. `await call_next(event)` handles the event and returns its ack; the middleware
+        returns the ack, raises EventError, or does not call it. The first one declared is the outermost.
+
+        Args:
+            function: a coroutine function.
+
+        Raises:
+            TypeError: it is none.
+        """
+        if not is_async(function):
+            raise declaration_error(function, "a middleware is an async function")
+        self._middleware.append(function)
+        return function
+
+    def include_router(self, router: "EventRouter") -> None:
+        """Add what another router, of any namespace, declares now; this one's dependencies come first.
+
+        Args:
+            router: declares the events.
+
+        Raises:
+            TypeError: it is no router of events.
+            ValueError: an event is declared in both; nothing is added.
+        """
+        given: object = router
+        if not isinstance(given, EventRouter):
+            raise TypeError(
+                f"a {type(given).__name__} is no EventRouter; routes are for app.include_router"
+            )
+        merged = dict(self._namespaces)
+        for name, events in router.namespaces.items():
+            merged[name] = _copy(merged.get(name) or NamespaceEvents(name))
+            merged[name].add(events, self._dependencies, self._middleware)
+        self._namespaces = merged
+        self._sending = {}
+
+    def get(self, name: str, namespace: str | None = None) -> ClientEvent | None:
+        """Return the event of a name that clients may send, None if there is none.
+
+        Args:
+            name: the event's name.
+            namespace: this router's own if it is left out.
+        """
+        events = self._namespaces.get(namespace or self.namespace)
+        return None if events is None else events.received.get(name)
+
+    def dump(self, name: str, *values: Any, namespace: str | None = None) -> list[Any]:
+        """Return an event's arguments as JSON data, validated if the event is declared.
+
+        Args:
+            name: the event's name.
+            *values: its arguments.
+            namespace: this router's own if it is left out.
+
+        Raises:
+            pydantic.ValidationError: a value does not fit the declared type.
+        """
+        events = self._namespaces.get(namespace or self.namespace) or NamespaceEvents(ROOT)
+        return events.dump(name, *values)
+
+    def sending(self, event: str) -> tuple[NamespaceEvents, ...]:
+        """Return the namespaces that declare an event that the server sends; the root if none does.
+
+        Args:
+            event: its name.
+        """
+        found = self._sending.get(event)
+        if found is None:
+            found = tuple(each for each in self if event in each.sent)
+            if not found:
+                return (self._namespaces.get(ROOT) or NamespaceEvents(ROOT),)
+            self._sending[event] = found
+        return found
+
+    def __iter__(self) -> Iterator[NamespaceEvents]:
+        return iter(self._namespaces.values())
+
+    @property
+    def _own(self) -> NamespaceEvents:
+        return self._namespaces[self.namespace]
 
 
-def _validate(name: str, adapter: TypeAdapter[Any], argument: Any) -> Any:
-    try:
-        return adapter.validate_python(argument, strict=True)
-    except ValidationError as error:
-        raise InvalidPayloadError(_explain(name, error)) from error
+async def _accept() -> None:
+    """Accept a connect: the router has dependencies, and nothing else to say about it."""
 
 
-def _explain(name: str, error: ValidationError) -> str:
-    parts = []
-    for item in error.errors(include_url=False, include_input=False):
-        where = ".".join(map(str, (name, *item["loc"])))
-        parts.append(f"{where}: {item['msg']}")
-    return "; ".join(parts)
+def _copy(events: NamespaceEvents) -> NamespaceEvents:
+    return NamespaceEvents(
+        events.name,
+        dict(events.received),
+        dict(events.sent),
+        list(events.connects),
+        list(events.disconnects),
+    )
+
+
+def _checked_dependencies(dependencies: Sequence[Depends]) -> tuple[Depends, ...]:
+    for each in dependencies:
+        if not isinstance(each, Depends):
+            raise TypeError(f"dependencies= takes Depends(...), not {each!r}")
+    return tuple(dependencies)
+
+
+def _check_name(name: object) -> None:
+    """Refuse what is no name, such as the handler itself if the decorator has no brackets."""
+    if not isinstance(name, str):
+        what = label_of(name) if callable(name) else repr(name)
+        raise TypeError(f'{what}: the name of an event is a string; write @events.on("name")')

@@ -1,31 +1,60 @@
-"""What the realtime edge counts."""
+"""Metrics of the Socket.IO server."""
+
+from collections.abc import Callable
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from app.sessions import EndReason
+from ..sessions import EndReason
 
-SOCKETS = Gauge("mooring_sockets", "Connected sockets on this node.", ["transport"])
-MOORED = Gauge("mooring_sessions_moored", "Sessions that have sockets on this node.")
-CLOSED = Counter("mooring_sockets_closed", "Sockets let go by the server, by reason.", ["reason"])
-EVENTS = Counter(
-    "mooring_events", "Events of clients, by what became of them.", ["event", "outcome"]
+Source = Callable[[], float]
+
+
+class SummedGauge:
+    """A gauge over all services of this process: the sum of what its sources return."""
+
+    def __init__(self, gauge: Gauge) -> None:
+        self._sources: list[Source] = []
+        gauge.set_function(self._sum)
+
+    def add(self, source: Source) -> None:
+        """Include a source."""
+        self._sources.append(source)
+
+    def discard(self, source: Source) -> None:
+        """Leave a source out. If it is not included, this does nothing."""
+        if source in self._sources:
+            self._sources.remove(source)
+
+    def _sum(self) -> float:
+        return sum(source() for source in list(self._sources))
+
+
+_SOCKETS = Gauge("mooring_sockets", "Connected sockets on this node.", ["transport"])
+SOCKETS = {each: SummedGauge(_SOCKETS.labels(each)) for each in ("polling", "websocket")}
+SESSIONS = SummedGauge(
+    Gauge("mooring_sessions_connected", "Sessions that have sockets on this node.")
 )
-RELOAD = Histogram("mooring_reload_seconds", "Time that one reload of up to 500 sessions took.")
+CLOSED = Counter(
+    "mooring_sockets_closed", "Sockets disconnected by the server, by reason.", ["reason"]
+)
+EVENTS = Counter("mooring_events", "Events of clients, by outcome.", ["event", "outcome"])
+RELOAD = Histogram("mooring_reload_seconds", "Duration of one reload of up to 500 sessions.")
 RELOADED = Counter("mooring_reload_sessions", "Sessions reloaded by the background task.")
-RELOAD_LAG = Gauge("mooring_reload_lag_seconds", "How late the last round of reloads ended.")
+RELOAD_LAG = Gauge("mooring_reload_lag_seconds", "Delay of the last round of reloads.")
 DEADLINE_LAG = Histogram(
     "mooring_deadline_lag_seconds",
-    "From a session's deadline to the look that found it ended.",
+    "From a session's deadline to the read that checks it.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
 )
 BUS_LAG = Gauge("mooring_bus_lag_seconds", "Age of the last message of another node, on arrival.")
 BUS_UNREAD = Gauge(
     "mooring_bus_unread_seconds",
-    "Time since the bus was read last; about a second at the most while it can be reached.",
+    "Time since the bus was last read; about a second at the most while it is available.",
 )
 BUS_DROPPED = Counter(
-    "mooring_bus_dropped", "Messages to other nodes that an outage left no room for."
+    "mooring_bus_dropped", "Messages to other nodes that were dropped during an outage."
 )
-BUS_GAPS = Counter("mooring_bus_gaps", "Times that messages of other nodes were missed for good.")
+BUS_GAPS = Counter("mooring_bus_gaps", "Times that messages of other nodes were lost.")
+STOPS = Counter("mooring_stops", "Times that this node did not run for two seconds and more.")
 
 CLOSED_BY = {reason: CLOSED.labels(str(reason)) for reason in EndReason}

@@ -1,162 +1,402 @@
-"""What happens to a socket in the namespace: it is moored, its events are handled, it leaves."""
+"""Namespaces: connects sockets to their sessions, and handles their events."""
 
 import asyncio
 import logging
 import time
-from functools import cache
+from collections.abc import Callable
+from contextvars import Context as Variables
+from functools import cache, partial
 from typing import Any
 
-import socketio
-from socketio.exceptions import ConnectionRefusedError as RefusedError
-
-from app.realtime.closing import let_go
-from app.realtime.events import Context, Events, InvalidPayloadError, Received
-from app.realtime.metrics import EVENTS
-from app.realtime.moorings import MooredSocket
-from app.realtime.news import News
-from app.realtime.refusals import INTERNAL_ERROR, refusal, session_refusal, unknown_event
-from app.realtime.watch import Watch
-from app.rooms import Rooms
-from app.sessions import (
+from ..asgi.refusals import Refusal, refusal_of, refused
+from ..sessions import (
     EndReason,
-    Found,
     Gone,
+    LoadResult,
     Record,
     Session,
+    SessionDataError,
     SessionEndedError,
-    SessionError,
-    Sessions,
+    SessionManager,
     StoreUnavailableError,
+    UnreadableRecordError,
+    Usage,
 )
-from app.sessions.ids import short
+from ..sessions.ids import short, user_name
+from ..sessions.sign_in import user_of
+from .context import Context, Resources
+from .dependencies import Reply
+from .disconnect import disconnect_socket
+from .errors import (
+    INTERNAL_ERROR,
+    ErrorAck,
+    InvalidPayloadError,
+    ack_of,
+    session_error_ack,
+    unknown_event,
+)
+from .events import ClientEvent, EventRouter, NamespaceEvents
+from .metrics import EVENTS
+from .reconciler import SessionReconciler
+from .registry import Connection, Member, SessionSockets, SocketRegistry
+from .sender import PacketSender
+from .state_sync import StateSync
 
 logger = logging.getLogger(__name__)
 
+_ACK_TIMEOUT_SECONDS = 0.5
+"""How long an event that ends its session may go on before its own socket is closed, ack or not."""
 
-_counter = cache(EVENTS.labels)  # of names that are declared, so there are few
+_REFUSED = {"invalid", "ended", "refused"}
+_outcomes = cache(EVENTS.labels)  # of declared names, so there are few
 
 
-class SessionNamespace(socketio.AsyncNamespace):  # type: ignore[misc] # the library has no types
-    """Moors each socket to the session of its handshake, and hands each event that session as it is now."""
+class ConnectRefusedError(Exception):
+    """A connect is refused.
+
+    Attributes:
+        ack: what an event would be acknowledged with; None if the connection is being closed.
+    """
+
+    def __init__(self, ack: ErrorAck | None = None) -> None:
+        super().__init__("the connect is refused")
+        self.ack = ack
+
+
+class Namespaces:
+    """Connects each socket to the session of its handshake, and hands each event that session.
+
+    Args:
+        manager: attaches sockets to sessions.
+        router: the events, hooks and their handlers, by namespace.
+        resources: what handlers are given of the node.
+        reconciler: loads the sessions.
+        state_sync: records which state a new socket knows.
+        registry: the sockets of this node.
+        sender: closes sockets.
+    """
 
     def __init__(
-        self, sessions: Sessions, watch: Watch, events: Events, rooms: Rooms, news: News
+        self,
+        manager: SessionManager,
+        router: EventRouter,
+        resources: Resources,
+        *,
+        reconciler: SessionReconciler,
+        state_sync: StateSync,
+        registry: SocketRegistry,
+        sender: PacketSender,
     ) -> None:
-        super().__init__("/")
-        self._sessions = sessions
-        self._watch = watch
-        self._events = events
-        self._rooms = rooms
-        self._news = news
-        self._ends: set[asyncio.Task[None]] = set()
+        self.add_to_user: Callable[[Member, str], None] = _ignore
+        """Called with a socket whose session has a user, and what an index calls the user."""
+        self._manager = manager
+        self._router = router
+        self._resources = resources
+        self._reconciler = reconciler
+        self._state_sync = state_sync
+        self._registry = registry
+        self._sender = sender
 
-    async def trigger_event(self, event: str, sid: str, *_args: Any) -> None:
-        """Handle the library's connect and disconnect; what clients send comes to `answer`."""
-        eio_sid = self.server.manager.eio_sid_from_sid(sid, "/")
-        socket = self.server.moorings.socket(eio_sid)
-        if event == "connect":
-            await self._connect(sid, socket)
-        elif socket is not None:
-            socket.sid = socket.session = None
-            self.server.moorings.mark(socket, connected=False)
+    def find(self, namespace: str) -> NamespaceEvents | None:
+        """Return what is declared for a namespace, None if clients cannot connect to it."""
+        return self._router.namespaces.get(namespace)
 
-    async def connected(self, sid: str) -> None:
-        """Look again when the connect is done: what ended meanwhile can be told from here on."""
-        eio_sid = self.server.manager.eio_sid_from_sid(sid, "/")
-        socket = self.server.moorings.socket(eio_sid)
-        if socket is None:  # its transport closed while it was connecting
-            await self.server.manager.disconnect(sid, "/", ignore_queue=True)
+    @property
+    def keeps_handshake(self) -> bool:
+        """Whether any handler reads the handshake's headers, cookies, query or client."""
+        return self._router.keeps_handshake
+
+    async def connect(self, member: Member, auth: Any) -> None:
+        """Load the session, after the socket was registered: so no end of the session slips through.
+
+        Raises:
+            ConnectRefusedError: the client is not let in.
+        """
+        connection = member.connection
+        found = await self._load(connection)
+        if isinstance(found, Record):
+            self._attach(member, found)
+            await self._run_connects(member, found, auth)
+        elif connection.pending_close is None:
+            connection.pending_close = Gone(found).reason
+
+    async def connected(self, member: Member) -> None:
+        """Answer a connect: what ended the session meanwhile can be sent to the client from here on."""
+        connection = member.connection
+        if self._registry.member(member.sid) is not member:
+            return  # its transport was closed while it was connecting
+        member.greeted = member.loaded
+        self._registry.set_connected(member, connected=True)
+        self._sender.greet(member)
+        if connection.pending_close is not None:
+            await disconnect_socket(self._sender, connection, connection.pending_close)
+
+    def has_disconnects(self, member: Member) -> bool:
+        """Return True if there are disconnect hooks that are to be called for a socket."""
+        events = self.find(member.namespace)
+        return member.greeted and events is not None and bool(events.disconnects)
+
+    async def disconnected(self, member: Member, reason: str) -> None:
+        """Call the disconnect hooks of a socket that has gone."""
+        events = self.find(member.namespace)
+        session_sockets = member.connection.session_sockets
+        if events is None or session_sockets.record is None:
             return
-        self.server.moorings.mark(socket, connected=True)
-        if socket.doomed is not None:
-            await let_go(self.server, socket, socket.doomed)
+        usage = Usage()
+        session = self._manager.attach(session_sockets.key, session_sockets.record, usage)
+        context = Context(member, session, self._resources)
+        try:
+            for hook in events.disconnects:
+                await hook(context, str(member.connection.closed_for or reason))
+            await session.save()
+        except SessionEndedError:
+            pass  # what a hook wrote to a session that has ended is lost, as it says
+        except Exception:
+            logger.exception("a disconnect handler of %s failed", member.namespace)
+        finally:
+            session.discard_changes()
+            usage.over = True
 
-    async def answer(
-        self, socket: MooredSocket, name: str, arguments: tuple[Any, ...], arrived: float
+    async def handle_event(
+        self,
+        member: Member,
+        name: str,
+        arguments: tuple[Any, ...],
+        received_at: float,
+        ack: "Ack | None" = None,
     ) -> Any:
-        """Handle an event on the session as it is now, and commit before the ack leaves."""
-        event = self._events.get(name)
+        """Handle an event, commit what it changed, and send its ack; return that.
+
+        `received_at` is a time of time.monotonic().
+        """
+        events = self._router.namespaces.get(member.namespace)
+        event = None if events is None else events.received.get(name)
+        session_sockets = member.connection.session_sockets
         if event is None:
-            _counter("other", "unknown").inc()
-            return unknown_event(name)
-        answer, outcome = await self._outcome(event, socket, arguments, arrived)
-        _counter(name, outcome).inc()
+            _outcomes("other", "unknown").inc()
+            refused(Refusal.UNKNOWN_EVENT, session=short(session_sockets.key))
+            answer: Any = unknown_event(name)
+            if ack is not None:
+                ack.send(answer)
+            return answer
+        answer, outcome = await self._outcome(event, member, arguments, received_at, ack)
+        if ack is not None:
+            ack.send(answer)
+        _outcomes(name if member.namespace == "/" else f"{member.namespace} {name}", outcome).inc()
+        if outcome in _REFUSED:
+            kind = refusal_of(answer["error"]["type"])
+            if kind is not None:
+                refused(kind, session=short(session_sockets.key), event_name=name)
         return answer
 
     async def _outcome(
-        self, event: Received, socket: MooredSocket, arguments: tuple[Any, ...], arrived: float
+        self,
+        event: ClientEvent,
+        member: Member,
+        arguments: tuple[Any, ...],
+        received_at: float,
+        ack: "Ack | None",
     ) -> tuple[Any, str]:
-        began = time.monotonic()
+        started = time.monotonic()
         try:
-            self._sessions.outage.check(arrived)
-            return await self._handle(event, socket, arguments), "handled"
-        except InvalidPayloadError as error:
-            return refusal("invalid-payload", str(error)), "invalid"
-        except SessionEndedError as error:
-            self._end_soon(socket.mooring.key, error.reason)
-            return session_refusal(error), "ended"
-        except SessionError as error:
-            if isinstance(error, StoreUnavailableError):
-                self._sessions.outage.note(began)
-            answer = session_refusal(error)
-            if answer is not None:
-                return answer, "refused"
-            logger.exception("the event %s failed", event.name)
-        except Exception:
-            logger.exception("the event %s failed", event.name)
+            self._manager.fail_fast.check(received_at)
+            return await self._handle(event, member, arguments, ack), "handled"
+        except Exception as error:  # noqa: BLE001 - each has its answer, and its line in the log
+            return self._answer_to(error, event, member, started)
+
+    def _answer_to(
+        self, error: Exception, event: ClientEvent, member: Member, started: float
+    ) -> tuple[Any, str]:
+        match error:
+            case InvalidPayloadError():
+                return ack_of(error), "invalid"
+            case SessionEndedError():
+                self._disconnect_all_later(member.connection.session_sockets.key, error.reason)
+                return session_error_ack(error), "ended"
+            case StoreUnavailableError():
+                self._manager.fail_fast.record_timeout(started)
+        answer = ack_of(error)
+        if answer is not None:
+            return answer, "refused"
+        if isinstance(error, SessionDataError | UnreadableRecordError):
+            logger.error("the handler of event %r failed: %s", event.name, error)
+        else:
+            logger.error("the handler of event %r failed", event.name, exc_info=error)
         return INTERNAL_ERROR, "failed"
 
-    async def _connect(self, sid: str, socket: MooredSocket | None) -> None:
-        """Load the session second: the socket was registered first, so no end of it slips through."""
-        if socket is None:
-            raise RefusedError("the socket is being closed")
-        socket.sid = sid
-        found = await self._look(socket)
-        if isinstance(found, Record):
-            await self._moor(sid, socket, found)
-        elif socket.doomed is None:
-            socket.doomed = Gone(found).reason
-
-    async def _look(self, socket: MooredSocket) -> Found:
+    async def _load(self, connection: Connection) -> LoadResult:
         try:
-            return await self._watch.look(socket.mooring)
-        except StoreUnavailableError as error:
-            # A refused connect would have the client give up; a closed transport has it try again.
-            await self.server.close_transport(socket.eio_sid)
-            raise RefusedError("the session store gives no answer") from error
+            return await self._reconciler.load(connection.session_sockets)
+        except (StoreUnavailableError, UnreadableRecordError) as error:
+            # After a refused connect the client gives up; after a closed transport it tries again.
+            await self._close(connection, error)
+            raise ConnectRefusedError from error
 
-    async def _moor(self, sid: str, socket: MooredSocket, record: Record) -> None:
-        mooring = socket.mooring
-        socket.session = self._sessions.attach(mooring.key, record)
-        mooring.admit(record.version)
-        self._news.assume(mooring, record)
-        await self.server.enter_room(sid, mooring.key)
-        logger.info("socket moored", extra={"socket": sid, "session": short(mooring.key)})
+    async def _close(self, connection: Connection, error: Exception) -> None:
+        refused(Refusal.STORE_UNAVAILABLE, reason=str(error))
+        await self._sender.close(connection.eio_sid, comes_back=True)
+
+    def _attach(self, member: Member, record: Record) -> None:
+        session_sockets = member.connection.session_sockets
+        member.loaded = True
+        session_sockets.refresh(record)
+        session_sockets.add_baseline(record.version)
+        user = user_of(record.owner)
+        if user is not None:
+            self.add_to_user(member, user_name(user))
+        self._state_sync.seed(session_sockets, record, member.namespace)
+        logger.info(
+            "socket connected",
+            extra={"socket": member.sid, "session": short(session_sockets.key)},
+        )
+
+    async def _run_connects(self, member: Member, record: Record, auth: Any) -> None:
+        events = self.find(member.namespace)
+        if events is None or not events.connects:
+            return
+        session_sockets = member.connection.session_sockets
+        usage = Usage(extends=self._reconciler.extends)
+        session = self._manager.attach(session_sockets.key, record, usage)
+        context = Context(member, session, self._resources)
+        try:
+            for hook in events.connects:
+                await hook(context, auth)
+            if not session.destroyed:
+                await session.save()
+        except Exception as error:
+            session.discard_changes()
+            raise await self._refusal(error, member) from error
+        finally:
+            usage.over = True
+            if usage.record is not None:
+                session_sockets.refresh(usage.record)
+
+    async def _refusal(self, error: Exception, member: Member) -> Exception:
+        """Return what refuses a connect for what its hooks raised."""
+        connection = member.connection
+        if isinstance(error, StoreUnavailableError):
+            await self._close(connection, error)
+            return ConnectRefusedError()
+        if isinstance(error, SessionEndedError):
+            connection.pending_close = connection.pending_close or error.reason
+        ack = ack_of(error)
+        if ack is None:
+            logger.error("a connect handler of %s failed", member.namespace, exc_info=error)
+            ack = INTERNAL_ERROR
+        refused(
+            Refusal.CONNECT_REFUSED,
+            session=short(connection.session_sockets.key),
+            namespace=member.namespace,
+            type=str(ack["error"]["type"]),
+        )
+        return ConnectRefusedError(ack)
 
     async def _handle(
-        self, event: Received, socket: MooredSocket, arguments: tuple[Any, ...]
+        self,
+        event: ClientEvent,
+        member: Member,
+        arguments: tuple[Any, ...],
+        ack: "Ack | None",
     ) -> Any:
-        session, sid = socket.session, socket.sid
-        if session is None or sid is None:
-            raise SessionEndedError(socket.doomed or EndReason.EXPIRED)
-        if event.reads or self._watch.extends:
-            await self._refresh(session, socket)
+        connection = member.connection
+        session_sockets = connection.session_sockets
+        record = session_sockets.record if member.loaded else None
+        if record is None or connection.pending_close is not None:
+            raise SessionEndedError(connection.pending_close or EndReason.EXPIRED)
+        if event.reload:
+            record = await self._reload(session_sockets)
+        usage = Usage(
+            extends=self._reconciler.extends, before_destroy=partial(self._begin_end, connection)
+        )
+        # Of this event alone: a reload, or another event, changes nothing under the handler.
+        session = self._manager.attach(session_sockets.key, record, usage)
+        context = Context(member, session, self._resources)
         try:
-            answer = await event(Context(session, self._rooms, sid), arguments)
-            await session.save()
+            if event.leaves_late(context):
+                return await _call(
+                    event, context, arguments, partial(_save_and_reply, session, ack)
+                )
+            answer = await _call(event, context, arguments)
+            if not session.destroyed:
+                await session.save()
         except BaseException:
-            session.forget_changes()
+            session.discard_changes()
             raise
+        finally:
+            usage.over = True
+            if usage.record is not None:
+                self._reconciler.take_written(session_sockets, usage.record, record)
         return answer
 
-    async def _refresh(self, session: Session, socket: MooredSocket) -> None:
-        found = await self._watch.look(socket.mooring)
+    async def _reload(self, session_sockets: SessionSockets) -> Record:
+        found = await self._reconciler.load(session_sockets)
         if not isinstance(found, Record):
             raise SessionEndedError(Gone(found).reason)
-        session.refresh(found)
+        return found
 
-    def _end_soon(self, key: str, reason: EndReason) -> None:
-        """Let the session's sockets go in a task of its own, which starts after the ack has left."""
-        task = asyncio.create_task(self._watch.end(key, reason), name="end of a session")
-        self._ends.add(task)
-        task.add_done_callback(self._ends.discard)
+    def _begin_end(self, connection: Connection) -> None:
+        """Leave a socket open until the ack of its event, which is about to end the session, is sent."""
+        if connection.connected and not connection.ending:
+            connection.ending = True
+            asyncio.get_running_loop().call_later(
+                _ACK_TIMEOUT_SECONDS,
+                lambda: self._sender.engine.run(self.finish_end(connection)),
+                context=Variables(),
+            )
+
+    async def finish_end(self, connection: Connection) -> None:
+        """Close a socket whose event has ended the session, now that the ack is sent or late."""
+        if connection.ending:
+            connection.ending = False
+            if connection.pending_close is not None:
+                await disconnect_socket(self._sender, connection, connection.pending_close)
+
+    def _disconnect_all_later(self, key: str, reason: EndReason) -> None:
+        """Disconnect the session's sockets in a task of its own, which starts after the ack was sent."""
+        self._sender.engine.run(self._reconciler.disconnect_all(key, reason))
+
+
+class Ack:
+    """The ack that a client waits for. It is sent once: what fails behind it has no second one."""
+
+    __slots__ = ("_eio_sid", "_namespace", "_number", "_sender", "_sent")
+
+    def __init__(self, sender: PacketSender, eio_sid: str, number: int, namespace: str) -> None:
+        self._sender = sender
+        self._eio_sid = eio_sid
+        self._number = number
+        self._namespace = namespace
+        self._sent = False
+
+    def send(self, answer: Any) -> None:
+        """Send it, unless it has been."""
+        if not self._sent:
+            self._sent = True
+            self._sender.send_ack(self._eio_sid, self._number, answer, self._namespace)
+
+
+async def _save_and_reply(session: Session, ack: Ack | None, answer: Any) -> None:
+    if not session.destroyed:
+        await session.save()
+    if ack is not None:
+        ack.send(answer)
+
+
+async def _call(
+    event: ClientEvent,
+    context: Context,
+    arguments: tuple[Any, ...],
+    reply: Reply | None = None,
+) -> Any:
+    """Call a handler; what it waited for may have been cancelled without the handler being so."""
+    try:
+        return await event(context, arguments, reply)
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise RuntimeError("the handler waited for a task that was cancelled") from error
+
+
+def _ignore(_member: Member, _user: str) -> None:
+    return

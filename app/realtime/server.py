@@ -1,215 +1,509 @@
-"""The Socket.IO server: every packet checked, events in order, ends seen."""
+"""The Socket.IO server. All that reaches past python-socketio's documented API is here and in codec.py."""
 
 import asyncio
 import logging
+import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections import Counter
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-import socketio
-from engineio import packet as eio_packet
 from socketio import packet
+from starlette.types import Scope
 
-from app.delay import Delay
-from app.realtime import wire
-from app.realtime.engine import EngineServer
-from app.realtime.engine_socket import MALFORMED
-from app.realtime.lanes import Lanes
-from app.realtime.moorings import MooredSocket, Moorings
-from app.realtime.refusals import TOO_MANY_EVENTS
-from app.sessions import SCOPE_KEY
+from ..aio.byte_gate import ByteGate
+from ..aio.serial_executor import Job, SerialExecutor
+from ..aio.timeout_queue import TimeoutQueue
+from ..asgi.limits import (
+    ATTACHED_BYTES,
+    ATTACHMENTS,
+    DECODED_BYTES,
+    DECODED_SECONDS,
+    LARGE_EVENT_BYTES,
+    WAITING_EVENT_BYTES,
+    WORK_SECONDS,
+)
+from ..asgi.refusals import Refusal, refused
+from ..sessions import SCOPE_KEY, RequestSession, StoreUnavailableError
+from ..sessions.ids import short
+from .arriving import Incomplete, announced, decoded_bytes, put_in_place, waiting_bytes
+from .codec import ROOT, DecodedEvent
+from .emitter import RESERVED
+from .engineio.owner import OWNER
+from .engineio.payload import MALFORMED
+from .engineio.server import EngineServer
+from .engineio.socket import DisconnectReason
+from .errors import TOO_MANY_EVENTS, connect_error, session_error_ack
+from .handshake import Handshake
+from .messenger import Messenger
+from .namespace import Ack, ConnectRefusedError, Namespaces
+from .options import RealtimeOptions
+from .registry import Connection, Member, SocketRegistry
+from .sender import PacketSender
+from .stop_detector import StopDetector
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 10.0
-"""Seconds within which a client has to ask for the namespace, or to send promised attachments."""
+_MAY_BE_LARGE = ("2", "3", "5", "6")
+"""Events and acks; what connects or disconnects has no use for so much."""
 
-MAX_ATTACHMENTS = 10
+_JOIN_BYTES = 2_000
+_SID_BYTES = 15
 
-Answer = Callable[[MooredSocket, str, tuple[Any, ...], float], Awaitable[Any]]
-"""Handles an event of a socket, which arrived at a time of time.monotonic(), and gives its ack."""
-
-_RESERVED = {"connect", "connect_error", "disconnect", "disconnecting"}
-"""Names that a client must not emit: the library would run the handlers of the same name."""
+_INVALID_NAMESPACE = {"message": "Invalid namespace"}
+"""The JavaScript client shows the message of an object alone."""
 
 
-class SocketServer(socketio.AsyncServer):  # type: ignore[misc] # the library has no types
-    """python-socketio with one queue of events per socket; it registers each socket in the moorings."""
+class _Large(NamedTuple):
+    """A packet that is decoded in its turn: its text, and its attachments."""
 
-    def __init__(self, moorings: Moorings, **options: Any) -> None:
-        super().__init__(**options)
-        self.moorings = moorings
-        self.lanes = Lanes()
-        self.answer: Answer = _no_answer
-        self._patience = Delay(PATIENCE, self._close_unless_connected)
+    parts: list[Any]
+    weight: int
+    received_at: float
+    decoded: asyncio.Future[None]
 
-    def _engineio_server_class(self) -> type[EngineServer]:
-        return EngineServer
+    def note_decoded(self) -> None:
+        """Drop the text, and have the socket send more. May be called twice."""
+        self.parts.clear()
+        if not self.decoded.done():
+            self.decoded.set_result(None)
 
-    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
-        """Register the socket before anything is awaited: what ends its session from now on finds it."""
-        scope = environ["asgi.scope"]
-        key = scope[SCOPE_KEY].session.key
-        self.moorings.arrive(eio_sid, key)
-        self.eio.sockets[eio_sid].owner = key
+
+class SocketServer:
+    """The Socket.IO protocol over our Engine.IO server, with one queue of events for each connection.
+
+    Every packet is checked before it is handled: what a client should not send closes its connection.
+    """
+
+    def __init__(
+        self,
+        sender: PacketSender,
+        registry: SocketRegistry,
+        messenger: Messenger,
+        namespaces: Namespaces,
+        options: RealtimeOptions,
+        stop: StopDetector,
+    ) -> None:
+        self._stop = stop
+        self.registry = registry
+        self.executor = SerialExecutor(
+            max_waiting=options.max_events,
+            max_waiting_bytes=WAITING_EVENT_BYTES,
+            slice_seconds=WORK_SECONDS,
+        )
+        self._incomplete: dict[str, Incomplete] = {}
+        self._attached = ByteGate(ATTACHED_BYTES, options.connect_timeout)
+        self._decoded = ByteGate(DECODED_BYTES, DECODED_SECONDS)
+        self._decoding = asyncio.Lock()
+        self._sender = sender
+        self._messenger = messenger
+        self._namespaces = namespaces
+        self._connect_timeout = options.connect_timeout
+        self._connect_due = TimeoutQueue(options.connect_timeout, self._close_unless_connected)
+        self._turns = Counter[str]()
+        messenger.disconnect_member = self.disconnect
+        self.engine.on("connect", self._handle_eio_connect)
+        self.engine.on("message", self._handle_eio_message)
+        self.engine.on("disconnect", self._handle_eio_disconnect)
+
+    @property
+    def engine(self) -> EngineServer:
+        """The Engine.IO server below."""
+        return self._sender.engine
+
+    async def disconnect(self, member: Member, reconnect: bool) -> None:
+        """Disconnect a socket: from its namespace, or with its connection so that the client comes back."""
+        connection = member.connection
+        if reconnect:
+            await self._sender.close(connection.eio_sid, comes_back=True)
+        elif self.registry.member(member.sid) is member:
+            left = packet.Packet(packet.DISCONNECT, namespace=member.namespace)
+            self._sender.send(connection.eio_sid, left)
+            connection.left.add(member.namespace)
+            self._leave(member, DisconnectReason.SERVER_DISCONNECT)
+
+    async def _handle_eio_connect(self, eio_sid: str, scope: Scope) -> None:
+        """Register the connection before anything is awaited, so that an end of its session finds it."""
+        request_session: RequestSession = scope[SCOPE_KEY]
+        key = request_session.session.key  # type: ignore[union-attr] # SocketIOApp has opened it
+        connection = self.registry.register(eio_sid, key, opened=request_session.created)
+        self.engine.sockets[eio_sid].owner = scope[OWNER]
         client = scope.get("client")
-        await super()._handle_eio_connect(eio_sid, {"REMOTE_ADDR": client[0] if client else ""})
-        self._patience.put(eio_sid)
+        connection.address = client[0] if client else None
+        if self._namespaces.keeps_handshake:
+            connection.handshake = Handshake(scope)
+        self._connect_due.add(eio_sid)
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
-        await super()._handle_eio_disconnect(eio_sid, reason)
-        self._binary_packet.pop(eio_sid, None)
-        self.moorings.leave(eio_sid)
+        """Handle the end of a connection, behind all that the client sent before it."""
+        connection = self.registry.connection(eio_sid)
+        if connection is not None:
+            for member in connection.members.values():
+                self.registry.set_connected(member, connected=False)
+        if self.executor.is_busy(eio_sid):
+            self.executor.put(eio_sid, partial(self._end, eio_sid, reason), always=True)
+        else:
+            await self._end(eio_sid, reason)
+
+    async def _end(self, eio_sid: str, reason: str) -> None:
+        self._drop_incomplete(eio_sid)
+        connection = self.registry.connection(eio_sid)
+        members = list(connection.members.values()) if connection is not None else []
+        for member in members:
+            self._messenger.forget(member)
+        self.registry.unregister(eio_sid)
+        for member in members:
+            self._call_disconnects(member, reason)
+
+    def _leave(self, member: Member, reason: str) -> None:
+        """Take a socket out of its namespace; its connection stays."""
+        self._messenger.forget(member)
+        self.registry.leave(member)
+        self._connect_due.add(member.connection.eio_sid)
+        self._call_disconnects(member, reason)
+
+    def _call_disconnects(self, member: Member, reason: str) -> None:
+        """Call the hooks behind what the socket's handlers do; whoever closes it need not wait for them."""
+        if self._namespaces.has_disconnects(member):
+            job = partial(self._namespaces.disconnected, member, reason)
+            self.executor.put(member.connection.eio_sid, job, always=True)
 
     async def _handle_eio_message(self, eio_sid: str, data: str | bytes) -> None:
-        if isinstance(data, str) and eio_sid not in self._binary_packet:
-            event = wire.read_event(data)
+        """Handle a message; return when the socket may send more."""
+        if (
+            isinstance(data, str)
+            and len(data) <= LARGE_EVENT_BYTES
+            and eio_sid not in self._incomplete
+        ):
+            event = self._sender.codec.decode_event(data)
             if event is not None and is_event(event.data):
-                self._take_event(eio_sid, event.ack, event.data)
+                if not self._enqueue_event(eio_sid, event, waiting_bytes(data)):
+                    await self._close_out_of_order(eio_sid)
+                elif self.executor.is_full(eio_sid):
+                    await self.executor.until(eio_sid, WAITING_EVENT_BYTES // 2)
                 return
         await self._handle_other(eio_sid, data)
 
     async def _handle_other(self, eio_sid: str, data: str | bytes) -> None:
         try:
-            pkt = self._decode(eio_sid, data)
+            await self._receive(eio_sid, data)
         except MALFORMED as error:
-            logger.warning("socket %s sent what is no packet (%s)", eio_sid, type(error).__name__)
-            await self.close_transport(eio_sid)
-        else:
-            if pkt is not None:
-                await self._dispatch(eio_sid, pkt)
+            refused(Refusal.BAD_PACKET, reason=type(error).__name__)
+            await self._sender.close(eio_sid)
+        if self.executor.is_full(eio_sid):
+            await self.executor.until(eio_sid, WAITING_EVENT_BYTES // 2)
 
-    def _decode(self, eio_sid: str, data: str | bytes) -> packet.Packet | None:
-        """Give a complete and well-formed packet, None while attachments are missing."""
-        pkt = self._binary_packet.get(eio_sid)
-        if pkt is None:
-            if not isinstance(data, str):
-                raise ValueError("an attachment without a packet")
-            pkt = self.packet_class(encoded_packet=data)
-            _check(pkt)
-            if pkt.attachment_count:
-                self._binary_packet[eio_sid] = pkt
-                loop = asyncio.get_running_loop()
-                loop.call_later(PATIENCE, self._close_unless_complete, eio_sid, pkt)
-                return None
-        elif isinstance(data, str):  # the library would take it for an attachment
-            raise ValueError("a packet in place of an attachment")
-        elif pkt.add_attachment(data):
-            del self._binary_packet[eio_sid]
+    async def _receive(self, eio_sid: str, data: str | bytes) -> None:
+        """Handle a packet if it is complete; raise one of MALFORMED for what is none."""
+        incomplete = self._incomplete.get(eio_sid)
+        if incomplete is not None:
+            if isinstance(data, str):  # the library would take it for an attachment
+                raise ValueError("a packet in place of an attachment")
+            await self._attach(eio_sid, incomplete, data)
+        elif not isinstance(data, str):
+            raise ValueError("an attachment without a packet")
+        elif count := announced(data):
+            await self._await_attachments(eio_sid, data, count)
+        elif len(data) > LARGE_EVENT_BYTES:
+            await self._put_large(eio_sid, [data])
         else:
-            return None
+            pkt = self._sender.codec.decode(data)
+            check_packet(pkt)
+            await self._dispatch(eio_sid, pkt, waiting_bytes(data))
+
+    async def _await_attachments(self, eio_sid: str, text: str, count: int) -> None:
+        if len(text) <= LARGE_EVENT_BYTES:
+            check_packet(self._sender.codec.decode(text))
+        transport = self.engine.sockets.get(eio_sid)
+        incomplete = Incomplete(text, count, transport.address if transport is not None else "")
+        await self._attached.enter(incomplete.address, len(text))
+        self._incomplete[eio_sid] = incomplete
+        close = partial(self._close_incomplete, eio_sid, incomplete)
+        incomplete.close_after(self._connect_timeout, close)
+
+    async def _attach(self, eio_sid: str, incomplete: Incomplete, attachment: bytes) -> None:
+        await self._attached.enter(incomplete.address, len(attachment))
+        if self._incomplete.get(eio_sid) is not incomplete:  # it was closed meanwhile
+            self._attached.leave(incomplete.address, len(attachment))
+        elif incomplete.add(attachment):
+            self._drop_incomplete(eio_sid)
+            await self._put_large(eio_sid, [incomplete.text, *incomplete.attachments])
+
+    def _drop_incomplete(self, eio_sid: str) -> None:
+        incomplete = self._incomplete.pop(eio_sid, None)
+        if incomplete is not None:
+            incomplete.drop()
+            self._attached.leave(incomplete.address, incomplete.bytes)
+
+    async def _put_large(self, eio_sid: str, parts: list[Any]) -> None:
+        """Handle a packet when its turn has come; return when it has been decoded.
+
+        Until then it is kept as it came. Raise ValueError if its type is never large.
+        """
+        if parts[0][:1] not in _MAY_BE_LARGE:
+            raise ValueError("a packet that is too large")
+        decoded = asyncio.get_running_loop().create_future()
+        large = _Large(parts, decoded_bytes(parts[0]), time.monotonic(), decoded)
+        if self.executor.put(eio_sid, partial(self._decode_and_handle, eio_sid, large)):
+            await decoded
+        else:
+            refused(Refusal.TOO_MANY_EVENTS)
+
+    async def _decode_and_handle(self, eio_sid: str, large: _Large) -> None:
+        async with self._decoded.hold("", large.weight):
+            try:
+                async with self._decoding:
+                    pkt = await self._decode(large.parts)
+            except MALFORMED as error:
+                refused(Refusal.BAD_PACKET, reason=type(error).__name__)
+                await self._sender.close(eio_sid)
+            else:
+                large.note_decoded()
+                await self._handle_large(eio_sid, pkt, large.received_at)
+            finally:
+                large.note_decoded()
+
+    async def _decode(self, parts: list[Any]) -> packet.Packet:
+        """Return a packet with its attachments; raise one of MALFORMED for what is none."""
+        text, *attachments = parts
+        event = self._sender.codec.decode_event(text)
+        if event is not None:
+            pkt = packet.Packet(packet.EVENT, id=event.ack, namespace=event.namespace)
+            pkt.data = event.data  # given with the others, the library would search it for bytes
+        else:
+            pkt = self._sender.codec.decode(text)
+        check_packet(pkt)
+        if pkt.attachment_count != len(attachments):
+            raise ValueError("another number of attachments than announced")
+        if attachments:
+            await put_in_place(pkt.data, attachments)
         return pkt
 
-    async def _dispatch(self, eio_sid: str, pkt: packet.Packet) -> None:
-        namespace = pkt.namespace or "/"
+    async def _handle_large(self, eio_sid: str, pkt: packet.Packet, received_at: float) -> None:
+        """Handle an event or an ack whose turn has come."""
+        connection = self.registry.connection(eio_sid)
+        if connection is None:
+            return
+        namespace = pkt.namespace or ROOT
+        if pkt.packet_type in (packet.EVENT, packet.BINARY_EVENT):
+            event = DecodedEvent(pkt.id, pkt.data, namespace)
+            await self._handle_event_of(connection, event, received_at)
+            return
+        member = connection.members.get(namespace)
+        if member is None:
+            if namespace not in connection.left:
+                await self._close_out_of_order(eio_sid)
+        else:
+            self._receive_ack(member, pkt)
+
+    async def _dispatch(self, eio_sid: str, pkt: packet.Packet, size: int) -> None:
+        namespace = pkt.namespace or ROOT
         match pkt.packet_type:
-            case packet.CONNECT:
-                await self._handle_connect(eio_sid, namespace, pkt.data)
-            case packet.DISCONNECT:
-                await self._handle_disconnect(eio_sid, namespace, self.reason.CLIENT_DISCONNECT)
-                self._patience.put(eio_sid)
+            case packet.CONNECT | packet.DISCONNECT:
+                self._note_idle(eio_sid)
+                in_order = await self._take_turn(eio_sid, pkt)
             case packet.EVENT | packet.BINARY_EVENT:
-                if namespace == "/":
-                    self._take_event(eio_sid, pkt.id, pkt.data)
+                event = DecodedEvent(pkt.id, pkt.data, namespace)
+                in_order = self._enqueue_event(eio_sid, event, size)
             case _:
-                await self._handle_ack(eio_sid, namespace, pkt.id, pkt.data)
+                member = self._member(eio_sid, namespace)
+                in_order = member is not None or self._may_come_late(eio_sid, namespace)
+                if member is not None:
+                    self._receive_ack(member, pkt)
+        if not in_order:
+            await self._close_out_of_order(eio_sid)
 
-    def _take_event(self, eio_sid: str, ack: int | None, data: list[Any]) -> None:
-        """Put an event behind those that the socket sent before."""
-        socket = self.moorings.socket(eio_sid)
-        if socket is None or not socket.connected:
+    def _receive_ack(self, member: Member, pkt: packet.Packet) -> None:
+        """Hand an ack to who waits for it; one that nobody asked for keeps the server busy alone."""
+        eio_sid = member.connection.eio_sid
+        if pkt.id is not None and not self._messenger.receive_ack(member, pkt.id, pkt.data):
+            self._note_idle(eio_sid)
+
+    def _note_idle(self, eio_sid: str) -> None:
+        transport = self.engine.sockets.get(eio_sid)
+        if transport is not None:
+            transport.note_idle()
+
+    async def _take_turn(self, eio_sid: str, pkt: packet.Packet) -> bool:
+        """Connect or disconnect a socket, behind the events that it sent before.
+
+        Return False if too many wait.
+        """
+        job = partial(self._join_or_leave, eio_sid, pkt.namespace or ROOT, pkt)
+        if not self.executor.is_busy(eio_sid) and self._is_quick(pkt):
+            await job()
+            return True
+        if not self.executor.put(eio_sid, partial(self._in_turn, eio_sid, job), _JOIN_BYTES):
+            return False
+        self._turns[eio_sid] += 1
+        return True
+
+    def _is_quick(self, pkt: packet.Packet) -> bool:
+        """Return True if no handler runs: it would hold up the client's pongs."""
+        events = self._namespaces.find(pkt.namespace or ROOT)
+        return pkt.packet_type != packet.CONNECT or events is None or not events.connects
+
+    async def _in_turn(self, eio_sid: str, job: Job) -> None:
+        try:
+            await job()
+        finally:
+            self._turns[eio_sid] -= 1
+            if not self._turns[eio_sid]:
+                del self._turns[eio_sid]
+
+    async def _join_or_leave(self, eio_sid: str, namespace: str, pkt: packet.Packet) -> None:
+        connection = self.registry.connection(eio_sid)
+        if connection is None:
             return
-        job = partial(self._serve, socket, ack, data, time.monotonic())
-        if not self.lanes.put(eio_sid, job):
-            self._acknowledge(eio_sid, ack, TOO_MANY_EVENTS)
+        member = connection.members.get(namespace)
+        joins = pkt.packet_type == packet.CONNECT
+        if member is None and self._has_crossed(connection, namespace, joins=joins):
+            return
+        if joins != (member is None):
+            await self._close_out_of_order(eio_sid)
+        elif member is not None:
+            self._leave(member, DisconnectReason.CLIENT_DISCONNECT)
+        elif self._namespaces.find(namespace) is not None:
+            await self._join(connection, namespace, pkt.data)
+        else:
+            refused(Refusal.INVALID_NAMESPACE)
+            self._refuse(eio_sid, namespace, _INVALID_NAMESPACE)
 
-    async def _serve(
-        self, socket: MooredSocket, ack: int | None, data: list[Any], arrived: float
+    def _has_crossed(self, connection: Connection, namespace: str, *, joins: bool) -> bool:
+        """Return True for a goodbye that the server's own has crossed; a client that returns is let in."""
+        if namespace not in connection.left:
+            return False
+        connection.left.discard(namespace)
+        return not joins
+
+    async def _join(self, connection: Connection, namespace: str, auth: Any) -> None:
+        member = self.registry.enter(connection, namespace, secrets.token_urlsafe(_SID_BYTES))
+        try:
+            await self._namespaces.connect(member, auth)
+        except ConnectRefusedError as error:
+            self._messenger.forget(member)
+            self.registry.leave(member)
+            if error.ack is not None:
+                self._refuse(connection.eio_sid, namespace, connect_error(error.ack))
+                await self._close_if_ended(connection)
+        except BaseException:
+            self._messenger.forget(member)
+            self.registry.leave(member)
+            raise
+        else:
+            await self._namespaces.connected(member)
+
+    async def _close_if_ended(self, connection: Connection) -> None:
+        """Close a connection whose session ended while its only socket was being refused."""
+        if connection.pending_close is not None and not connection.connected:
+            await self._sender.close(connection.eio_sid)
+
+    def _refuse(self, eio_sid: str, namespace: str, data: dict[str, Any]) -> None:
+        refusal = packet.Packet(packet.CONNECT_ERROR, data=data, namespace=namespace)
+        self._sender.send(eio_sid, refusal)
+
+    async def _close_out_of_order(self, eio_sid: str) -> None:
+        """Close a connection whose client connects twice, or sends what only connected ones may."""
+        transport = self.engine.sockets.get(eio_sid)
+        if transport is not None and not transport.closing:
+            refused(Refusal.BAD_PACKET, reason="out of order")
+            await transport.close()
+
+    def _has_joined(self, eio_sid: str) -> bool:
+        """Return True if a socket is connected, or will be when its turn has come."""
+        return self.registry.is_connected(eio_sid) or eio_sid in self._turns
+
+    def _may_come_late(self, eio_sid: str, namespace: str) -> bool:
+        """Return True if a packet of a socket that is not connected is no fault of the client's."""
+        connection = self.registry.connection(eio_sid)
+        return eio_sid in self._turns or (connection is not None and namespace in connection.left)
+
+    def _member(self, eio_sid: str, namespace: str) -> Member | None:
+        connection = self.registry.connection(eio_sid)
+        return None if connection is None else connection.members.get(namespace)
+
+    def _enqueue_event(self, eio_sid: str, event: DecodedEvent, size: int) -> bool:
+        """Queue an event behind those that the socket sent before; return False if it has not connected."""
+        connection = self.registry.connection(eio_sid)
+        if connection is None:
+            return True
+        member = connection.members.get(event.namespace)
+        if member is None or not member.connected:
+            if not self._may_come_late(eio_sid, event.namespace):
+                return False
+            if event.namespace in connection.left and eio_sid not in self._turns:
+                return True  # it was on its way when the server disconnected the socket
+        job = partial(self._handle_event_of, connection, event, time.monotonic())
+        if not self.executor.put(eio_sid, job, size):
+            refused(Refusal.TOO_MANY_EVENTS, session=short(connection.session_sockets.key))
+            if event.ack is not None:
+                self._sender.send_ack(eio_sid, event.ack, TOO_MANY_EVENTS, event.namespace)
+        return True
+
+    async def _handle_event_of(
+        self, connection: Connection, event: DecodedEvent, received_at: float
     ) -> None:
-        answer = await self.answer(socket, data[0], tuple(data[1:]), arrived)
-        self._acknowledge(socket.eio_sid, ack, answer)
-
-    def _acknowledge(self, eio_sid: str, ack: int | None, answer: Any) -> None:
-        if ack is None:
+        member = connection.members.get(event.namespace)
+        if member is None:  # it has left since, or was not let in
+            if event.namespace not in connection.left:
+                await self._close_out_of_order(connection.eio_sid)
             return
-        plain = wire.ack(ack, answer)
-        if plain is not None:
-            self._post(eio_sid, [plain])
-        else:
-            data = [] if answer is None else [answer]
-            self.post_packet(eio_sid, self.packet_class(packet.ACK, data=data, id=ack))
+        if self._stop.check() and not await self._looked_at(connection, event):
+            return
+        number, data, namespace = event
+        name = data[0] if isinstance(data[0], str) else name_of_number(data[0])
+        ack = None
+        if number is not None:
+            ack = Ack(self._sender, connection.eio_sid, number, namespace)
+        await self._namespaces.handle_event(member, name, tuple(data[1:]), received_at, ack)
+        if connection.ending:
+            await self._namespaces.finish_end(connection)
 
-    def tell(self, sockets: Iterable[MooredSocket], event: str, argument: Any) -> None:
-        """Queue an event for sockets that are moored; never waits for their clients."""
-        plain = wire.event(event, argument)
-        if plain is not None:
-            parts = [plain]
-        else:
-            parts = _parts(self.packet_class(packet.EVENT, data=[event, argument]))
-        for socket in sockets:
-            if socket.session is not None:
-                self._post(socket.eio_sid, parts)
+    async def _looked_at(self, connection: Connection, event: DecodedEvent) -> bool:
+        """Return True if an event may be handled, now that the node has looked at its session."""
+        eio_sid = connection.eio_sid
+        if await self._stop.wait():
+            transport = self.engine.sockets.get(eio_sid)
+            return transport is not None and not transport.closing
+        if event.ack is not None:
+            error = StoreUnavailableError("this node was stopped, and cannot look at its sessions")
+            answer = session_error_ack(error)
+            encoded = self._sender.codec.encode_ack(event.ack, answer, event.namespace)
+            self._sender.send_now(eio_sid, encoded)
+        return False
 
-    def post_packet(self, eio_sid: str, pkt: packet.Packet) -> None:
-        """Queue a packet for a socket, with its attachments; never waits for its client."""
-        self._post(eio_sid, _parts(pkt))
-
-    def _post(self, eio_sid: str, parts: list[eio_packet.Packet]) -> None:
-        """Queue without a word in the log if the socket has just gone."""
-        socket = self.eio.sockets.get(eio_sid)
-        if socket is not None:
-            for part in parts:
-                socket.post(part)
-
-    async def _send_packet(self, eio_sid: str, pkt: packet.Packet) -> None:
-        self.post_packet(eio_sid, pkt)
-
-    async def _send_eio_packet(self, eio_sid: str, eio_pkt: eio_packet.Packet) -> None:
-        self._post(eio_sid, [eio_pkt])
-
-    def _close_unless_complete(self, eio_sid: str, pkt: packet.Packet) -> None:
-        if self._binary_packet.get(eio_sid) is pkt:
-            self.eio.run(self.close_transport(eio_sid))
+    def _close_incomplete(self, eio_sid: str, incomplete: Incomplete) -> None:
+        if self._incomplete.get(eio_sid) is incomplete:
+            refused(Refusal.BAD_PACKET, reason="its attachments have not come")
+            self._drop_incomplete(eio_sid)
+            self.engine.run(self._sender.close(eio_sid))
 
     def _close_unless_connected(self, eio_sid: str) -> None:
-        if eio_sid in self.eio.sockets and not self.moorings.is_connected(eio_sid):
-            self.eio.run(self.close_transport(eio_sid))
-
-    async def close_transport(self, eio_sid: str) -> None:
-        """Close a socket's transport, so that its client reconnects."""
-        socket = self.eio.sockets.get(eio_sid)
-        if socket is not None:
-            await socket.close(reason=self.reason.SERVER_DISCONNECT)
-
-
-async def _no_answer(
-    _socket: MooredSocket, _name: str, _arguments: tuple[Any, ...], _arrived: float
-) -> Any:
-    return None
-
-
-def _parts(pkt: packet.Packet) -> list[eio_packet.Packet]:
-    """Write a packet and its attachments, each as an engine's message."""
-    if pkt.packet_type == packet.CONNECT and pkt.namespace in (None, "/"):
-        return [wire.connected(pkt.data)]
-    encoded = pkt.encode()
-    texts = encoded if isinstance(encoded, list) else [encoded]
-    return [eio_packet.Packet(eio_packet.MESSAGE, each) for each in texts]
+        if eio_sid in self.engine.sockets and not self._has_joined(eio_sid):
+            refused(Refusal.CONNECT_TIMEOUT)
+            self.engine.run(self._sender.close(eio_sid))
 
 
 def is_event(data: Any) -> bool:
-    """Tell whether data are those of an event that a client may emit."""
-    return (
-        isinstance(data, list)
-        and bool(data)
-        and isinstance(data[0], str)
-        and data[0] not in _RESERVED
-    )
+    """Return True if data are those of an event that a client may emit."""
+    return isinstance(data, list) and bool(data) and _is_name(data[0])
 
 
-def _check(pkt: packet.Packet) -> None:
-    """Raise ValueError for a packet that the library would stumble over."""
+def _is_name(name: Any) -> bool:
+    if isinstance(name, str):
+        return name not in RESERVED
+    return isinstance(name, int | float) and not isinstance(name, bool)
+
+
+def name_of_number(number: Any) -> str:
+    """Return the event's name that JavaScript makes of a number: there 1 and "1" are one event."""
+    if isinstance(number, float) and number.is_integer():
+        return str(int(number))
+    return str(number)
+
+
+def check_packet(pkt: packet.Packet) -> None:
+    """Raise ValueError for a packet that the library would fail on."""
     data = pkt.data
     match pkt.packet_type:
         case packet.CONNECT:
@@ -219,12 +513,12 @@ def _check(pkt: packet.Packet) -> None:
         case packet.EVENT | packet.BINARY_EVENT:
             fits = is_event(data)
         case packet.ACK | packet.BINARY_ACK:
-            fits = isinstance(data, list) and pkt.id is not None
+            fits = isinstance(data, list)
         case _:
             fits = False
     if not fits:
-        raise ValueError("no packet that a client sends")
-    if pkt.attachment_count > MAX_ATTACHMENTS:
+        raise ValueError("a packet that clients do not send")
+    if pkt.attachment_count > ATTACHMENTS:
         raise ValueError("too many attachments")
     if pkt.attachment_count and pkt.packet_type not in (packet.BINARY_EVENT, packet.BINARY_ACK):
         raise ValueError("attachments on a packet that has none")

@@ -1,65 +1,81 @@
-"""The session module: it knows no web framework, no socket and no settings."""
+"""The session core: it knows no web framework, no socket and no settings."""
 
-from app.sessions.errors import (
+from .errors import (
+    RecentSignInRequiredError,
     RotationImpossibleError,
     SessionDataError,
     SessionEndedError,
     SessionError,
     SessionExistsError,
+    SessionHandleError,
     SessionTooLargeError,
+    SignedInAlreadyError,
+    SignInError,
+    SignInRequiredError,
     StoreError,
     StoreFullError,
     StoreUnavailableError,
+    UnreadableRecordError,
 )
-from app.sessions.memory import MemoryStore
-from app.sessions.opener import SCOPE_KEY, Opener
-from app.sessions.records import (
+from .manager import SessionManager
+from .models import (
     CommitOutcome,
     Committed,
+    ConditionalResult,
     Conflict,
     EndReason,
-    Found,
     Gone,
     Lease,
-    Newer,
+    LoadResult,
+    NotModified,
     Record,
     Tombstone,
-    Unchanged,
 )
-from app.sessions.redis_store import RedisStore
-from app.sessions.service import Policy, Sessions
-from app.sessions.session import Session
-from app.sessions.signing import CookieSigner
-from app.sessions.store import SessionStore
+from .policy import Policy
+from .request_session import SCOPE_KEY, RequestSession
+from .session import Session
+from .signing import CookieSigner
+from .stores.base import SessionStore
+from .stores.memory import MemoryStore
+from .stores.user_index import UserIndex
+from .usage import Usage, Visitor
 
 __all__ = [
     "SCOPE_KEY",
     "CommitOutcome",
     "Committed",
+    "ConditionalResult",
     "Conflict",
     "CookieSigner",
     "EndReason",
-    "Found",
     "Gone",
     "Lease",
+    "LoadResult",
     "MemoryStore",
-    "Newer",
-    "Opener",
+    "NotModified",
     "Policy",
+    "RecentSignInRequiredError",
     "Record",
-    "RedisStore",
+    "RequestSession",
     "RotationImpossibleError",
     "Session",
     "SessionDataError",
     "SessionEndedError",
     "SessionError",
     "SessionExistsError",
+    "SessionHandleError",
+    "SessionManager",
     "SessionStore",
     "SessionTooLargeError",
-    "Sessions",
+    "SignInError",
+    "SignInRequiredError",
+    "SignedInAlreadyError",
     "StoreError",
     "StoreFullError",
     "StoreUnavailableError",
     "Tombstone",
-    "Unchanged",
+    "UnreadableRecordError",
+    "Usage",
+    "UserIndex",
+    "Visitor",
 ]

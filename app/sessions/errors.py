@@ -1,25 +1,35 @@
-"""What can go wrong with a session.
+"""Errors of sessions and their stores.
 
 SessionError
 ├── SessionEndedError         it has ended: logout, rotation, revocation or time
-├── SessionDataError          its data cannot be stored as JSON
+├── SessionDataError          its data cannot be stored as they are
 │   └── SessionTooLargeError  its data is over the limit
-├── RotationImpossibleError   this handle cannot give a new id to its client
+├── SessionHandleError        the request or event of this session object is over
+├── RotationImpossibleError   this session object has no cookie that could carry a new id
+├── SignInError               it is not signed in as a route or an event asks for
+│   ├── SignInRequiredError        nobody is signed in
+│   ├── RecentSignInRequiredError  the sign-in is too long ago
+│   └── SignedInAlreadyError       another user is signed in
 └── StoreError
-    ├── SessionExistsError    a record was to be created under a key that is taken
-    └── StoreUnavailableError the store gave no answer; the command may or may not have happened
-        └── StoreFullError    the store has no room for another session
+    ├── SessionExistsError    a record was to be created under a key that is in use
+    ├── UnreadableRecordError what is stored is no record
+    └── StoreUnavailableError there was no reply; a write may or may not have happened
+        └── StoreFullError    the store has reached its limit of sessions
 """
 
-from app.sessions.records import EndReason
+from .models import EndReason
 
 
 class SessionError(Exception):
-    """Base of all errors of the session module."""
+    """Base of all errors of sessions and stores."""
 
 
 class SessionEndedError(SessionError):
-    """The session has ended; nothing was read or written, and nothing will be."""
+    """The session has ended; nothing was read or written, and nothing will be.
+
+    Attributes:
+        reason: why it has ended.
+    """
 
     def __init__(self, reason: EndReason) -> None:
         super().__init__(f"the session has ended ({reason})")
@@ -27,11 +37,24 @@ class SessionEndedError(SessionError):
 
 
 class SessionDataError(SessionError):
-    """The session's data cannot be stored; what was stored before is intact."""
+    """The session's data cannot be stored as they are; what was stored before is intact.
+
+    Attributes:
+        path: where in the data, as in `cart.items[3].at`; None if it is all of them.
+    """
+
+    def __init__(self, detail: str, *, path: str | None = None) -> None:
+        super().__init__(detail)
+        self.path = path
 
 
 class SessionTooLargeError(SessionDataError):
-    """The session's data is over the limit; what was stored before is intact."""
+    """The session's data is over SESSION_MAX_BYTES; what was stored before is intact.
+
+    Attributes:
+        size: bytes that the data takes as JSON.
+        limit: bytes that it may take.
+    """
 
     def __init__(self, size: int, limit: int) -> None:
         super().__init__(f"the session's data takes {size} bytes, the limit is {limit}")
@@ -39,8 +62,57 @@ class SessionTooLargeError(SessionDataError):
         self.limit = limit
 
 
+class SessionHandleError(SessionError):
+    """Nobody stores what is written to this session object: its request or event is over, or refused.
+
+    After the end of either, `transact` works on.
+    """
+
+
 class RotationImpossibleError(SessionError):
-    """A socket cannot carry a new cookie to its client: rotate over HTTP."""
+    """No cookie can carry a new id: to a socket none, to a request none after its response has started."""
+
+
+class SignInError(SessionError):
+    """The session is not signed in as it is asked for.
+
+    Attributes:
+        type: of the problem document, or error ack, that a client gets.
+    """
+
+    def __init__(self, type: str, detail: str) -> None:  # noqa: A002 - the member's name
+        super().__init__(detail)
+        self.type = type
+
+
+class SignInRequiredError(SignInError):
+    """Nobody is signed in to the session, or there is none."""
+
+    def __init__(self) -> None:
+        super().__init__("sign-in-required", "this needs a user who is signed in")
+
+
+class RecentSignInRequiredError(SignInError):
+    """The sign-in is too long ago for what is asked for (OWASP ASVS 5.0, 7.5.1).
+
+    Attributes:
+        minutes: how long ago it may be.
+    """
+
+    def __init__(self, minutes: float) -> None:
+        super().__init__(
+            "recent-sign-in-required", f"this needs a sign-in within the last {minutes:g} minutes"
+        )
+        self.minutes = minutes
+
+
+class SignedInAlreadyError(SignInError):
+    """Another user is signed in to the session, and has to be signed out first."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "signed-in-already", "another user is signed in to this session: sign out first"
+        )
 
 
 class StoreError(SessionError):
@@ -48,13 +120,26 @@ class StoreError(SessionError):
 
 
 class SessionExistsError(StoreError):
-    """A record or tombstone stands under that key already."""
+    """There is a record or a tombstone under that key already."""
+
+
+class UnreadableRecordError(StoreError):
+    """What is stored under a key is neither a record nor a tombstone.
+
+    Attributes:
+        key: its session key.
+    """
+
+    def __init__(self, key: str = "") -> None:
+        super().__init__(f"the record of session {key[:8]} cannot be read")
+        self.key = key
 
 
 class StoreUnavailableError(StoreError):
-    """The store gave no answer. A write that was under way may have happened.
+    """The store did not reply, or replied with an error. A write may have happened.
 
-    `retry_after` says, in seconds, when it makes sense to try again.
+    Attributes:
+        retry_after: seconds after which it makes sense to try again.
     """
 
     def __init__(self, detail: str, *, retry_after: float = 1.0) -> None:
@@ -63,4 +148,4 @@ class StoreUnavailableError(StoreError):
 
 
 class StoreFullError(StoreUnavailableError):
-    """The store has reached its bound of sessions."""
+    """The store has reached its limit of sessions."""

@@ -1,9 +1,11 @@
-"""Session ids and the keys that everything else knows sessions by."""
+"""Session ids, and the keys by which stores, rooms and logs know sessions."""
 
 import hashlib
 import re
 import secrets
 from functools import lru_cache
+
+import orjson
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{43}")
 """32 bytes in base64url without padding."""
@@ -13,16 +15,26 @@ _SHOWN = 8
 
 
 def new_session_id() -> str:
-    """Make a session id: 256 bits from the operating system, base64url (OWASP asks for 64 bits)."""
+    """Return a fresh session id: 256 bits from the operating system, base64url (OWASP asks for 64)."""
     return secrets.token_urlsafe(_ID_BYTES)
 
 
 @lru_cache(maxsize=10_000)
 def session_key(session_id: str) -> str:
-    """Give the key of a session id: SHA-256, hex. Whoever reads a store, a room or a log has no cookie."""
+    """Return the key of a session id, its SHA-256 in hex: no store, room or log holds a valid cookie."""
     return hashlib.sha256(session_id.encode()).hexdigest()
 
 
 def short(key: str) -> str:
-    """Give the first digits of a key, for log lines."""
+    """Return the first digits of a key, for log lines."""
     return key[:_SHOWN]
+
+
+def user_name(user: str) -> str:
+    """Return the name under which an index knows a user: no id of a user stands in the name of a key."""
+    return hashlib.sha256(b"user " + user.encode()).hexdigest()
+
+
+def oidc_name(kind: str, issuer: str, value: str) -> str:
+    """Return the name under which an index knows a provider's user (`sub`) or session (`sid`)."""
+    return hashlib.sha256(orjson.dumps([kind, issuer, value])).hexdigest()

@@ -1,115 +1,149 @@
-"""The handle on a session that a route or an event handler holds."""
+"""The session that a route or an event handler holds."""
 
-import asyncio
 import inspect
-import time
-from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any, Protocol, Self, TypeVar
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from app.sessions.data import Changes, dump, parse
-from app.sessions.errors import (
+from .changes import EMPTY, NO_CHANGES, Changes, dump
+from .errors import (
     RotationImpossibleError,
     SessionEndedError,
+    SessionHandleError,
     StoreUnavailableError,
 )
-from app.sessions.outage import Outage
-from app.sessions.records import CommitOutcome, Committed, Conflict, EndReason, Record
+from .live_data import LiveData
+from .mapping import Data, SessionMapping
+from .models import EndReason, Record, newer
+from .sign_in import SignIn, check_label, check_user, oidc_session, sign_in_to, unpack, user_of
+from .usage import Usage
+
+if TYPE_CHECKING:
+    from .manager import SessionManager
 
 Result = TypeVar("Result")
-Data = dict[str, Any]
+
+_LONGEST_LIFE = 10 * 365 * 24 * 3600.0
 
 
-class Turn:
-    """The queue of one session's writers on this node, and what the last of them wrote."""
-
-    def __init__(self, outage: Outage) -> None:
-        self.latest: Record | None = None
-        self._outage = outage
-        self._began = 0.0
-        self._lock = asyncio.Lock()
-
-    async def __aenter__(self) -> Self:
-        since = time.monotonic()
-        await self._lock.acquire()
-        try:
-            self._outage.check(since)
-        except StoreUnavailableError:
-            self._lock.release()
-            raise
-        self._began = time.monotonic()
-        return self
-
-    async def __aexit__(self, _type: object, error: object, _traceback: object) -> None:
-        if isinstance(error, StoreUnavailableError):
-            self._outage.note(self._began)
-        self._lock.release()
-
-
-class Keeper(Protocol):
-    """What a handle asks of the service that made it; see Sessions."""
-
-    def turn(self, key: str) -> Turn: ...
-
-    async def look(self, key: str) -> Record: ...
-
-    async def commit(self, key: str, record: Record, data: bytes) -> CommitOutcome: ...
-
-    async def rotate(self, key: str, record: Record) -> tuple[str, str, Record]: ...
-
-    async def destroy(self, key: str) -> None: ...
-
-
-class Session(MutableMapping[str, Any]):
+class Session(SessionMapping):
     """A session's data as a mapping, and what can be done with the session itself.
 
-    It is one stable object: `reload`, `update`, `rotate` change it in place. Values are what JSON
-    has. Plain writes, nested ones too, are noticed by comparison with what was loaded and are
-    merged by top-level key when the request or event ends, or at `save`.
+    It has the habits of a dict. Values are what JSON gives back as it was, types included: a value
+    of any other type is refused when it is set, one within a list or dict at the latest when the
+    handler ends. Plain writes, nested ones too, are found by comparison with what was loaded; they
+    are stored, merged by top-level key, when the response or ack starts, or by `save`. A
+    read-modify-write that must not lose another's is `transact`.
 
-    Every method that talks to the store raises SessionEndedError if the session has ended, and
-    StoreUnavailableError if the store gives no answer. Writes raise SessionDataError if the data
-    is not JSON, SessionTooLargeError if it is over the limit; the stored data stay as they were.
+    It belongs to one request or event. After the response has started plain writes are stored when
+    the request ends, and no cookie can follow; after the end they are refused.
+
+    Every method that calls the store raises SessionEndedError if the session has ended, and
+    StoreUnavailableError if there is no reply. Those that write raise SessionDataError, with the
+    key's path, if JSON would not give the data back as they are, and SessionTooLargeError if they
+    are over the limit; the stored data stays as it was.
     """
 
-    __slots__ = ("_data", "_destroyed", "_ended", "_id", "_keeper", "_record", "key")
+    __slots__ = (
+        "_data",
+        "_destroyed",
+        "_ended",
+        "_id",
+        "_in_doubt",
+        "_key",
+        "_manager",
+        "_record",
+        "_usage",
+    )
 
-    def __init__(self, keeper: Keeper, key: str, record: Record, session_id: str | None) -> None:
-        self.key = key
-        self._keeper = keeper
+    def __init__(
+        self,
+        manager: "SessionManager",
+        key: str,
+        record: Record,
+        session_id: str | None,
+        usage: Usage | None = None,
+    ) -> None:
+        self._key = key
+        self._manager = manager
         self._record = record
         self._id = session_id
-        self._data: Data | None = None
+        self._usage = usage or Usage()
+        self._data: LiveData | None = None
         self._ended: EndReason | None = None
         self._destroyed = False
+        self._in_doubt = False
+
+    @property
+    def key(self) -> str:
+        """The session key: SHA-256 of the id, 64 hex digits. It is no secret, and changes by `rotate`."""
+        return self._key
 
     @property
     def id(self) -> str | None:
-        """The secret in the cookie, None where only the key is known. Never log it, never send it."""
+        """The secret in the cookie, None where only the key is known. Never log or send it."""
         return self._id
 
     @property
     def version(self) -> int:
-        """The version of the record that this handle has seen last; grows by one with every commit."""
+        """The version of the data as last read: 1 at creation, one more with every commit."""
         return self._record.version
 
     @property
-    def record(self) -> Record:
-        """The record that this handle has seen last."""
-        return self._record
+    def created_at(self) -> datetime:
+        """When the session was created, in UTC by the store's clock; `rotate` does not change it."""
+        return datetime.fromtimestamp(self._record.created_at, UTC)
+
+    @property
+    def expires_at(self) -> datetime:
+        """When the session ends if it is not used again, in UTC by the store's clock.
+
+        As of the last read or write of this object that returned the deadline; what other requests
+        did since may have extended it. Without such a read it is the absolute deadline, beyond which
+        no use extends a session.
+        """
+        lease = self._record.lease
+        expires_at = self._record.absolute_at if lease is None else lease.expires_at
+        return datetime.fromtimestamp(expires_at, UTC)
+
+    @property
+    def read_at(self) -> datetime:
+        """When the session was last read or written by this object, in UTC by the store's clock."""
+        lease = self._record.lease
+        return datetime.now(UTC) if lease is None else datetime.fromtimestamp(lease.now, UTC)
+
+    @property
+    def max_age(self) -> float:
+        """Seconds from the last read until the absolute deadline, beyond which no use extends it."""
+        record = self._record
+        now = record.created_at if record.lease is None else record.lease.now
+        return record.absolute_at - now
+
+    @property
+    def user(self) -> str | None:
+        """The user who is signed in, by the id that `sign_in` was given; None if nobody is."""
+        return user_of(self._record.owner)
+
+    @property
+    def signed_in_at(self) -> datetime | None:
+        """When that user signed in last, in UTC by the store's clock; None if nobody is signed in."""
+        sign_in = unpack(self._record.owner)
+        return None if sign_in is None else datetime.fromtimestamp(sign_in.at, UTC)
 
     @property
     def ended(self) -> EndReason | None:
-        """Why the session has ended, as far as this handle knows; None while it lives."""
+        """Why the session has ended, as far as this object knows; None while it lives."""
         return self._ended
 
     @property
     def destroyed(self) -> bool:
-        """Whether this handle ended the session, rather than found that it had ended."""
+        """Whether this object ended the session, rather than found that it had ended."""
         return self._destroyed
 
     @property
     def accessed(self) -> bool:
-        """Whether anybody has looked at the data since they were loaded."""
+        """Whether the data were read or written since they were loaded."""
         return self._data is not None
 
     @property
@@ -117,158 +151,283 @@ class Session(MutableMapping[str, Any]):
         """Whether there are plain writes that are not stored yet."""
         return self._ended is None and bool(self._changes())
 
-    async def update(self, fn: Callable[[Data], Result]) -> Result:  # type: ignore[override] # the mapping's own update is a plain write; this one is atomic
-        """Run `fn` on the newest data until what it makes of them is stored, and give its result.
+    async def transact(self, fn: Callable[[Data], Result]) -> Result:
+        """Change the data by an atomic read-modify-write.
 
-        `fn` is a plain function that changes the dict it is given. It may run several times, each
-        time on fresh data, so it must have no other effect. If it raises, nothing is stored. Plain
-        writes made before are stored with it.
+        Plain writes made before are stored in the same step.
+
+        Args:
+            fn: a plain function that gets the newest data as a dict and changes it in place. If
+                another write came first it is called again with newer data, so it must have no other
+                effect. If it raises, nothing is stored.
+
+        Returns:
+            What `fn` returned when its change was stored. A list or dict of the data is the
+            session's: a later change to it is a plain write.
+
+        Raises:
+            TypeError: `fn` is a coroutine function.
+            SessionEndedError: the session has ended; nothing was stored.
+            SessionDataError: JSON would not give the data back as they are; nothing was stored.
+            SessionTooLargeError: the data would be over SESSION_MAX_BYTES; nothing was stored.
+            StoreUnavailableError: there was no reply; the change may have been stored.
         """
         return await self._commit(fn)
 
     async def save(self) -> None:
-        """Store the plain writes, merged by top-level key with what others wrote meanwhile."""
+        """Store the plain writes, merged by top-level key with what others wrote meanwhile.
+
+        Raises:
+            SessionEndedError: the session has ended; nothing was stored.
+            SessionDataError: JSON would not give the data back as they are, or a list or dict was
+                changed after newer data had taken its place; nothing was stored.
+            SessionTooLargeError: the data would be over SESSION_MAX_BYTES; nothing was stored.
+            StoreUnavailableError: there was no reply; the writes may have been stored.
+        """
         if self._changes():
-            await self._commit(_change_nothing_else)
+            await self._commit(_no_further_change)
 
     async def reload(self) -> None:
-        """Forget plain writes that are not stored, and take the data as they are now."""
+        """Drop plain writes that are not stored, and load the newest data.
+
+        Raises:
+            SessionEndedError: the session has ended.
+            StoreUnavailableError: there was no reply.
+        """
+        self._refuse_in_doubt()
         try:
-            self._record = await self._keeper.look(self.key)
-            self._data = None
+            record = await self._manager.load_live(self.key)
         except SessionEndedError as error:
             self._end(error.reason)
             raise
+        if self._data is not None:
+            self._data.drop_changes(record.data)
+        self._set_record(record)
 
     async def rotate(self) -> None:
-        """Store plain writes, then move the data to a new id; the old one ends at once (OWASP: renew
-        the id at every change of privilege).
+        """Move the session to a new id, plain writes included; the old one ends immediately.
 
-        Raises RotationImpossibleError on a handle that has no cookie to send, as a socket's.
+        OWASP asks for a new id at every change of privilege. What was written to the session before
+        moves in the same step: the old id never has it.
+
+        If the store's reply is lost the response, whatever it is, carries the new id as well, whose
+        first use completes the rotation. Until then the session cannot be written to.
+
+        Raises:
+            RotationImpossibleError: this is the session of a socket, which cannot send a cookie, or
+                the response has started.
+            SessionEndedError: the session has ended.
+            StoreUnavailableError: there was no reply; the rotation may have happened.
         """
+        await self._rotate(lambda record: record)
+
+    async def sign_in(
+        self,
+        user: str,
+        *,
+        label: str | None = None,
+        oidc: Mapping[str, Any] | None = None,
+        absolute: float | None = None,
+    ) -> None:
+        """Bind the session to a user, and move it to a new id, as `rotate` does; its data stay.
+
+        Whoever knew the id before has nothing by it (OWASP: session fixation). Its sockets reconnect,
+        signed in. A second sign-in of the same user renews `signed_in_at`.
+
+        Args:
+            user: your own id of a person, 1 to 256 characters. Check who it is before.
+            label: what a list of devices calls this client, at most 200 characters; made of the
+                User-Agent if None is given.
+            oidc: the claims of the ID token that the sign-in came of, of which `iss`, `sub` and `sid`
+                are kept: back-channel logout finds the session by them.
+            absolute: seconds that the session may live at the most from now on, in place of
+                SESSION_ABSOLUTE_TIMEOUT; it is not ended earlier for want of use ("remember me").
+
+        Raises:
+            TypeError: the user is no string.
+            ValueError: the user, the label, the claims or the lifetime cannot be used.
+            SignedInAlreadyError: another user is signed in; `sign_out` first.
+            RotationImpossibleError: this is the session of a socket, which cannot send a cookie, or
+                the response has started.
+            SessionEndedError: the session has ended; a sign-in that races with the end of all
+                sessions of its user does so, too.
+            StoreUnavailableError: there was no reply; the sign-in may have happened.
+        """
+        check_user(user)
+        label, claims = check_label(label), None if oidc is None else oidc_session(oidc)
+        if absolute is not None and not 0 < absolute < _LONGEST_LIFE:
+            raise ValueError(f"absolute: seconds, more than none and less than {_LONGEST_LIFE:g}")
+        visitor = self._usage.visitor()
+        sign_in = SignIn(
+            *(user, 0.0, label or visitor.label, visitor.address, claims),
+            remembered=absolute is not None,
+        )
+        await self._rotate(partial(sign_in_to, sign_in=sign_in, absolute=absolute))
+        await self._manager.end_oldest(user, self.key)
+
+    async def sign_out(self) -> None:
+        """End the session: its user is signed out, its data are deleted, its sockets disconnected.
+
+        The same as `destroy`; works in events, too.
+
+        Raises:
+            StoreUnavailableError: there was no reply; the session may have ended.
+        """
+        await self.destroy()
+
+    async def _rotate(self, change: Callable[[Record], Record]) -> None:
         if self._id is None:
-            raise RotationImpossibleError("a socket cannot carry a new cookie; rotate over HTTP")
-        await self.save()
+            raise RotationImpossibleError(
+                "a socket cannot carry a new cookie; sign in, or rotate, over HTTP"
+            )
+        if self._usage.answered:
+            raise RotationImpossibleError("the response has started; rotate before it does")
         self._refuse_if_ended()
-        mark = self._mark()
-        try:
-            self._id, self.key, record = await self._keeper.rotate(self.key, self._record)
-        except SessionEndedError as error:
-            self._end(error.reason)
-            raise
-        self._take(record, mark)
+        async with self._manager.write_lock(self.key) as lock:
+            changes, mark = self._changes(), self._mark()
+            rotation = self._manager.rotation(self.key)
+            newest = change(newer(self._record, lock.latest))
+            try:
+                record = await self._manager.rotate(rotation, self.key, newest, changes)
+            except SessionEndedError as error:
+                self._end(error.reason)
+                raise
+            except BaseException:  # no reply came, or nobody waits for it
+                self._in_doubt = rotation.begun
+                raise
+            finally:
+                if rotation.begun and self._ended is None:
+                    self._id, self._key = rotation.issued_id, rotation.key
+        self._rebase(record, mark)
 
     async def destroy(self) -> None:
-        """End the session: its data are gone, its sockets are let go. A second call does nothing."""
-        if self._ended is None:
-            await self._keeper.destroy(self.key)
+        """End the session: its data are deleted, its sockets disconnected. A second call does nothing.
+
+        If the session has got a new id meanwhile, it ends under that one.
+
+        Raises:
+            StoreUnavailableError: there was no reply; the session may have ended.
+        """
+        if self._ended in (None, EndReason.ROTATED):
+            if self._usage.before_destroy is not None:
+                self._usage.before_destroy()
+            await self._manager.destroy(self.key)
             self._end(EndReason.LOGOUT)
             self._destroyed = True
 
-    def refresh(self, record: Record) -> None:
-        """Take a newer record as the base and keep plain writes on top of it."""
-        if record.version > self._record.version:
-            self._take(record, self._record.data)
-
-    def forget_changes(self) -> None:
+    def discard_changes(self) -> None:
         """Drop plain writes that are not stored."""
-        if self._ended is None:
-            self._data = None
-
-    def __getitem__(self, name: str) -> Any:
-        return self._items()[name]
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        self._refuse_if_ended()
-        self._items()[name] = value
-
-    def __delitem__(self, name: str) -> None:
-        self._refuse_if_ended()
-        del self._items()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._items())
-
-    def __len__(self) -> int:
-        return len(self._items())
+        if self._ended is None and self._data is not None:
+            self._data.drop_changes(self._record.data)
 
     def __repr__(self) -> str:
         return f"<Session {self.key[:8]} version {self.version}>"
 
     def _items(self) -> Data:
         if self._data is None:
-            self._data = parse(self._record.data)
-        return self._data
+            self._data = LiveData(self._record.data, self.key)
+        return self._data.items
+
+    def _writable_items(self) -> Data:
+        self._refuse_if_ended()
+        if self._usage.refused:
+            raise SessionHandleError(
+                "the response refuses a visitor who has no session (its status is 400 or above), so "
+                "the one that was opened is deleted; what is to be kept has to be written before"
+            )
+        if self._usage.over:
+            raise SessionHandleError(
+                "the request or event of this session object is over, and nobody stores what is "
+                "written to it; use: await session.transact(fn)"
+            )
+        return self._items()
 
     def _changes(self) -> Changes:
-        return Changes.between(self._record.data, self._data)
+        return NO_CHANGES if self._data is None else self._data.changes(self._record.data)
 
     def _mark(self) -> bytes:
-        """Note the data as they are, so that writes made from now on can be told from those before."""
-        return self._record.data if self._data is None else dump(self._data)
+        """Return the data as JSON, to separate later writes from those made so far."""
+        return self._record.data if self._data is None else dump(self._data.items)
 
-    def _take(self, record: Record, mark: bytes) -> None:
+    def _rebase(
+        self,
+        record: Record,
+        mark: bytes,
+        removed: Collection[str] = (),
+        draft: Data | None = None,
+    ) -> None:
         """Take a record as the base, with the plain writes made since the mark on top of it."""
-        later = Changes.between(mark, self._data)
-        self._record = record
-        self._data = None
-        if later:
-            later.apply_to(self._items())
+        if self._data is not None:
+            self._data.rebase(record.data, mark, removed, draft)
+        elif draft is not None:
+            self._data = LiveData.of(draft, self._key)
+        self._set_record(record)
+
+    def _set_record(self, record: Record) -> None:
+        """Replace the record; one that was read without its lease keeps the one known so far."""
+        if record.lease is None and self._record.lease is not None:
+            record = record._replace(lease=self._record.lease)
+        self._record = self._usage.record = record
 
     def _end(self, reason: EndReason) -> None:
         self._ended = reason
-        self._data = {}
+        self._data = LiveData(EMPTY, self.key)
 
     def _refuse_if_ended(self) -> None:
         if self._ended is not None:
             raise SessionEndedError(self._ended)
+        self._refuse_in_doubt()
+
+    def _refuse_in_doubt(self) -> None:
+        if self._in_doubt:
+            raise StoreUnavailableError(
+                "session store unavailable: the reply to a rotation was lost, and the first use of "
+                "the new id has to complete it"
+            )
 
     async def _commit(self, fn: Callable[[Data], Result]) -> Result:
         self._refuse_if_ended()
-        async with self._keeper.turn(self.key) as turn:
+        async with self._manager.write_lock(self.key) as lock:
+            # Under the lock: what another task wrote by this object while this one was queued is stored.
+            changes, mark = self._changes(), self._mark()
+            removed: set[str] = set()
+            draft: Data | None = None
+
+            def change(data: Data) -> Result:
+                nonlocal removed, draft
+                changes.apply_to(data)
+                before = set(data)
+                result = fn(data)
+                _refuse_awaitable(result)
+                removed = before.difference(data)
+                # A function may have kept or returned a list or dict of it, or brought one.
+                keeps = fn is not _no_further_change and _has_containers(data)
+                draft = data if keeps else None
+                return result
+
             try:
-                return await self._compare_and_set(fn, turn)
+                record, result = await self._manager.commit(
+                    lock, self.key, self._record, change, extend=self._usage.extends
+                )
             except SessionEndedError as error:
                 self._end(error.reason)
                 raise
-
-    async def _compare_and_set(self, fn: Callable[[Data], Result], turn: Turn) -> Result:
-        changes, mark = self._changes(), self._mark()
-        record, newest = _newer(self._record, turn.latest), False
-        while True:
-            draft = parse(record.data)
-            changes.apply_to(draft)
-            result = fn(draft)
-            _refuse_awaitable(result)
-            data = dump(draft)
-            if data != record.data:
-                outcome = await self._keeper.commit(self.key, record, data)
-                match outcome:
-                    case Committed(record):
-                        turn.latest = record
-                        self._take(record, mark)
-                        return result
-                    case Conflict(record):
-                        newest = True
-                    case _:
-                        raise SessionEndedError(outcome.reason)
-            elif newest:
-                self._take(record, mark)
-                return result
-            else:  # "nothing to change" is only true of data that are still the newest
-                record, newest = await self._keeper.look(self.key), True
+            self._rebase(record, mark, removed, draft)
+            return result
 
 
-def _change_nothing_else(_: Data) -> None:
-    """What `save` does to the data beside storing plain writes."""
+def _has_containers(data: Data) -> bool:
+    return any(isinstance(value, dict | list) for value in data.values())
 
 
-def _newer(record: Record, other: Record | None) -> Record:
-    return other if other and other.version > record.version else record
+def _no_further_change(_: Data) -> None:
+    """Change nothing beside the plain writes, which is what `save` stores."""
 
 
 def _refuse_awaitable(result: object) -> None:
     if hasattr(result, "__await__"):
         if inspect.iscoroutine(result):
             result.close()
-        raise TypeError("session.update takes a plain function: it runs again on every conflict")
+        raise TypeError(
+            "session.transact takes a plain function: it is called again after a conflict"
+        )

@@ -11,7 +11,7 @@ export const API_URL = (import.meta.env.VITE_API_URL ?? "http://localhost:3000")
 
 const client = createClient<paths>({ baseUrl: API_URL, credentials: "include" });
 
-export const look = () => alone(() => answered(client.GET("/session")));
+export const viewSession = () => alone(() => answered(client.GET("/session")));
 export const incr = () => answered(client.POST("/incr"));
 export const rotate = () => answered(client.POST("/session/rotate"));
 export const logout = () => answered(client.POST("/logout"));

@@ -1,8 +1,8 @@
 // The session as both sides see it: requests by fetch, events by the socket.
-import { type Answer, API_URL, incr, look, logout, rotate, type SessionView } from "./api";
+import { type Answer, API_URL, incr, logout, rotate, type SessionView, viewSession } from "./api";
 import { announce, element, note, onClick, showCount, showSockets, showState } from "./page";
 import { CUT, ENDINGS, socket, transport } from "./socket";
-import { onNews, tellOtherTabs } from "./tabs";
+import { onShared, shareWithTabs } from "./tabs";
 import { showEnd } from "./timeLeft";
 
 const AGAIN_AFTER = 3000;
@@ -11,8 +11,8 @@ const FIRST = "Connected. Requests and this socket share one session.";
 
 /** What to say when the socket is connected. */
 let welcome = FIRST;
-/** How often the socket was told the count. */
-let heard = 0;
+/** How often the socket has received the count. */
+let received = 0;
 
 function show(view: SessionView): void {
   showSockets(view.sockets);
@@ -20,13 +20,13 @@ function show(view: SessionView): void {
 }
 
 async function refresh(): Promise<boolean> {
-  const before = heard;
-  const answer = await look();
+  const before = received;
+  const answer = await viewSession();
   if (!succeeded(answer)) return false;
-  // What the socket was told meanwhile may be newer than the answer.
-  if (heard === before) showCount(answer.data.count);
+  // What the socket received meanwhile may be newer than the answer.
+  if (received === before) showCount(answer.data.count);
   show(answer.data);
-  tellOtherTabs(answer.data);
+  shareWithTabs(answer.data);
   return true;
 }
 
@@ -61,23 +61,23 @@ socket.on("connect", () => {
 });
 
 socket.on("current count", (count) => {
-  heard += 1;
+  received += 1;
   showCount(count);
-  note(`Heard that the count is ${count}.`);
+  note(`The socket received the count ${count}.`);
 });
 
 socket.on("session ended", ({ reason }) => {
-  announce(ENDINGS[reason].heard);
+  announce(ENDINGS[reason].now);
   welcome = ENDINGS[reason].back;
   // The next session is opened by a request, before the socket comes back with the cookie.
   if (reason === "expired") void refresh();
 });
 
 socket.on("disconnect", (reason) => {
-  if (welcome === CUT.back) announce(CUT.heard);
+  if (welcome === CUT.back) announce(CUT.now);
   note(`Disconnected: ${reason}.`);
   if (socket.active) showState("waiting", `connecting again after ${reason}`, null);
-  else ended("let go");
+  else ended("disconnected");
 });
 
 socket.on("connect_error", (error) => {
@@ -86,7 +86,7 @@ socket.on("connect_error", (error) => {
   note(`No connection: ${error.message}.`);
 });
 
-onNews(show);
+onShared(show);
 
 onClick("incr-fetch", async () => {
   const answer = await incr();
@@ -109,12 +109,12 @@ onClick("rotate", async () => {
 onClick("logout", async () => {
   if (!succeeded(await logout())) return;
   note("POST /logout: the session is over.");
-  if (socket.connected) return; // it is told so itself
+  if (socket.connected) return; // it gets an event of its own
   socket.disconnect(); // else it would come back, with a session that nobody asked for
-  ended("let go");
+  ended("disconnected");
 });
 
-onClick("look", refresh);
+onClick("refresh", refresh);
 onClick("connect", start);
 
 element("http-docs").setAttribute("href", `${API_URL}/docs`);

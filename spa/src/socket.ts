@@ -4,38 +4,39 @@ import { API_URL } from "./api";
 import type { ClientToServerEvents, EndReason, ServerToClientEvents } from "./generated/events";
 
 /** Not connected yet: a request comes first, so that one session is opened and not two. */
-export const socket: Socket<ServerToClientEvents, ClientToServerEvents> = io(API_URL, {
+export const socket: Socket<ServerToClientEvents, ClientToServerEvents> = io(new URL(API_URL).origin, {
+  path: `${new URL(API_URL).pathname.replace(/\/$/, "")}/socket.io`, // there may be a prefix
   withCredentials: true,
   autoConnect: false,
 });
 
-/** What the end of a session means to who looks at it, when it is heard and when all is well again. */
-export const ENDINGS: Record<EndReason, { heard: string; back: string }> = {
+/** What the end of a session means to who looks at it, at once and when all is well again. */
+export const ENDINGS: Record<EndReason, { now: string; back: string }> = {
   logout: {
-    heard: "Logged out, here or in another tab.",
+    now: "Logged out, here or in another tab.",
     back: "Connected with a new session.",
   },
   expired: {
-    heard: "The session's time was up. The next one is being opened.",
+    now: "The session's time was up. The next one is being opened.",
     back: "The last session's time was up. This is a new one.",
   },
   rotated: {
-    heard: "The session has a new id. Connecting again with the new cookie.",
+    now: "The session has a new id. Connecting again with the new cookie.",
     back: "Connected with the session's new id. All that was in it is there.",
   },
   revoked: {
-    heard: "The service has ended this session.",
+    now: "The service has ended this session.",
     back: "Connected with a new session.",
   },
   shutdown: {
-    heard: "This node is shutting down. Moving to another.",
+    now: "This node is shutting down. Moving to another.",
     back: "Moved to another node, with the same session.",
   },
 };
 
 /** The same for a connection that broke without a word. */
 export const CUT = {
-  heard: "The connection was cut. Connecting again.",
+  now: "The connection was cut. Connecting again.",
   back: "Connected again after the connection was cut.",
 };
 

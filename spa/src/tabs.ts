@@ -1,12 +1,12 @@
-// What one tab has learnt of the session, its sisters show, too. (To ask would extend the session.)
+// What one tab received, the others show, too: a request of their own would extend the session.
 import type { SessionView } from "./api";
 
 const channel = new BroadcastChannel("mooring");
 
-export function tellOtherTabs(view: SessionView): void {
+export function shareWithTabs(view: SessionView): void {
   channel.postMessage(view);
 }
 
-export function onNews(show: (view: SessionView) => void): void {
+export function onShared(show: (view: SessionView) => void): void {
   channel.addEventListener("message", ({ data }: MessageEvent<SessionView>) => show(data));
 }

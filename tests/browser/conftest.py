@@ -20,6 +20,14 @@ from tests.support.servers import StoreServer, store_server
 expect.set_options(timeout=20_000)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep all tests of this folder in one process: they share the app's build and the browser."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
 @dataclass(frozen=True)
 class Place:
     """Two nodes on one server behind the balancer, and a browser that finds it at localhost:3000."""

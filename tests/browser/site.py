@@ -12,7 +12,7 @@ SPA = ROOT / "spa"
 
 def npm(*arguments: str) -> str:
     """Run npm in the app's folder; gives what it has printed."""
-    # tests/needs puts a node into .venv where the machine's own is missing or too old.
+    # scripts/test-needs puts a node into .venv where the machine's own is missing or too old.
     env = {"PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}", "HOME": os.environ["HOME"]}
     found = shutil.which("npm", path=env["PATH"])
     assert found, "npm is missing: `make test-needs` installs it"

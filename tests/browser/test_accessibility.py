@@ -34,7 +34,7 @@ async def test_no_violation_is_found_and_nothing_scrolls_sideways(
 
         await page.get_by_role("button", name="Log out").click()
 
-        await expect(page.locator("#state")).to_have_text("let go")
+        await expect(page.locator("#state")).to_have_text("disconnected")
         await _check(page)
 
 
@@ -59,7 +59,7 @@ async def test_the_app_is_used_by_keys_alone(place: Place, request: pytest.Fixtu
         await tab.shows(count=2)
         await _tab_to(tab.page, "Log out")
         await press("Enter")
-        await tab.shows(state="let go")
+        await tab.shows(state="disconnected")
         # Its button has gone, and who was on it is on the one that came.
         await press("Enter")
         await tab.is_connected()

@@ -18,11 +18,11 @@ NOTHING = "\N{EN DASH}"
 
 async def _two_tabs(place: Place, tabs: Profile) -> tuple[Spa, Spa]:
     """Two tabs of one session, whose sockets are on different nodes."""
-    before = [node.log().count("socket moored") for node in place.front.nodes]
+    before = [node.log().count("socket connected") for node in place.front.nodes]
     first = await Spa.open(tabs)
     await tabs.context.clear_cookies(name=STICKINESS)
     second = await Spa.open(tabs)
-    after = [node.log().count("socket moored") for node in place.front.nodes]
+    after = [node.log().count("socket connected") for node in place.front.nodes]
     assert [now - then for then, now in zip(before, after, strict=True)] == [1, 1]
     return first, second
 
@@ -50,7 +50,7 @@ async def test_increments_from_two_tabs_on_two_nodes_stay_in_step(
         await tab.shows(count=22, sockets=2)
 
 
-async def test_a_logout_in_one_tab_lets_go_the_other_and_a_click_starts_anew(
+async def test_a_logout_in_one_tab_disconnects_the_other_and_a_click_starts_anew(
     place: Place, tabs: Profile
 ) -> None:
     first, second = await _two_tabs(place, tabs)
@@ -59,7 +59,7 @@ async def test_a_logout_in_one_tab_lets_go_the_other_and_a_click_starts_anew(
     await first.click("Log out")
 
     for tab in (first, second):
-        await tab.shows(state="let go", transport=NOTHING, sockets=NOTHING)
+        await tab.shows(state="disconnected", transport=NOTHING, sockets=NOTHING)
         await tab.shows(notice="Logged out, here or in another tab.")
         await tab.logs("Disconnected: io server disconnect.")
         await expect(tab.page.get_by_role("button", name="Increment by fetch")).to_be_hidden()

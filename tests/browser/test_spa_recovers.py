@@ -42,7 +42,7 @@ async def test_tabs_whose_node_is_killed_go_on_with_their_session_on_the_other(
         first, second = [await Spa.open(tabs) for _ in range(2)]
         await first.click("Increment by fetch", times=2)
         await first.logs("POST /incr gave 2.")
-        [serving] = [node for node in place.front.nodes if "socket moored" in node.log()]
+        [serving] = [node for node in place.front.nodes if "socket connected" in node.log()]
 
         serving.kill()
 

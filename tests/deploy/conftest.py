@@ -1,4 +1,4 @@
-"""Fixtures: two nodes behind the balancer, and a server that tells what it was asked."""
+"""Fixtures: two nodes behind the balancer, and a server that echoes its requests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence

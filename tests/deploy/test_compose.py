@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.settings import Settings
+from app.settings import ServiceSettings
 from tests.support.compose import Services, services, understood
 from tests.support.processes import ROOT
 
@@ -16,10 +16,11 @@ OFFICIAL = {"grafana/grafana", "haproxy", "nginx", "node", "prom/prometheus", "p
 RUN_BY_ROOT_UNLESS_TOLD = {"nginx", "redis"}
 FROM_FILES = {"redis_url", "session_secrets"}
 FIXED = {"host", "port", "session_store"}
+ARGUMENT = "app"
 TEXTS = {
     name.upper(): "json" if name == "log_format" else f"my-{name}"
-    for name in Settings.model_fields
-    if name not in FROM_FILES | FIXED
+    for name in ServiceSettings.model_fields
+    if name not in FROM_FILES | FIXED | {ARGUMENT}
 }
 
 
@@ -35,6 +36,19 @@ def test_every_setting_in_env_gets_to_the_nodes(tmp_path: Path) -> None:
     nodes = _environments(understood(tmp_path, **TEXTS))["app"]
 
     assert nodes == TEXTS | {"SESSION_STORE": "redis", "SECRETS_DIR": "/secrets"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"), [({}, ""), ({"APP": "shop.main:app"}, "shop.main:app")]
+)
+def test_the_app_that_env_names_is_served(
+    tmp_path: Path, environment: dict[str, str], named: str
+) -> None:
+    nodes = understood(tmp_path, **environment)["services"]["app"]
+
+    # Compose 1.29 would take a variable without a value away from the image, which may name an app.
+    assert nodes["command"] == ["python", "-m", "fastapi_mooring", named]
+    assert "APP" not in nodes["environment"]
 
 
 def test_without_env_nodes_have_the_service_s_own_defaults(tmp_path: Path) -> None:
@@ -65,6 +79,7 @@ def test_the_api_s_address_gets_into_the_app_and_the_other_addresses_into_ports(
 
 def test_the_balancer_s_own_settings_get_to_it(tmp_path: Path) -> None:
     mine = {"HSTS": "300", "SCHEME": "https", "STICKY": "secure attr SameSite=None"}
+    mine |= {"ROOT_PATH": "/api", "SOCKET_PATH": "/live"}
 
     assert _environments(understood(tmp_path, **mine))["balancer"] == mine
 

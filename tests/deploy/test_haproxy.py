@@ -31,7 +31,7 @@ async def _visitors(js: JsClients, front: Front, transport: Transport) -> list[V
 
 
 def _has_sockets(node: Service) -> bool:
-    return "socket moored" in node.log()
+    return "socket connected" in node.log()
 
 
 async def test_sockets_of_all_transports_stay_on_their_node_and_count(
@@ -41,7 +41,7 @@ async def test_sockets_of_all_transports_stay_on_their_node_and_count(
         answers = await socket.burst(*[("incr",)] * 20)
         assert [ack for _index, ack in answers] == list(range(1, 21))
         assert (await browser.fetch("POST", "/incr")).json() == 21
-        await eventually(partial(_heard_last, socket, 21))
+        await eventually(partial(_received_last, socket, 21))
         assert not socket.named("disconnect")
 
 
@@ -61,7 +61,7 @@ async def test_clients_of_a_killed_node_are_back_on_the_other_with_their_session
     assert not all(socket.named("disconnect") for _browser, socket in visitors)
 
 
-async def test_a_node_that_drains_gets_no_new_sockets_and_its_old_ones_hear_their_farewell(
+async def test_a_node_that_drains_gets_no_new_sockets_and_its_old_ones_receive_session_ended(
     js: JsClients, front: Front, transport: Transport
 ) -> None:
     visitors = await _visitors(js, front, transport)
@@ -76,8 +76,8 @@ async def test_a_node_that_drains_gets_no_new_sockets_and_its_old_ones_hear_thei
         assert [event.args[0]["status"] for event in newcomer.named("handshake")][:1] != [503]
         assert await newcomer.emit("incr") == 1
     await eventually(lambda: not draining.alive, within=12.0)
-    told = [socket for _browser, socket in visitors if socket.values("session ended")]
-    assert 0 < len(told) < len(visitors)
+    moved = [socket for _browser, socket in visitors if socket.values("session ended")]
+    assert 0 < len(moved) < len(visitors)
     for browser, socket in visitors:
         assert socket.values("session ended") in ([], [{"reason": "shutdown"}])
         await eventually(partial(_is_connected, browser, socket), within=20.0)
@@ -153,5 +153,5 @@ async def _is_connected(browser: JsBrowser, socket: JsClient) -> bool:
     return socket.connected and answer.status == 200 and answer.json()["sockets"] == 1
 
 
-def _heard_last(socket: JsClient, count: int) -> bool:
+def _received_last(socket: JsClient, count: int) -> bool:
     return socket.values("current count")[-1:] == [count]

@@ -1,4 +1,4 @@
-"""deploy/haproxy.cfg: what gets through to a node, what does not, and what browsers are told."""
+"""deploy/haproxy.cfg: what gets through to a node, what does not, and what browsers receive."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ VARIANTS: dict[str, dict[str, str]] = {
 
 @asynccontextmanager
 async def _echoing(**environment: str) -> AsyncIterator[Balancer]:
-    """The balancer in front of a server that tells what it was asked."""
+    """The balancer in front of a server that echoes its requests."""
     async with echo_server() as port, balancer(["127.0.0.1"], port, **environment) as front:
         yield front
 
@@ -125,6 +125,20 @@ async def test_metrics_and_statistics_are_not_public(front: Front) -> None:
             assert "svname" not in (await client.get(path)).text
 
 
+async def test_metrics_and_stickiness_follow_the_paths_that_nodes_are_told() -> None:
+    paths = {"ROOT_PATH": "/api", "SOCKET_PATH": "/live"}
+    async with _echoing(**paths) as front, http_client(front.url) as client:
+        for path in ("/metrics", "/api/metrics", "/api/%6detrics", "/api/metrics/"):
+            assert (await client.get(path)).status_code == 404
+        assert (await client.get("/api/goods/metrics")).status_code == 200
+        for path in ("/live/", "/api/live/"):
+            sticky = (await client.get(path)).headers["set-cookie"].partition(";")[0]
+            client.cookies.clear()
+            answer = await client.get(path, headers={"cookie": sticky})
+            assert "set-cookie" not in answer.headers, path
+        assert "set-cookie" not in (await client.get("/socket.io/")).headers
+
+
 async def test_headers_that_are_too_large_are_refused() -> None:
     async with _echoing() as front, http_client(front.url) as client:
         assert (await client.get("/", headers={"x-large": "x" * 14_000})).status_code == 200
@@ -149,12 +163,12 @@ async def _drip(url: str) -> bytes:
     host, _, port = url.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"GET / HTTP/1.1\r\nX-Slow: ")
-    heard = asyncio.create_task(reader.read())
-    while not heard.done():
+    received = asyncio.create_task(reader.read())
+    while not received.done():
         writer.write(b"x")
-        await asyncio.wait([heard], timeout=0.3)
+        await asyncio.wait([received], timeout=0.3)
     writer.close()
-    return await heard
+    return await received
 
 
 async def test_a_body_that_is_too_large_is_refused_by_a_node_in_its_words_or_here(

@@ -1,4 +1,4 @@
-"""deploy/nginx.conf: what browsers are told of the app's files, by a real nginx."""
+"""deploy/nginx.conf: how browsers get the app's files, by a real nginx."""
 
 import subprocess
 from collections.abc import AsyncIterator
@@ -60,6 +60,7 @@ def test_nginx_finds_no_fault_with_it(tmp_path: Path, files: Path) -> None:
     [
         (API, "http://localhost:3000 ws://localhost:3000"),
         ("https://api.example.org", "https://api.example.org wss://api.example.org"),
+        ("https://example.org/api/", "https://example.org wss://example.org"),
     ],
 )
 async def test_the_page_may_talk_to_its_api_and_run_its_own_files_and_no_more(

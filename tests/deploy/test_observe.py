@@ -22,6 +22,8 @@ from tests.support.servers import StoreServer, store_server
 from tests.support.service import Service, service
 from tests.support.stores import server_settings
 
+pytestmark = pytest.mark.xdist_group("observe")
+
 GRAFANA = ROOT / "deploy" / "grafana"
 DASHBOARD: dict[str, Any] = json.loads((GRAFANA / "mooring.json").read_text())
 RULES = [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]

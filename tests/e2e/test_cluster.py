@@ -13,6 +13,8 @@ from tests.support.js_client import JsClient
 from tests.support.service import SECRET, Service, service
 from tests.support.stores import StoreSettings
 
+pytestmark = pytest.mark.xdist_group("cluster")
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:

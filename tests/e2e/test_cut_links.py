@@ -10,13 +10,13 @@ from functools import partial
 import pytest
 import redis
 
-from app.realtime.bus import KEPT
-from app.realtime.bus_redis import STREAM
+from app import Emitter
+from app.realtime.bus.base import MAXLEN
 from tests.support.browsers import JsBrowser, JsClients
-from tests.support.eventually import eventually, stays
+from tests.support.eventually import eventually, settled, stays
 from tests.support.http import http_client
 from tests.support.js_client import JsClient
-from tests.support.nodes import SHOUTING
+from tests.support.nodes import EMITTING_APP
 from tests.support.proxy import Proxy, proxy_to
 from tests.support.servers import StoreServer
 from tests.support.service import Service, service
@@ -55,7 +55,7 @@ async def world(js: JsClients, shared_store_server: StoreServer) -> AsyncIterato
     async with AsyncExitStack() as stack:
         proxy = await stack.enter_async_context(proxy_to(shared_store_server.port))
         behind = settings | {"redis_url": proxy.url}
-        nodes = [service(module=SHOUTING, **each) for each in (settings, behind)]
+        nodes = [service(module=EMITTING_APP, **each) for each in (settings, behind)]
         near, far = await asyncio.gather(*map(stack.enter_async_context, nodes))
         browser = await js.browser(near.url)
         await browser.fetch("POST", "/incr")
@@ -63,6 +63,43 @@ async def world(js: JsClients, shared_store_server: StoreServer) -> AsyncIterato
         yield World(near, far, proxy, browser, *sockets)
         for node in (near, far):
             node.terminate()
+
+
+async def test_a_thousand_messages_of_three_emitters_come_once_and_each_emitter_s_in_order(
+    world: World, shared_store_server: StoreServer
+) -> None:
+    numbers = range(334)
+    for socket in world.sockets:
+        await socket.emit("enter", "lobby")
+    await settled(lambda: shared_store_server.command("DBSIZE"))
+
+    async with Emitter.connect(shared_store_server.url) as worker:
+        calls = [
+            world.browser.post_json(
+                f"{node.url}/call-out/lobby", [[name, number] for number in numbers]
+            )
+            for node, name in ((world.near, "near"), (world.far, "far"))
+        ]
+        emitting = [asyncio.create_task(call) for call in calls]
+        for number in numbers:
+            if number == 100:
+                world.proxy.cut()
+            await worker.emit("shout", ["worker", number], to="lobby")
+            if number == 200:
+                await asyncio.sleep(CUT)
+                world.proxy.mend()
+        for answer in await asyncio.gather(*emitting):
+            assert answer.status == 200
+
+    for socket in world.sockets:
+        await eventually(partial(_has_all, socket, 3 * len(numbers)), within=10.0)
+        await stays(partial(_has_all, socket, 3 * len(numbers)), during=0.2)
+        for name in ("near", "far", "worker"):
+            assert [each[1] for each in socket.values("shout") if each[0] == name] == [*numbers]
+
+
+def _has_all(socket: JsClient, number: int) -> bool:
+    return len(socket.values("shout")) == number
 
 
 async def test_a_logout_on_the_other_node_lets_the_socket_go_when_the_link_is_back(
@@ -198,6 +235,8 @@ def talk_much(server: StoreServer) -> None:
     """Have the bus carry more than it keeps."""
     with redis.Redis.from_url(server.url) as client:
         pipeline = client.pipeline(transaction=False)
-        for _ in range(KEPT + 1000):
-            pipeline.xadd(STREAM, {"o": "other", "n": 0, "m": "{}"}, maxlen=KEPT, approximate=True)
+        for _ in range(MAXLEN + 1000):
+            pipeline.xadd(
+                "mooring:bus", {"o": "other", "n": 0, "m": "{}"}, maxlen=MAXLEN, approximate=True
+            )
         pipeline.execute()

@@ -21,12 +21,14 @@ from tests.support.service import Service, service
 from tests.support.stores import server_settings
 from tests.support.traffic import ANSWER_WITHIN, Traffic, check_away
 
+pytestmark = pytest.mark.alone
+
 HUNG = 3.0
 """Seconds."""
 
 
 @dataclass(frozen=True)
-class Outage:
+class FailFast:
     """How a server is harmed, and mended."""
 
     begin: Callable[[StoreServer], object]
@@ -45,10 +47,10 @@ def demote(server: StoreServer) -> None:
 
 
 OUTAGES = {
-    "killed": Outage(StoreServer.kill, StoreServer.start),
-    "hung": Outage(StoreServer.pause, StoreServer.resume, lasts=HUNG),
-    "full": Outage(fill, lambda server: server.command("CONFIG", "SET", "maxmemory", 0)),
-    "read-only": Outage(demote, lambda server: server.command("REPLICAOF", "NO", "ONE")),
+    "killed": FailFast(StoreServer.kill, StoreServer.start),
+    "hung": FailFast(StoreServer.pause, StoreServer.resume, lasts=HUNG),
+    "full": FailFast(fill, lambda server: server.command("CONFIG", "SET", "maxmemory", 0)),
+    "read-only": FailFast(demote, lambda server: server.command("REPLICAOF", "NO", "ONE")),
 }
 
 
@@ -78,7 +80,7 @@ def world(_world: World) -> Iterator[World]:
 
 @pytest.mark.parametrize("outage", OUTAGES.values(), ids=OUTAGES)
 async def test_an_outage_is_answered_in_time_closes_no_socket_loses_no_write_and_passes_by_itself(
-    js: JsClients, world: World, outage: Outage
+    js: JsClients, world: World, outage: FailFast
 ) -> None:
     browser = await js.browser(world.node.url)
     await browser.fetch("GET", "/session")

@@ -41,6 +41,7 @@ async def test_connections_that_are_killed_again_and_again_close_no_socket_and_l
         assert not socket.named("disconnect")
 
 
+@pytest.mark.alone
 async def test_of_many_writes_under_way_when_the_server_hangs_each_is_answered_in_time(
     js: JsClients, own_store_server: StoreServer, node: Service
 ) -> None:

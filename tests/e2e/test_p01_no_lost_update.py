@@ -3,6 +3,7 @@
 import asyncio
 
 import httpx
+import pytest
 
 from tests.support.browsers import JsBrowser, JsClients, Transport
 from tests.support.gates import gate_of
@@ -20,6 +21,7 @@ async def test_two_hundred_parallel_posts_are_answered_1_to_200(http: httpx.Asyn
     assert (await http.get("/session")).json()["count"] == 200
 
 
+@pytest.mark.smoke
 async def test_a_hundred_posts_and_a_hundred_events_of_two_sockets_are_answered_1_to_200(
     browser: JsBrowser, transport: Transport
 ) -> None:
@@ -37,9 +39,9 @@ async def test_a_hundred_posts_and_a_hundred_events_of_two_sockets_are_answered_
 
 
 async def test_parallel_requests_that_write_different_keys_all_keep_theirs(
-    workshop: Service,
+    extended: Service,
 ) -> None:
-    async with http_client(workshop.url) as client, gate_of(workshop) as gate:
+    async with http_client(extended.url) as client, gate_of(extended) as gate:
         await client.get("/session")
         held = [asyncio.create_task(client.post(gate.then("write", str(n)))) for n in range(20)]
         await gate.reached_by(20)
@@ -52,12 +54,12 @@ async def test_parallel_requests_that_write_different_keys_all_keep_theirs(
 
 
 async def test_events_and_requests_that_write_different_keys_all_keep_theirs(
-    js: JsClients, workshop: Service
+    js: JsClients, extended: Service
 ) -> None:
-    browser = await js.browser(workshop.url)
+    browser = await js.browser(extended.url)
     await browser.fetch("GET", "/session")
     sockets = await browser.connect_on_all()
-    async with gate_of(workshop) as gate:
+    async with gate_of(extended) as gate:
         events = [
             asyncio.create_task(socket.emit("held", gate.name, "write", f"event {n}"))
             for n, socket in enumerate(sockets)
@@ -78,9 +80,9 @@ async def test_events_and_requests_that_write_different_keys_all_keep_theirs(
 
 
 async def test_an_increment_waits_for_no_handler_that_is_at_work_on_the_same_session(
-    workshop: Service,
+    extended: Service,
 ) -> None:
-    async with http_client(workshop.url) as client, gate_of(workshop) as gate:
+    async with http_client(extended.url) as client, gate_of(extended) as gate:
         await client.get("/session")
         slow = asyncio.create_task(client.post(gate.then("update", "slow")))
         await gate.reached_by(1)

@@ -3,8 +3,9 @@
 from datetime import datetime
 
 import httpx
+import pytest
 
-from tests.conftest import WORKSHOP
+from tests.conftest import EXTENDED_APP
 from tests.support.browsers import JsClients
 from tests.support.eventually import eventually, settled, stays
 from tests.support.http import http_client, set_cookies
@@ -17,6 +18,9 @@ CONNECTING = {"client|setinfo", "client|setname", "hello", "info", "ping", "sele
 # Reads that go on by themselves: the bus, and the renewal of what says that a node is alive.
 WAITING = {"xread", "subscribe"}
 """What a node asks of its server while nothing at all happens: whether there is news."""
+
+LOOKING = {"mget", "sadd", "smembers", "pubsub|numsub"}
+"""What it asks now and then: for its sessions, and for the nodes beside it."""
 
 WITHOUT_SESSION = [
     "/healthz",
@@ -32,12 +36,13 @@ WITHOUT_SESSION = [
 ]
 
 
+@pytest.mark.smoke
 async def test_an_idle_socket_causes_no_store_write_on_any_transport(
     js: JsClients, any_store: StoreSettings
 ) -> None:
     settings: StoreSettings = {"session_reload_interval": 0.3, **any_store}
     async with (
-        js.on(service(module=WORKSHOP, **settings)) as node,
+        js.on(service(module=EXTENDED_APP, **settings)) as node,
         http_client(node.url) as observer,
     ):
         sockets = await (await js.browser(node.url)).connect_on_all()
@@ -52,32 +57,34 @@ async def test_an_idle_socket_causes_no_store_write_on_any_transport(
 
 
 async def test_an_idle_socket_has_the_server_execute_reads_alone(
-    js: JsClients, shared_store_server: StoreServer
+    js: JsClients, own_store_server: StoreServer
 ) -> None:
     settings: StoreSettings = {"session_reload_interval": 0.3}
-    settings |= server_settings(shared_store_server)
-    async with js.on(service(module=WORKSHOP, **settings)) as node:
+    settings |= server_settings(own_store_server)
+    async with js.on(service(module=EXTENDED_APP, **settings)) as node:
         sockets = await (await js.browser(node.url)).connect_on_all()
         await sockets[0].emit("incr")
-        before = await settled(lambda: _calls(shared_store_server, but=WAITING | {"mget"}))
+        before = await settled(lambda: _calls(own_store_server, but=WAITING | LOOKING))
 
         await stays(lambda: all(socket.connected for socket in sockets), during=1.5)
 
-        assert _calls(shared_store_server, but=WAITING | {"mget"}) == before
+        assert _calls(own_store_server, but=WAITING | LOOKING) == before
 
 
 async def test_a_request_that_changes_nothing_sets_no_cookie_and_writes_nothing(
-    http: httpx.AsyncClient,
+    any_store: StoreSettings,
 ) -> None:
-    await http.post("/incr")
-    before = await store_calls(http)
+    # A node of its own: on a shared one sessions that only a handshake used may still be discarded.
+    async with service(**any_store) as node, http_client(node.url) as http:
+        await http.post("/incr")
+        before = await store_calls(http)
 
-    answers = [await http.get(path) for path in ("/session", "/", "/session") * 3]
+        answers = [await http.get(path) for path in ("/session", "/", "/session") * 3]
 
-    assert not any(set_cookies(answer) for answer in answers)
-    after = await store_calls(http)
-    assert after.pop("load") == before.pop("load") + 9
-    assert after == before
+        assert not any(set_cookies(answer) for answer in answers)
+        after = await store_calls(http)
+        assert after.pop("load") == before.pop("load") + 9
+        assert after == before
 
 
 async def test_a_request_that_changes_nothing_leaves_the_record_as_it_is(
@@ -108,7 +115,7 @@ async def test_a_request_loads_its_session_and_extends_it_in_one_round_trip(
         await client.get("/")
         (record,) = shared_store_server.session_keys()
         shared_store_server.command("PEXPIRE", record, 1000)
-        inside = {"get", "time", "pexpireat"}
+        inside = {"get", "time", "pttl", "pexpireat"}
         before = await settled(lambda: _calls(shared_store_server, but=WAITING))
 
         await client.get("/")
@@ -132,11 +139,11 @@ async def test_each_request_that_uses_the_session_moves_its_deadline(
 
 
 async def test_an_event_that_changes_nothing_writes_nothing(
-    js: JsClients, workshop: Service
+    js: JsClients, extended: Service
 ) -> None:
-    socket = await js.connect(workshop.url)
+    socket = await js.connect(extended.url)
     await socket.emit("incr")
-    async with http_client(workshop.url) as observer:
+    async with http_client(extended.url) as observer:
         before = await settled(lambda: store_calls(observer))
 
         assert await socket.emit("peek") == {"count": 1}
@@ -146,9 +153,25 @@ async def test_an_event_that_changes_nothing_writes_nothing(
     assert after == before
 
 
+@pytest.mark.parametrize(("event", "verb"), [("incr", "commit"), ("peek", "load")])
+async def test_an_event_extends_its_session_in_the_one_call_that_it_makes(
+    js: JsClients, extended: Service, event: str, verb: str
+) -> None:
+    socket = await js.connect(extended.url)
+    await socket.emit("incr")
+    async with http_client(extended.url) as observer:
+        before = await settled(lambda: store_calls(observer))
+
+        await socket.emit(event)
+
+        after = await store_calls(observer)
+    assert after.pop(verb) == before.pop(verb) + 1
+    assert after == before
+
+
 async def test_what_needs_no_session_opens_and_loads_none(http: httpx.AsyncClient) -> None:
     await http.get("/session")
-    before = await store_calls(http)
+    before = await settled(lambda: store_calls(http))
     async with http_client(str(http.base_url)) as stranger:
         for client in (http, stranger):
             for path in WITHOUT_SESSION:

@@ -3,6 +3,7 @@
 import asyncio
 
 import httpx
+import pytest
 
 from tests.support.browsers import JsBrowser, JsClients
 from tests.support.eventually import eventually
@@ -42,6 +43,7 @@ async def test_the_id_of_an_expired_session_gets_a_fresh_id_on_both_edges(
         assert len({cookie.pair for cookie in fresh} | {old}) == 4
 
 
+@pytest.mark.smoke
 async def test_a_rotation_gives_a_new_id_that_holds_the_data_and_kills_the_old_at_once(
     http: httpx.AsyncClient, node: Service
 ) -> None:
@@ -79,9 +81,9 @@ async def test_requests_with_the_old_cookie_that_race_with_a_rotation_set_no_coo
 
 
 async def test_ten_requests_under_way_at_a_rotation_set_no_cookie_and_the_new_one_has_the_data(
-    workshop: Service,
+    extended: Service,
 ) -> None:
-    async with http_client(workshop.url) as client, gate_of(workshop) as gate:
+    async with http_client(extended.url) as client, gate_of(extended) as gate:
         await client.post("/incr")
         acts = ["read", "update"] * (UNDER_WAY // 2)
         held = [asyncio.create_task(client.post(gate.then(act))) for act in acts]

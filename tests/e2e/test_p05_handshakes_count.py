@@ -3,6 +3,7 @@
 import asyncio
 
 import httpx
+import pytest
 
 from tests.support.browsers import JsBrowser, Transport
 from tests.support.http import http_client, set_cookies
@@ -10,6 +11,7 @@ from tests.support.raw import raw_polling, raw_websocket
 from tests.support.service import Service
 
 
+@pytest.mark.smoke
 async def test_a_websocket_handshake_sets_one_cookie_of_a_stored_session(node: Service) -> None:
     async with raw_websocket(node.url) as socket:
         (cookie,) = socket.set_cookies

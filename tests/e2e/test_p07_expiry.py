@@ -4,6 +4,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+import pytest
+
+from tests.conftest import EXTENDED_APP
 from tests.support.browsers import JsClients, Transport
 from tests.support.eventually import stays
 from tests.support.js_client import JsClient
@@ -16,6 +19,7 @@ SECOND = 1.0
 """How late the end of a session may be noticed."""
 
 
+@pytest.mark.smoke
 async def test_an_idle_session_closes_its_transport_two_to_three_seconds_after_the_last_request(
     js: JsClients, any_store: StoreSettings
 ) -> None:
@@ -42,10 +46,11 @@ async def test_an_idle_session_closes_its_transport_two_to_three_seconds_after_t
             assert await socket.emit("incr") == 1
 
 
-async def test_requests_keep_the_session_and_events_do_not(
+async def test_with_activity_http_requests_keep_the_session_and_events_do_not(
     js: JsClients, any_store: StoreSettings
 ) -> None:
-    async with js.on(service(session_idle_timeout=IDLE, **any_store)) as node:
+    settings: StoreSettings = {"session_activity": "http", **any_store}
+    async with js.on(service(session_idle_timeout=IDLE, **settings)) as node:
         browser = await js.browser(node.url)
         sockets = await browser.connect_on_all()
         begun, done = await _repeat(lambda: browser.fetch("GET", "/session"), times=6)
@@ -57,17 +62,17 @@ async def test_requests_keep_the_session_and_events_do_not(
         assert {socket.values("disconnect")[0] for socket in sockets} == {"transport close"}
 
 
-async def test_with_activity_events_an_event_keeps_the_session(
-    js: JsClients, any_store: StoreSettings
+@pytest.mark.parametrize("event", ["incr", "peek"], ids=["by its write", "by its read"])
+async def test_an_event_keeps_the_session(
+    js: JsClients, any_store: StoreSettings, event: str
 ) -> None:
-    settings: StoreSettings = {"session_activity": "events", **any_store}
-    async with js.on(service(session_idle_timeout=IDLE, **settings)) as node:
+    node = service(module=EXTENDED_APP, session_idle_timeout=IDLE, **any_store)
+    async with js.on(node):
         browser = await js.browser(node.url)
         socket, silent = await browser.connect(), await browser.connect(Transport.POLLING)
 
-        begun, done = await _repeat(lambda: socket.emit("incr"), times=6)
+        begun, done = await _repeat(lambda: socket.emit(event), times=6)
 
-        assert socket.values("current count") == list(range(1, 7))
         for each in (socket, silent):
             disconnected = await each.wait_for("disconnect")
             assert disconnected.args[0] == "transport close"

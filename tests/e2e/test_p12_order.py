@@ -2,22 +2,25 @@
 
 import asyncio
 
+import pytest
+
 from tests.support.browsers import JsClients, Transport
 from tests.support.eventually import stays
+from tests.support.extended_app import PING_INTERVAL, PING_TIMEOUT
 from tests.support.gates import gate_of
 from tests.support.raw import raw_polling
 from tests.support.service import Service
-from tests.support.workshop import PING_INTERVAL, PING_TIMEOUT
 
 EVENTS = 100
 PROMPT = 1.0
 """Seconds in which a socket is answered that nothing holds up."""
 
 
+@pytest.mark.smoke
 async def test_events_of_one_socket_are_handled_and_acknowledged_in_the_order_they_were_sent(
-    js: JsClients, workshop: Service, transport: Transport
+    js: JsClients, extended: Service, transport: Transport
 ) -> None:
-    browser = await js.browser(workshop.url)
+    browser = await js.browser(extended.url)
     socket = await browser.connect(transport)
 
     acks = await socket.burst(*[("note", number) for number in range(EVENTS)])
@@ -27,9 +30,9 @@ async def test_events_of_one_socket_are_handled_and_acknowledged_in_the_order_th
 
 
 async def test_two_sockets_of_a_session_keep_an_order_each_and_lose_none(
-    js: JsClients, workshop: Service
+    js: JsClients, extended: Service
 ) -> None:
-    browser = await js.browser(workshop.url)
+    browser = await js.browser(extended.url)
     await browser.fetch("GET", "/session")
     sockets = await browser.connect_on_all()
 
@@ -43,10 +46,10 @@ async def test_two_sockets_of_a_session_keep_an_order_each_and_lose_none(
 
 
 async def test_events_behind_a_slow_one_wait_and_then_follow_in_order(
-    js: JsClients, workshop: Service, transport: Transport
+    js: JsClients, extended: Service, transport: Transport
 ) -> None:
-    socket = await js.connect(workshop.url, transport)
-    async with gate_of(workshop) as gate:
+    socket = await js.connect(extended.url, transport)
+    async with gate_of(extended) as gate:
         burst = asyncio.create_task(
             socket.burst(("wait", gate.name), ("incr",), ("peek",), ("no such event",), ("incr",))
         )
@@ -65,13 +68,13 @@ async def test_events_behind_a_slow_one_wait_and_then_follow_in_order(
 
 
 async def test_a_slow_handler_delays_neither_other_sockets_nor_requests(
-    js: JsClients, workshop: Service, transport: Transport
+    js: JsClients, extended: Service, transport: Transport
 ) -> None:
-    browser = await js.browser(workshop.url)
+    browser = await js.browser(extended.url)
     slow = await browser.connect(transport)
     beside = await browser.connect_on_all()
-    stranger = await js.connect(workshop.url)
-    async with gate_of(workshop) as gate:
+    stranger = await js.connect(extended.url)
+    async with gate_of(extended) as gate:
         await slow.send("wait", gate.name)
         await gate.reached_by(1)
 
@@ -84,9 +87,9 @@ async def test_a_slow_handler_delays_neither_other_sockets_nor_requests(
         assert heard.args == (4,)
 
 
-async def test_a_slow_handler_breaks_no_heartbeat(js: JsClients, workshop: Service) -> None:
-    sockets = await (await js.browser(workshop.url)).connect_on_all()
-    async with gate_of(workshop) as gate:
+async def test_a_slow_handler_breaks_no_heartbeat(js: JsClients, extended: Service) -> None:
+    sockets = await (await js.browser(extended.url)).connect_on_all()
+    async with gate_of(extended) as gate:
         for socket in sockets:
             await socket.send("wait", gate.name)
         await gate.reached_by(len(sockets))

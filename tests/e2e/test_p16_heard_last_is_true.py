@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.support.browsers import JsBrowser
 from tests.support.eventually import eventually
 from tests.support.js_client import JsClient
@@ -10,6 +12,7 @@ BURSTS = 5
 CURRENT = "current count"
 
 
+@pytest.mark.smoke
 async def test_after_each_burst_over_both_edges_every_socket_has_heard_the_stored_count_last(
     browser: JsBrowser,
 ) -> None:

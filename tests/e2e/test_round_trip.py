@@ -1,9 +1,12 @@
 """The main job: one session behind fetches and sockets of one browser."""
 
+import pytest
+
 from tests.support.browsers import JsBrowser, Transport
 from tests.support.eventually import eventually
 
 
+@pytest.mark.smoke
 async def test_fetch_and_socket_of_a_browser_count_in_one_session(
     browser: JsBrowser, transport: Transport
 ) -> None:

@@ -1,4 +1,4 @@
-"""Two nodes on one server: what happens on one happens on the other."""
+"""P1, P7 and P16 over two nodes on one server: what happens on one happens on the other."""
 
 import asyncio
 import random

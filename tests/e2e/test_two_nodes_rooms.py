@@ -1,4 +1,4 @@
-"""python-socketio's own `emit` reaches the sockets of both nodes, each once and in order."""
+"""An emit reaches the sockets of both nodes, each once and in order."""
 
 from functools import partial
 
@@ -72,7 +72,7 @@ async def test_two_hundred_emits_of_one_node_are_heard_in_order_on_both(
         await eventually(partial(has_heard_in_order, socket, list(range(200))))
 
 
-async def test_a_session_s_room_is_not_heard_by_another_session(
+async def test_what_is_for_a_session_is_not_heard_by_another_session(
     js: JsClients, pair: Pair, browser: JsBrowser, sockets: list[JsClient]
 ) -> None:
     stranger = await (await pair.browser(js)).connect(url=pair.there.url)

@@ -6,10 +6,18 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Scope
 
+from app.asgi.rate_limit import NoRateLimit
 from app.http.cookies import CookieAttributes, SessionCookie
-from app.http.transport import SessionTransport
-from app.limits import Everybody
-from app.sessions import SCOPE_KEY, CookieSigner, MemoryStore, Opener, Policy, Session, Sessions
+from app.http.middleware.session import SessionMiddleware
+from app.sessions import (
+    SCOPE_KEY,
+    CookieSigner,
+    MemoryStore,
+    Policy,
+    RequestSession,
+    Session,
+    SessionManager,
+)
 from tests.support.hooked_store import HookedStore
 from tests.support.http import http_client
 
@@ -29,15 +37,15 @@ async def store() -> AsyncIterator[HookedStore]:
 
 
 @pytest.fixture
-def sessions(store: HookedStore) -> Sessions:
+def sessions(store: HookedStore) -> SessionManager:
     """The service that the transport opens sessions with."""
-    return Sessions(store, Policy(idle=60, absolute=ABSOLUTE, max_data=1000))
+    return SessionManager(store, Policy(idle=60, absolute=ABSOLUTE, max_data=1000))
 
 
 @pytest.fixture
-def around(sessions: Sessions) -> Around:
+def around(sessions: SessionManager) -> Around:
     """Puts the transport around an app."""
-    return lambda app: SessionTransport(app, sessions, COOKIE, Everybody())
+    return lambda app: SessionMiddleware(app, lambda _scope: sessions, COOKIE, NoRateLimit())
 
 
 @pytest.fixture
@@ -53,5 +61,5 @@ def ask(around: Around) -> Ask:
 
 async def open_session(scope: Scope) -> Session:
     """What a route does that wants the session."""
-    opener: Opener = scope[SCOPE_KEY]
-    return await opener.open()
+    request_session: RequestSession = scope[SCOPE_KEY]
+    return await request_session.get_or_create()

@@ -18,7 +18,10 @@ CHANGING = [("POST", "/incr"), ("POST", "/logout"), ("POST", "/session/rotate")]
 ASKING = [*OPENING, ("POST", "/logout"), ("GET", "/readyz")]
 
 # No store answers differently here, and the one that goes away is a server of its own.
-pytestmark = pytest.mark.parametrize("store_name", ["memory"])
+pytestmark = [
+    pytest.mark.parametrize("store_name", ["memory"]),
+    pytest.mark.xdist_group("documented_answers"),
+]
 
 Document = dict[str, Any]
 

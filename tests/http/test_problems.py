@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.conftest import WORKSHOP
+from tests.conftest import EXTENDED_APP
 from tests.support.http import PROBLEM, http_client, problem, set_cookies
 from tests.support.service import Service, service
 from tests.support.stores import StoreSettings
@@ -36,8 +36,8 @@ async def test_what_is_not_there_is_a_problem(
     assert not set_cookies(answer)
 
 
-async def test_arguments_that_do_not_fit_are_named(workshop: Service) -> None:
-    async with http_client(workshop.url) as client:
+async def test_arguments_that_do_not_fit_are_named(extended: Service) -> None:
+    async with http_client(extended.url) as client:
         answer = await client.post("/write/key?length=long")
 
         assert problem(answer) == (422, "invalid-request")
@@ -48,9 +48,9 @@ async def test_arguments_that_do_not_fit_are_named(workshop: Service) -> None:
 
 
 async def test_a_session_that_gets_too_large_is_refused_and_keeps_its_data(
-    workshop: Service,
+    extended: Service,
 ) -> None:
-    async with http_client(workshop.url) as client:
+    async with http_client(extended.url) as client:
         await client.post("/write/small")
         answer = await client.post("/write/large?length=40000")
 
@@ -62,7 +62,7 @@ async def test_a_session_that_gets_too_large_is_refused_and_keeps_its_data(
 async def test_a_handler_that_breaks_is_answered_500_stores_nothing_and_tells_nothing(
     any_store: StoreSettings,
 ) -> None:
-    broken = service(module=WORKSHOP, traceback_ok=True, **any_store)
+    broken = service(module=EXTENDED_APP, traceback_ok=True, **any_store)
     async with broken as node, http_client(node.url) as client:
         await client.get("/session")
 

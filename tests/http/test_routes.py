@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.support.browsers import JsBrowser
-from tests.support.eventually import eventually
+from tests.support.eventually import eventually, settled
 from tests.support.http import cookie_header, http_client, set_cookies, the_set_cookie
 from tests.support.metrics import store_calls
 from tests.support.service import Service
@@ -80,7 +80,7 @@ async def test_logout_answers_204_and_clears_the_cookie(http: httpx.AsyncClient)
 async def test_logout_answers_the_same_without_a_session_and_opens_none(
     http: httpx.AsyncClient,
 ) -> None:
-    before = await store_calls(http)
+    before = await settled(lambda: store_calls(http))
     for cookie in ("", "session=made.up"):
         answer = await http.post("/logout", headers={"cookie": cookie})
         assert answer.status_code == 204
@@ -128,7 +128,7 @@ async def test_rotate_without_a_session_opens_one_with_a_single_cookie(
 async def test_another_method_is_answered_405_and_opens_nothing(
     http: httpx.AsyncClient, path: str
 ) -> None:
-    before = await store_calls(http)
+    before = await settled(lambda: store_calls(http))
     for method in ("PUT", "PATCH", "DELETE"):
         answer = await http.request(method, path)
         assert answer.status_code == 405

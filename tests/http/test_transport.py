@@ -7,7 +7,13 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.sessions import Record, Session, Sessions, StoreUnavailableError
+from app.sessions import (
+    Record,
+    Session,
+    SessionManager,
+    SessionTooLargeError,
+    StoreUnavailableError,
+)
 from tests.http.conftest import ABSOLUTE, COOKIE, Around, Ask, open_session
 from tests.support.hooked_store import HookedStore
 from tests.support.http import problem, set_cookies, the_set_cookie
@@ -72,6 +78,29 @@ async def test_what_used_the_session_is_private_whatever_the_app_says(ask: Ask) 
     assert answer.headers["vary"] == "Accept, Cookie"
 
 
+@pytest.mark.parametrize(
+    ("own", "sent"),
+    [
+        ("private, max-age=60", "private, max-age=60"),
+        ("max-age=60, PRIVATE", "max-age=60, PRIVATE"),
+        ("no-store", "no-store"),
+        ("No-Store, public", "No-Store, public"),
+        ("public, max-age=60", "no-store"),
+        ("max-age=60", "no-store"),
+        ("no-cache", "no-store"),
+        ("privately", "no-store"),
+    ],
+)
+async def test_a_cache_control_of_the_apps_stays_only_if_it_is_private(
+    ask: Ask, own: str, sent: str
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await open_session(scope)
+        await PlainTextResponse("hello", headers={"Cache-Control": own})(scope, receive, send)
+
+    assert (await ask(app).get("/")).headers.get_list("cache-control") == [sent]
+
+
 async def test_a_first_request_makes_one_session_however_often_it_is_asked_for(
     ask: Ask, store: HookedStore
 ) -> None:
@@ -126,23 +155,43 @@ async def test_a_response_below_500_commits_plain_writes(
 
 
 @pytest.mark.parametrize("status", [500, 503])
-async def test_a_response_from_500_up_commits_no_plain_writes_and_sets_the_cookie(
+async def test_a_response_from_500_up_commits_no_plain_writes(
     ask: Ask, store: HookedStore, status: int
 ) -> None:
-    answer = await ask(_handler(_write, status)).get("/")
+    cookie = await _opened(ask)
+
+    answer = await ask(_handler(_fill, status), cookie=cookie).get("/")
 
     assert answer.status_code == status
-    assert await _data(store) == b"{}"
-    the_set_cookie(answer)
+    assert await _data(store) == DARK
 
 
 async def test_an_end_before_the_commit_replaces_the_response_by_409_without_a_cookie(
-    ask: Ask, store: HookedStore, sessions: Sessions
+    ask: Ask, store: HookedStore, sessions: SessionManager
 ) -> None:
     cookie = await _opened(ask)
     store.before("commit", lambda: sessions.destroy(store.created[0]))
 
     answer = await ask(_handler(lambda session: session.clear()), cookie=cookie).get("/")
+
+    assert problem(answer) == (409, "session-ended")
+    assert not set_cookies(answer)
+
+
+@pytest.mark.parametrize("path", ["/open", "/rotate"])
+async def test_a_session_that_ends_in_the_request_that_opened_or_rotated_it_gets_no_cookie(
+    ask: Ask, store: HookedStore, sessions: SessionManager, path: str
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        session = await open_session(scope)
+        if scope["path"] == "/rotate":
+            await session.rotate()
+        store.before("commit", lambda: sessions.destroy(session.key))
+        session["late"] = True
+        await PlainTextResponse("done")(scope, receive, send)
+
+    cookie = await _opened(ask) if path == "/rotate" else ""
+    answer = await ask(app, cookie=cookie).get(path)
 
     assert problem(answer) == (409, "session-ended")
     assert not set_cookies(answer)
@@ -184,13 +233,81 @@ async def test_a_session_that_gets_too_large_is_refused_and_keeps_its_data(
     assert await _data(store) == DARK
 
 
-async def test_data_that_is_no_json_is_our_error_and_is_not_stored(
-    ask: Ask, store: HookedStore
+async def test_a_first_request_whose_session_gets_too_large_sets_no_cookie(ask: Ask) -> None:
+    answer = await ask(_handler(_fill)).get("/")
+
+    assert problem(answer) == (413, "session-too-large")
+    assert not set_cookies(answer)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda session: session.setdefault("seen", [{"ids": {1, 2}}]),
+        lambda session: session.setdefault("seen", [{}])[0].update(ids={1, 2}),
+    ],
+    ids=["at the assignment", "nested later"],
+)
+async def test_data_that_json_would_change_are_our_error_with_route_and_path_in_one_line(
+    ask: Ask,
+    store: HookedStore,
+    caplog: pytest.LogCaptureFixture,
+    act: Callable[[Session], object],
 ) -> None:
-    answer = await ask(_handler(lambda session: session.setdefault("seen", {1, 2}))).get("/")
+    cookie = await _opened(ask)
+    answer = await ask(_handler(act), cookie=cookie).get("/a%0Ab")
 
     assert problem(answer) == (500, "internal-error")
-    assert await _data(store) == b"{}"
+    assert await _data(store) == DARK
+    (line,) = [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
+    assert line.startswith("GET /a%0Ab: answered 500: seen[0].ids: a set is no JSON value")
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("handled", [False, True], ids=["raised", "answered by the app"])
+async def test_a_413_after_a_rotation_has_the_new_cookie(
+    ask: Ask, store: HookedStore, handled: bool
+) -> None:
+    cookie = await _opened(ask)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        session = await open_session(scope)
+        await session.rotate()
+        _fill(session)
+        try:
+            await session.save()
+        except SessionTooLargeError:
+            if not handled:
+                raise
+        await PlainTextResponse("too large", 413)(scope, receive, send)
+
+    answer = await ask(app, cookie=cookie).get("/")
+
+    assert problem(answer) == (413, "session-too-large")
+    renewed = the_set_cookie(answer).pair
+    assert renewed != cookie
+    store.calls.clear()
+    seen = await ask(_handler(lambda session: session["theme"]), cookie=renewed).get("/")
+    assert seen.status_code == 200
+    assert store.calls == ["load"]
+
+
+async def test_a_session_that_ends_after_a_rotation_in_the_same_request_gets_no_cookie(
+    ask: Ask, store: HookedStore, sessions: SessionManager
+) -> None:
+    cookie = await _opened(ask)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        session = await open_session(scope)
+        await session.rotate()
+        await sessions.destroy(session.key)
+        session["late"] = 1
+        await PlainTextResponse("done")(scope, receive, send)
+
+    answer = await ask(app, cookie=cookie).get("/")
+
+    assert problem(answer) == (409, "session-ended")
+    assert set_cookies(answer) == []
 
 
 async def test_an_error_that_is_none_of_ours_is_passed_on(ask: Ask) -> None:
@@ -218,7 +335,7 @@ async def test_a_write_while_the_body_is_streamed_is_stored(ask: Ask, store: Hoo
 
 
 async def test_a_write_after_the_response_that_cannot_be_stored_is_logged(
-    ask: Ask, sessions: Sessions, caplog: pytest.LogCaptureFixture
+    ask: Ask, sessions: SessionManager, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         session = await open_session(scope)
@@ -240,7 +357,7 @@ async def test_a_rotation_sets_the_new_cookie_and_a_destroyed_session_clears_it(
         await Response(status_code=204)(scope, receive, send)
 
     rotated = the_set_cookie(await ask(app).get("/rotate"))
-    assert COOKIE.session_id([(b"cookie", rotated.pair.encode())]) is not None
+    assert COOKIE.session_ids([(b"cookie", rotated.pair.encode())])
     destroyed = the_set_cookie(await ask(app, cookie=rotated.pair).get("/destroy"))
     assert destroyed.clears
     assert destroyed.value == ""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from app.sessions import Sessions
+from app.sessions import SessionManager
 from tests.http.conftest import COOKIE, Around, open_session
 from tests.support.hooked_store import HookedStore
 from tests.support.http import parse_set_cookie
@@ -65,7 +65,7 @@ async def test_the_accept_carries_the_cookie_of_a_stored_session(
 
 
 async def test_the_accept_of_a_known_session_carries_no_cookie(
-    around: Around, sessions: Sessions, line: Line
+    around: Around, sessions: SessionManager, line: Line
 ) -> None:
     session = await sessions.create()
     assert session.id is not None
@@ -79,7 +79,7 @@ async def test_the_accept_of_a_known_session_carries_no_cookie(
 
 @pytest.mark.parametrize("moment", ["at the load", "at the commit"])
 async def test_a_session_that_has_ended_refuses_the_handshake_with_409_and_no_cookie(
-    around: Around, store: HookedStore, sessions: Sessions, line: Line, moment: str
+    around: Around, store: HookedStore, sessions: SessionManager, line: Line, moment: str
 ) -> None:
     session = await sessions.create()
     assert session.id is not None
@@ -98,7 +98,7 @@ async def test_a_session_that_has_ended_refuses_the_handshake_with_409_and_no_co
 
 
 async def test_a_server_that_cannot_answer_a_handshake_closes_it(
-    around: Around, sessions: Sessions, line: Line
+    around: Around, sessions: SessionManager, line: Line
 ) -> None:
     session = await sessions.create()
     assert session.id is not None

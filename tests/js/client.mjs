@@ -14,22 +14,25 @@ const DEFAULTS = {
 
 export class Client {
   constructor(url, { transports, headers, options, jar, report }) {
-    const heard = (response) => this.#heard(response);
+    /** What is open of this client's requests and connections: functions that abort them. */
+    this.open = new Set();
+    const onResponse = (response) => this.#reportResponse(response);
     this.report = (kind, name, args) => report({ kind, name, args, state: this.#state() });
     this.socket = io(url, {
       ...DEFAULTS,
       ...options,
       autoConnect: false,
       extraHeaders: headers,
-      transports: transportsWithJar(transports, jar, heard),
+      transports: transportsWithJar(transports, jar, onResponse, this.open),
     });
-    this.#watchSocket();
-    this.#watchManager();
+    this.#reportSocket();
+    this.#reportManager();
     this.socket.connect();
   }
 
   /** Resolves with the ack's arguments; rejects if none arrives in time or the socket goes. */
   emit(event, args, timeout) {
+    args = args.map(revive);
     return new Promise((resolve, reject) => {
       this.socket.timeout(timeout).emit(event, ...args, (error, ...ack) => {
         error ? reject(error) : resolve(ack);
@@ -48,10 +51,10 @@ export class Client {
   }
 
   send(event, args) {
-    this.socket.emit(event, ...args);
+    this.socket.emit(event, ...args.map(revive));
   }
 
-  /** Cuts the connection under the client's feet, as a network does; it will reconnect. */
+  /** Closes the transport without a disconnect packet, as a network failure does; it will reconnect. */
   cut() {
     this.socket.io.engine.transport.close();
   }
@@ -64,7 +67,7 @@ export class Client {
     this.socket.disconnect();
   }
 
-  #watchSocket() {
+  #reportSocket() {
     this.socket.on("connect", () => this.report("life", "connect", [this.socket.id]));
     this.socket.on("disconnect", (reason, details) =>
       this.report("life", "disconnect", [reason, describe(details)]),
@@ -72,10 +75,15 @@ export class Client {
     this.socket.on("connect_error", (error) =>
       this.report("life", "connect_error", [error.message, describe(error), error.data ?? null]),
     );
-    this.socket.onAny((name, ...args) => this.report("server", name, args));
+    this.socket.onAny((name, ...args) => {
+      const ack = typeof args.at(-1) === "function" ? args.pop() : null;
+      this.report("server", name, args);
+      // What a server calls is answered with what it sent; "silence" is not.
+      if (ack && name !== "silence") ack(...args);
+    });
   }
 
-  #watchManager() {
+  #reportManager() {
     const manager = this.socket.io;
     for (const name of ["reconnect_attempt", "reconnect", "reconnect_failed"]) {
       manager.on(name, (...args) => this.report("life", name, args));
@@ -86,7 +94,7 @@ export class Client {
     });
   }
 
-  #heard(response) {
+  #reportResponse(response) {
     const { handshake, set_cookie, status } = response;
     const plain = status < 300 && !handshake && !set_cookie.length;
     if (!plain) this.report("life", handshake ? "handshake" : "response", [response]);
@@ -101,6 +109,14 @@ export class Client {
       transport: socket?.io.engine?.transport?.name ?? null,
     };
   }
+}
+
+// What stands for bytes in JSON is as Node writes a Buffer.
+function revive(value) {
+  if (Array.isArray(value)) return value.map(revive);
+  if (value === null || typeof value !== "object") return value;
+  if (value.type === "Buffer") return Buffer.from(value.data);
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, revive(each)]));
 }
 
 // A close code, an HTTP status or a text: whatever the transport gives for a reason.

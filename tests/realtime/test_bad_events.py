@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import WORKSHOP
+from tests.conftest import EXTENDED_APP
 from tests.support.browsers import DriverError, JsClients, Transport
 from tests.support.http import http_client
 from tests.support.metrics import counted, store_calls
@@ -68,9 +68,9 @@ async def test_arguments_that_do_not_fit_are_refused_and_change_nothing(
 
 
 async def test_arguments_of_wrong_types_are_refused_by_name_and_not_echoed(
-    js: JsClients, workshop: Service
+    js: JsClients, extended: Service
 ) -> None:
-    browser = await js.browser(workshop.url)
+    browser = await js.browser(extended.url)
     socket = await browser.connect()
 
     for name, arguments in WRONG_TYPES:
@@ -107,7 +107,7 @@ async def test_the_client_itself_refuses_to_emit_a_reserved_name(
 async def test_a_handler_that_breaks_is_our_fault_and_stores_nothing(
     js: JsClients, any_store: StoreSettings
 ) -> None:
-    broken = service(module=WORKSHOP, traceback_ok=True, **any_store)
+    broken = service(module=EXTENDED_APP, traceback_ok=True, **any_store)
     async with js.on(broken) as node:
         browser = await js.browser(node.url)
         for socket in await browser.connect_on_all():
@@ -115,10 +115,11 @@ async def test_a_handler_that_breaks_is_our_fault_and_stores_nothing(
             assert answer == {
                 "error": {
                     "type": "internal-error",
-                    "detail": "The error is in our log, not in your event.",
+                    "detail": "The error is in the server's log.",
                 }
             }
             assert await socket.emit("peek") == {}
             assert socket.named("disconnect") == []
         assert (await browser.fetch("GET", "/data")).json() == {}
         assert node.log().count("RuntimeError: a handler that breaks on purpose") == 3
+        assert node.log().count("the handler of event 'write and fail' failed") == 3

@@ -4,11 +4,14 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from app.realtime.bus import Bus, MemoryBus
-from app.realtime.bus_redis import RedisBus
-from app.sessions.redis_url import connect
-from tests.contracts.bus_contract import KEPT, BusContract, Disaster, ServerBusContract
+from app.realtime.bus.base import Bus, MemoryBus
+from app.realtime.bus.redis import RedisBus
+from app.redis.url import connect
+from app.testing.contracts.bus import BusContract
+from app.testing.contracts.bus_server import ServerBusContract, ServerFaults
 from tests.support.servers import STORE_SERVERS, StoreServer, store_server
+
+pytestmark = pytest.mark.xdist_group("bus")
 
 READER_TIMEOUT = 2.0
 
@@ -16,11 +19,11 @@ READER_TIMEOUT = 2.0
 class TestMemoryBus(BusContract):
     @pytest.fixture
     def bus(self) -> Bus:
-        return MemoryBus(kept=KEPT)
+        return MemoryBus(maxlen=self.maxlen)
 
 
-class Harm(Disaster):
-    """A durable server can be killed and hung, and be emptied."""
+class Faults(ServerFaults):
+    """The faults of a durable server, which keeps its messages over a restart."""
 
     def __init__(self, server: StoreServer) -> None:
         self._server = server
@@ -53,13 +56,13 @@ def durable(request: pytest.FixtureRequest) -> Iterator[StoreServer]:
 class TestRedisBus(ServerBusContract):
     @pytest.fixture
     async def bus(self, durable: StoreServer) -> AsyncIterator[Bus]:
-        commands = connect(durable.url)
-        bus = RedisBus(commands, connect(durable.url, timeout=READER_TIMEOUT), kept=KEPT)
+        client = connect(durable.url)
+        bus = RedisBus(client, connect(durable.url, timeout=READER_TIMEOUT), maxlen=self.maxlen)
         yield bus
         await bus.aclose()
-        await commands.aclose()
+        await client.aclose()
 
     @pytest.fixture
-    async def disaster(self, durable: StoreServer) -> AsyncIterator[Disaster]:
-        yield Harm(durable)
+    async def faults(self, durable: StoreServer) -> AsyncIterator[ServerFaults]:
+        yield Faults(durable)
         durable.resume_or_start()

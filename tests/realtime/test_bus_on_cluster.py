@@ -6,11 +6,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from app.realtime.bus import Bus, Position
-from app.realtime.bus_redis import STREAM, WAIT, RedisBus
-from app.sessions.redis_url import TIMEOUT, connect
-from tests.contracts.bus_contract import KEPT, BusContract
+from app.realtime.bus.base import Bus, Offset
+from app.realtime.bus.redis import WAIT, RedisBus
+from app.redis.url import TIMEOUT, connect
+from app.testing.contracts.bus import BusContract
 from tests.support.cluster import Cluster, redis_cluster
+
+STREAM = "mooring:bus"
+
+pytestmark = pytest.mark.xdist_group("bus_on_cluster")
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +26,13 @@ def cluster() -> Iterator[Cluster]:
 
 @asynccontextmanager
 async def _bus_on(cluster: Cluster) -> AsyncIterator[Bus]:
-    commands = connect(cluster.url)
-    bus = RedisBus(commands, connect(cluster.url, timeout=WAIT + TIMEOUT), kept=KEPT)
+    client = connect(cluster.url)
+    bus = RedisBus(client, connect(cluster.url, timeout=WAIT + TIMEOUT), maxlen=BusContract.maxlen)
     try:
         yield bus
     finally:
         await bus.aclose()
-        await commands.aclose()
+        await client.aclose()
 
 
 class TestRedisBusOnCluster(BusContract):
@@ -43,8 +47,8 @@ class TestRedisBusOnCluster(BusContract):
 async def test_a_reader_that_waits_follows_the_stream_when_its_slot_moves(cluster: Cluster) -> None:
     async with _bus_on(cluster) as bus:
         await bus.publish("here", 1, b"before")
-        place = await bus.tail()
-        reading = asyncio.create_task(_read_one(bus, place))
+        offset = await bus.tail()
+        reading = asyncio.create_task(_read_one(bus, offset))
         source = cluster.owner(STREAM)
         target = next(server for server in cluster.masters if server is not source)
 
@@ -56,10 +60,10 @@ async def test_a_reader_that_waits_follows_the_stream_when_its_slot_moves(cluste
         assert await asyncio.wait_for(reading, 10.0) == b"after"
 
 
-async def _read_one(bus: Bus, place: Position) -> bytes:
+async def _read_one(bus: Bus, offset: Offset) -> bytes:
     while True:
-        batch = await bus.read(place)
+        batch = await bus.read(offset)
         assert not batch.gap
         if batch.entries:
-            return batch.entries[0].text
-        place = batch.position
+            return batch.entries[0].payload
+        offset = batch.offset

@@ -1,9 +1,11 @@
 """WebSocket handshakes of every form: what HTTP allows is served, what it does not is refused."""
 
 import asyncio
+import json
 
 import pytest
 
+from tests.support.http import PROBLEM
 from tests.support.service import Service
 
 PLAIN = {
@@ -86,15 +88,23 @@ async def test_a_handshake_that_is_right_is_served(
         ({"Sec-WebSocket-Version": None}, 400),
         ({"Sec-WebSocket-Key": "short"}, 400),
         ({"Sec-WebSocket-Key": None}, 400),
-        ({"Sec-WebSocket-Protocol": "chat", "Cookie": "x" * 9_000}, 431),
+        ({"Sec-WebSocket-Key": None, "Sec-WebSocket-Version": None}, 400),
+        ({"Sec-WebSocket-Protocol": "chat", "Cookie": "x" * 70_000}, 431),
     ],
-    ids=["an old version", "no version", "a short key", "no key", "a large header"],
+    ids=lambda each: ", ".join(each) if isinstance(each, dict) else "",
 )
-async def test_a_handshake_that_is_wrong_is_refused(
+async def test_a_handshake_that_is_wrong_is_refused_with_a_problem(
     node: Service, changed: dict[str, str | None], status: int
 ) -> None:
     answer = await ask(node, changed)
-    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert f"content-type: {PROBLEM}".encode() in head.lower()
+    assert f"content-length: {len(body)}".encode() in head.lower()
+    problem = json.loads(body)
+    assert (problem["type"], problem["status"]) == ("bad-handshake", status)
+    # RFC 6455, 4.4: a client of another version learns which one is spoken here.
+    assert (b"sec-websocket-version: 13" in head.lower()) == (status != 431)
 
 
 async def test_an_encoded_path_is_what_it_says(node: Service) -> None:

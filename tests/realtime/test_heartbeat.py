@@ -1,4 +1,4 @@
-"""The heartbeat: a client that is gone without a word is noticed, one that is there is kept."""
+"""The heartbeat: a client that has vanished is disconnected, one that answers stays connected."""
 
 import time
 
@@ -6,10 +6,10 @@ import pytest
 
 from tests.support.browsers import JsClients, Transport
 from tests.support.eventually import eventually, stays
+from tests.support.extended_app import PING_INTERVAL, PING_TIMEOUT
 from tests.support.http import http_client
 from tests.support.raw import raw_polling, raw_websocket
 from tests.support.service import Service
-from tests.support.workshop import PING_INTERVAL, PING_TIMEOUT
 
 LATE = 1.0
 
@@ -20,15 +20,15 @@ def store_name() -> str:
     return "memory"
 
 
-async def test_the_handshake_tells_the_client_the_heartbeat(workshop: Service) -> None:
-    async with raw_websocket(workshop.url) as websocket, raw_polling(workshop.url) as polling:
+async def test_the_handshake_tells_the_client_the_heartbeat(extended: Service) -> None:
+    async with raw_websocket(extended.url) as websocket, raw_polling(extended.url) as polling:
         for opened in (websocket.opened, polling.opened):
             assert opened["pingInterval"] == PING_INTERVAL * 1000
             assert opened["pingTimeout"] == PING_TIMEOUT * 1000
 
 
-async def test_a_websocket_that_answers_no_ping_is_closed(workshop: Service) -> None:
-    async with raw_websocket(workshop.url) as websocket:
+async def test_a_websocket_that_answers_no_ping_is_closed(extended: Service) -> None:
+    async with raw_websocket(extended.url) as websocket:
         await websocket.join()
         joined = time.monotonic()
 
@@ -37,8 +37,8 @@ async def test_a_websocket_that_answers_no_ping_is_closed(workshop: Service) -> 
         assert time.monotonic() - joined >= PING_TIMEOUT
 
 
-async def test_a_polling_client_that_answers_no_ping_is_closed(workshop: Service) -> None:
-    async with raw_polling(workshop.url) as polling:
+async def test_a_polling_client_that_answers_no_ping_is_closed(extended: Service) -> None:
+    async with raw_polling(extended.url) as polling:
         await polling.join()
         joined = time.monotonic()
         assert (await polling.poll()).text == "2"
@@ -49,22 +49,22 @@ async def test_a_polling_client_that_answers_no_ping_is_closed(workshop: Service
         assert (await polling.poll()).status_code == 400
 
 
-async def test_a_polling_client_that_polls_no_more_is_forgotten(workshop: Service) -> None:
-    async with http_client(workshop.url) as observer:
-        async with raw_polling(workshop.url, leave=False) as polling:
+async def test_a_polling_client_that_polls_no_more_is_forgotten(extended: Service) -> None:
+    async with http_client(extended.url) as observer:
+        async with raw_polling(extended.url, leave=False) as polling:
             await polling.join()
             cookie = f"session={polling.client.cookies['session']}"
 
         async def alone() -> bool:
-            seen = await observer.get("/session", headers={"cookie": cookie})
-            sockets: int = seen.json()["sockets"]
+            reloaded_version = await observer.get("/session", headers={"cookie": cookie})
+            sockets: int = reloaded_version.json()["sockets"]
             return sockets == 0
 
         await eventually(alone, within=PING_INTERVAL + PING_TIMEOUT + LATE)
 
 
-async def test_a_client_that_answers_stays(js: JsClients, workshop: Service) -> None:
-    sockets = [await js.connect(workshop.url, transport) for transport in Transport]
+async def test_a_client_that_answers_stays(js: JsClients, extended: Service) -> None:
+    sockets = [await js.connect(extended.url, transport) for transport in Transport]
 
     await stays(
         lambda: not any(socket.named("disconnect") for socket in sockets),

@@ -1,11 +1,11 @@
-"""A client's queue: everything arrives once and in order, whoever waits and whoever gives up."""
+"""A client's queue: each item is got once and in order, also when waiters are cancelled."""
 
 import asyncio
 import random
 
 import pytest
 
-from app.realtime.packet_queue import PacketQueue
+from app.aio.packet_queue import PacketQueue
 
 
 @pytest.fixture
@@ -21,15 +21,15 @@ async def test_what_is_put_is_got_in_order(queue: PacketQueue) -> None:
     assert queue.empty()
 
 
-async def test_an_empty_one_says_so(queue: PacketQueue) -> None:
+async def test_an_empty_queue_raises(queue: PacketQueue) -> None:
     with pytest.raises(asyncio.QueueEmpty):
         queue.get_nowait()
-    await queue.put(1)
+    queue.put_nowait(1)
     assert not queue.empty()
     assert queue.get_nowait() == 1
 
 
-async def test_who_waits_first_is_served_first(queue: PacketQueue) -> None:
+async def test_waiters_are_served_in_order(queue: PacketQueue) -> None:
     waiting = [asyncio.create_task(queue.get()) for _ in range(3)]
     await asyncio.sleep(0)
     for item in "abc":
@@ -37,7 +37,7 @@ async def test_who_waits_first_is_served_first(queue: PacketQueue) -> None:
     assert await asyncio.gather(*waiting) == ["a", "b", "c"]
 
 
-async def test_who_gives_up_takes_nothing_along(queue: PacketQueue) -> None:
+async def test_a_cancelled_waiter_loses_no_item(queue: PacketQueue) -> None:
     one, other = (asyncio.create_task(queue.get()) for _ in range(2))
     await asyncio.sleep(0)
     queue.put_nowait("item")  # wakes the first

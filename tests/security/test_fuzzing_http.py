@@ -9,7 +9,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support.http import PROBLEM
-from tests.support.left import INSPECTED
+from tests.support.leftovers import INSPECTION_APP
 from tests.support.processes import ROOT
 from tests.support.servers import StoreServer
 from tests.support.service import Service, service
@@ -69,7 +69,7 @@ def test_the_public_fuzzer_finds_no_fault_with_any_operation(valkey: StoreServer
 
 
 def test_any_request_is_answered_and_an_error_is_a_problem_of_the_client() -> None:
-    with service(module=INSPECTED) as node:
+    with service(module=INSPECTION_APP) as node:
 
         @settings(max_examples=500, deadline=None, phases=[Phase.reuse, Phase.generate])
         @given(

@@ -19,6 +19,7 @@ PATHS = [
 ]
 
 
+@pytest.mark.example
 @pytest.mark.parametrize("path", PATHS)
 async def test_every_answer_has_the_security_headers(http: httpx.AsyncClient, path: str) -> None:
     headers = (await http.get(path)).headers
@@ -40,6 +41,7 @@ async def test_what_used_the_session_is_not_cached(
     assert "Cookie" in headers["vary"]
 
 
+@pytest.mark.example
 @pytest.mark.parametrize("path", ["/session", "/healthz", "/no/such", "/openapi.json"])
 async def test_an_answer_of_the_api_is_nothing_that_a_browser_would_render_or_run(
     http: httpx.AsyncClient, path: str
@@ -50,6 +52,7 @@ async def test_an_answer_of_the_api_is_nothing_that_a_browser_would_render_or_ru
     assert "json" in answer.headers["content-type"]
 
 
+@pytest.mark.example
 @pytest.mark.parametrize("path", ["/socket.io/socket.io.js", "/pages/page.js"])
 async def test_a_script_is_the_same_for_everybody_and_opens_no_session(
     http: httpx.AsyncClient, path: str
@@ -63,6 +66,7 @@ async def test_a_script_is_the_same_for_everybody_and_opens_no_session(
     assert "set-cookie" not in stranger.headers
 
 
+@pytest.mark.example
 def test_our_pages_write_text_and_never_markup_and_take_no_messages_of_other_pages() -> None:
     scripts = [*(ROOT / "app/http/pages").glob("*.js"), *(ROOT / "spa/src").glob("*.ts")]
     unsafe = re.compile(

@@ -18,13 +18,22 @@ async def test_a_post_of_twenty_megabytes_to_the_engine_is_refused_at_once(node:
         assert time.monotonic() - start < 1.0
 
 
-async def test_a_body_without_a_length_is_refused_by_the_engine(node: Service) -> None:
-    async def chunks() -> AsyncIterator[bytes]:
-        yield b"4" * 1000
+async def test_a_post_without_a_length_is_handled_up_to_the_limit(node: Service) -> None:
+    async def chunks(*parts: str) -> AsyncIterator[bytes]:
+        for part in parts:
+            yield part.encode()
 
     async with raw_polling(node.url) as polling:
-        answer = await polling.client.post(polling.address, content=chunks())
-    assert problem(answer) == (411, "length-required")
+        await polling.join()
+        handled = await polling.client.post(
+            polling.address, content=chunks('421["in', 'cr"]\x1e422["incr"]')
+        )
+        assert (handled.status_code, handled.text) == (200, "ok")
+        assert await polling.receive_until("43") == "431[1]"
+        assert await polling.receive_until("43") == "432[2]"
+
+        refused = await polling.client.post(polling.address, content=chunks(*["4" * 100_000] * 11))
+        assert problem(refused) == (413, "body-too-large")
 
 
 async def test_a_frame_of_more_than_a_megabyte_closes_its_socket(node: Service) -> None:

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.conftest import WORKSHOP
+from tests.conftest import EXTENDED_APP
 from tests.support.http import PROBLEM, cookie_header, http_client, problem
 from tests.support.raw import raw_websocket, refused_websocket
 from tests.support.servers import StoreServer
@@ -138,7 +138,7 @@ async def test_errors_of_every_kind_may_be_read_by_a_listed_page(
     own_store_server: StoreServer,
 ) -> None:
     settings = server_settings(own_store_server)
-    broken = service(module=WORKSHOP, traceback_ok=True, session_max_bytes=1000, **settings)
+    broken = service(module=EXTENDED_APP, traceback_ok=True, session_max_bytes=1000, **settings)
     async with broken as node, http_client(node.url) as client:
         client.headers["origin"] = LISTED
         await client.get("/session")

@@ -9,14 +9,14 @@ import pytest
 from tests.support.browsers import JsClients, Transport
 from tests.support.http import http_client
 from tests.support.issued import was_issued
-from tests.support.leaky import LEAKS
+from tests.support.leaking_app import LEAKS
 from tests.support.raw import raw_polling, raw_websocket
 from tests.support.servers import StoreServer
 from tests.support.service import SECRET, Service, service
-from tests.support.stores import server_settings
+from tests.support.stores import StoreSettings, server_settings
 
 NEWER = "a-newer-secret-that-is-also-long-enough-for-it"
-LEAKY = "tests.support.leaky"
+LEAKING_APP = "tests.support.leaking_app"
 LEAKED = "session ids in"
 
 
@@ -36,11 +36,12 @@ async def test_no_session_id_is_in_a_log_a_metric_a_key_or_a_message(
     shared_store_server.check_secrets()
 
 
+@pytest.mark.example
 @pytest.mark.parametrize("leak", LEAKS)
 async def test_a_service_that_leaks_is_found_out(
     js: JsClients, valkey: StoreServer, leak: str
 ) -> None:
-    node = service(module=LEAKY, leak=leak, **server_settings(valkey))
+    node = service(module=LEAKING_APP, leak=leak, **server_settings(valkey))
     await node.__aenter__()
     await _everything_once(js, node)
 
@@ -57,14 +58,13 @@ async def test_a_service_that_leaks_is_found_out(
 
 
 async def test_every_client_of_the_tests_notes_the_ids_that_it_is_given(
-    js: JsClients, node: Service
+    js: JsClients, any_store: StoreSettings
 ) -> None:
-    before = len(node.log())  # the node is shared, also with clients that open sessions by the way
-    with node.watched():
+    async with service(**any_store) as node:  # its own: other tests' clients may still reconnect
         await _everything_once(js, node)
         async with raw_websocket(node.url), raw_polling(node.url), http_client(node.url) as http:
             await http.get("/session")
-    opened = [line for line in node.log()[before:].splitlines() if "session opened" in line]
+        opened = [line for line in node.log().splitlines() if "session created" in line]
     keys = [line.partition(" session=")[2][:8] for line in opened]
     assert len(keys) >= 6
     assert [key for key in keys if not was_issued(key)] == []
@@ -88,8 +88,7 @@ async def _everything_once(js: JsClients, node: Service) -> list[str]:
 
 async def _connect_as_nobody_does(node: Service, value: str) -> None:
     """Open a WebSocket by a handshake that the library is to look at, which logs its headers."""
-    unusual = {"Sec-WebSocket-Protocol": "chat"}
-    async with raw_websocket(node.url, cookie=f"session={value}", headers=unusual):
+    async with raw_websocket(node.url, cookie=f"session={value}", subprotocols=["chat"]):
         pass
 
 

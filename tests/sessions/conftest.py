@@ -1,10 +1,10 @@
-"""Fixtures: each store as an object, and the service over it, on one node and on a second."""
+"""Fixtures: each store as an object, and a session manager on it, of one node and of a second."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from app.sessions import Policy, Sessions, SessionStore
+from app.sessions import Policy, SessionManager, SessionStore
 from tests.support.hooked_store import HookedStore
 from tests.support.stores import StoreSettings
 from tests.support.stores_in_process import new_store
@@ -14,7 +14,7 @@ POLICY = Policy(idle=600, absolute=3600)
 
 @pytest.fixture
 async def store(any_store: StoreSettings) -> AsyncIterator[HookedStore]:
-    """Each store in turn, empty; it tells which verbs were called and lets tests step in between."""
+    """Each store in turn, empty; it records the verbs that were called, and runs hooks before them."""
     store = HookedStore(new_store(any_store))
     yield store
     await store.aclose()
@@ -22,7 +22,7 @@ async def store(any_store: StoreSettings) -> AsyncIterator[HookedStore]:
 
 @pytest.fixture
 async def other_store(any_store: StoreSettings, store: HookedStore) -> AsyncIterator[SessionStore]:
-    """The same records as a second node sees them."""
+    """The store of a second node, with the same records."""
     if "redis_url" not in any_store:
         yield store.inner
         return
@@ -32,12 +32,12 @@ async def other_store(any_store: StoreSettings, store: HookedStore) -> AsyncIter
 
 
 @pytest.fixture
-def sessions(store: HookedStore) -> Sessions:
-    """The service over each store in turn."""
-    return Sessions(store, POLICY)
+def sessions(store: HookedStore) -> SessionManager:
+    """The session manager on each store in turn."""
+    return SessionManager(store, POLICY)
 
 
 @pytest.fixture
-def elsewhere(other_store: SessionStore) -> Sessions:
-    """The service of a second node over the same records."""
-    return Sessions(other_store, POLICY)
+def other_node(other_store: SessionStore) -> SessionManager:
+    """The session manager of a second node, with the same records."""
+    return SessionManager(other_store, POLICY)

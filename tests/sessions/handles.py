@@ -1,22 +1,22 @@
-"""What tests of the Session handle share."""
+"""Helpers of the tests of Session."""
 
-from app.sessions import Session, Sessions
+from app.sessions import Session, SessionManager
 
 
 def count_up(data: dict[str, int]) -> int:
-    """What the example service does to a session."""
+    """Increment the count, as the example does."""
     data["count"] = data.get("count", 0) + 1
     return data["count"]
 
 
-async def again(sessions: Sessions, session: Session) -> Session:
-    """Another handle on a session, as the next request with its cookie has it."""
+async def again(sessions: SessionManager, session: Session) -> Session:
+    """Return the session as the next request with its cookie has it."""
     assert session.id is not None
     found = await sessions.load(session.id)
     assert found is not None, "the session has expired"
     return found
 
 
-async def stored(sessions: Sessions, session: Session) -> dict[str, object]:
-    """The data of a session as the store has them now."""
-    return dict(sessions.attach(session.key, await sessions.look(session.key)))
+async def stored(sessions: SessionManager, session: Session) -> dict[str, object]:
+    """Return the data of a session as the store has them now."""
+    return dict(sessions.attach(session.key, await sessions.load_live(session.key)))

@@ -1,14 +1,14 @@
 """What a session store does, as plain Python: the model that real stores are held against."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.sessions import (
     CommitOutcome,
     Committed,
     Conflict,
-    Found,
     Gone,
     Lease,
+    LoadResult,
     Record,
     SessionExistsError,
     Tombstone,
@@ -28,7 +28,7 @@ class StoreModel:
         self.now = now
         self._kept: dict[str, _Kept] = {}
 
-    def let_pass(self, seconds: float) -> None:
+    def advance_time(self, seconds: float) -> None:
         self.now += seconds
         for key, kept in list(self._kept.items()):
             if kept.deadline <= self.now:
@@ -52,40 +52,48 @@ class StoreModel:
         absolute: float,
         owner: str | None,
         created_at: float,
+        predecessor: str | None,
     ) -> Record:
         if key in self._kept:
             raise SessionExistsError(key)
-        record = Record(data, 1, created_at, created_at + absolute, owner)
+        record = Record(data, 1, created_at, created_at + absolute, owner, None, predecessor)
         kept = self._kept[key] = _Kept(record, self._deadline(record, idle))
         leased = self._leased(kept, record)
-        self.let_pass(0)
+        self.advance_time(0)
         return leased
 
-    def load(self, key: str, idle: float | None) -> Found:
+    def load(self, key: str, idle: float | None) -> LoadResult:
         kept = self._kept.get(key)
         if kept is None:
             return None
         if isinstance(kept.content, Tombstone):
             return kept.content
-        if idle is not None:
-            kept.deadline = self._deadline(kept.content, idle)
+        self._extend(kept, kept.content, idle)
         return self._leased(kept, kept.content)
 
-    def peek(self, key: str) -> Found:
+    def peek(self, key: str) -> LoadResult:
         kept = self._kept.get(key)
         return kept.content if kept else None
 
     def commit(
-        self, key: str, version: int, data: bytes, *, idle: float | None, owner: str | None
+        self,
+        key: str,
+        version: int,
+        data: bytes,
+        *,
+        idle: float | None,
+        owner: str | None,
+        predecessor: str | None,
     ) -> CommitOutcome:
         outcome = self._obstacle(key, version)
         if outcome:
             return outcome
         kept = self._kept[key]
         assert isinstance(kept.content, Record)
-        kept.content = kept.content._replace(data=data, owner=owner, version=version + 1)
-        if idle is not None:
-            kept.deadline = self._deadline(kept.content, idle)
+        kept.content = kept.content._replace(
+            data=data, owner=owner, version=version + 1, predecessor=predecessor
+        )
+        self._extend(kept, kept.content, idle)
         return Committed(self._leased(kept, kept.content))
 
     def end(
@@ -96,6 +104,7 @@ class StoreModel:
             return outcome
         last = self._kept[key]
         assert isinstance(last.content, Record)
+        tombstone = replace(tombstone, predecessor=last.content.predecessor)
         self._kept[key] = _Kept(tombstone, self.now + keep)
         return Committed(self._leased(last, last.content))
 
@@ -111,6 +120,10 @@ class StoreModel:
         if version not in (None, kept.content.version):
             return Conflict(self._leased(kept, kept.content))
         return None
+
+    def _extend(self, kept: _Kept, record: Record, idle: float | None) -> None:
+        if idle is not None and record.predecessor is None:
+            kept.deadline = max(kept.deadline, self._deadline(record, idle))
 
     def _deadline(self, record: Record, idle: float) -> float:
         return min(self.now + idle, record.absolute_at)

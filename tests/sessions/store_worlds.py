@@ -10,7 +10,7 @@ from app.sessions import MemoryStore, SessionStore
 from tests.support.clock import Clock
 from tests.support.stores_in_process import redis_store
 
-_TIMES = re.compile(rb"(R\d+) (\d+) (\d+) ")
+_TIMES = re.compile(rb"([RP]\d+) (\d+) (\d+) ")
 
 
 class World(ABC):
@@ -19,10 +19,10 @@ class World(ABC):
     store: SessionStore
     start: float
     offset = 0.0
-    """By how much the world's time is ahead of the times that the store takes and gives."""
+    """Seconds by which the world's time is ahead of the store's times."""
 
     @abstractmethod
-    def let_pass(self, seconds: float) -> None:
+    def advance_time(self, seconds: float) -> None:
         """Move time on."""
 
 
@@ -34,7 +34,7 @@ class MemoryWorld(World):
         self.start = self._clock()
         self.store = MemoryStore(clock=self._clock)
 
-    def let_pass(self, seconds: float) -> None:
+    def advance_time(self, seconds: float) -> None:
         self._clock.move(seconds)
 
 
@@ -52,7 +52,7 @@ class ServerWorld(World):
         with redis.Redis.from_url(url) as client:
             client.flushall()
 
-    def let_pass(self, seconds: float) -> None:
+    def advance_time(self, seconds: float) -> None:
         self.offset += seconds
         with redis.Redis.from_url(self._url) as client:
             for name in client.scan_iter():

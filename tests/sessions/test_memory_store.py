@@ -1,10 +1,11 @@
-"""MemoryStore: the contract, its bound, and that it keeps nothing that nobody can read."""
+"""MemoryStore: the contract, its limit, and that what has expired takes no memory."""
 
 import pytest
 
 from app.sessions import EndReason, MemoryStore, StoreFullError
-from tests.contracts.parts import DATA, HOUR, OTHER, committed, live, new_key
-from tests.contracts.store_contract import LetPass, StoreContract
+from app.testing.contracts.store import AdvanceTime, StoreContract
+from app.testing.contracts.store_base import DATA, HOUR, OTHER, committed, live, new_key
+from app.testing.contracts.user_index import UserIndexContract
 from tests.support.clock import Clock
 
 
@@ -18,7 +19,7 @@ def store(clock: Clock) -> MemoryStore:
     return MemoryStore(clock=clock)
 
 
-class TestContract(StoreContract):
+class TestContract(StoreContract, UserIndexContract):
     """MemoryStore is a SessionStore."""
 
     @pytest.fixture
@@ -26,7 +27,7 @@ class TestContract(StoreContract):
         return MemoryStore(clock=clock)
 
     @pytest.fixture
-    def let_pass(self, clock: Clock) -> LetPass:
+    def advance_time(self, clock: Clock) -> AdvanceTime:
         return clock.advance
 
 
@@ -37,7 +38,7 @@ async def _fill(store: MemoryStore, number: int, *, idle: float = 60) -> list[st
     return keys
 
 
-async def test_a_full_store_refuses_new_sessions_and_serves_those_it_has(clock: Clock) -> None:
+async def test_a_full_store_refuses_new_sessions_and_serves_existing_ones(clock: Clock) -> None:
     store = MemoryStore(max_sessions=3, clock=clock)
     keys = await _fill(store, 3)
     with pytest.raises(StoreFullError):
@@ -58,7 +59,7 @@ async def test_a_full_store_has_room_again_when_a_session_expires(clock: Clock) 
         await _fill(store, 1)
 
 
-async def test_a_tombstone_takes_room_until_its_time_is_over(clock: Clock) -> None:
+async def test_a_tombstone_counts_until_it_expires(clock: Clock) -> None:
     store = MemoryStore(max_sessions=1, clock=clock)
     (key,) = await _fill(store, 1)
     await store.end(key, EndReason.LOGOUT, keep=60)
@@ -68,7 +69,7 @@ async def test_a_tombstone_takes_room_until_its_time_is_over(clock: Clock) -> No
     await _fill(store, 1)
 
 
-async def test_what_has_expired_is_dropped_though_nobody_asks_for_it(
+async def test_what_has_expired_is_removed_without_being_read(
     store: MemoryStore, clock: Clock
 ) -> None:
     await _fill(store, 500, idle=10)
@@ -81,7 +82,7 @@ async def test_what_has_expired_is_dropped_though_nobody_asks_for_it(
     assert not store._deadlines
 
 
-async def test_a_record_is_not_dropped_at_a_deadline_that_it_no_longer_has(
+async def test_an_extended_record_outlives_its_earlier_deadline(
     store: MemoryStore, clock: Clock
 ) -> None:
     (key,) = await _fill(store, 1, idle=10)
@@ -93,13 +94,14 @@ async def test_a_record_is_not_dropped_at_a_deadline_that_it_no_longer_has(
     assert not store._deadlines
 
 
-async def test_a_record_whose_deadline_came_nearer_ends_then(
+async def test_a_record_with_a_later_deadline_outlives_a_shorter_extension(
     store: MemoryStore, clock: Clock
 ) -> None:
     (key,) = await _fill(store, 1, idle=600)
     await store.load(key, idle=10)
-    await clock.advance(11)
-    assert await store.load(key) is None
+    await clock.advance(599)
+    assert await store.load(key) is not None
+    await clock.advance(2)
     assert len(store) == 0
 
 

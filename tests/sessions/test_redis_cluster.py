@@ -6,15 +6,19 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from app.sessions import Record, RedisStore, StoreUnavailableError
-from app.sessions.redis_cluster import ClusterLink
-from app.sessions.redis_store import record_key
-from app.sessions.redis_url import connect
-from tests.contracts.parts import DATA, HOUR, OTHER, committed, live, new_key
-from tests.contracts.store_contract import LetPass, StoreContract
+from app import RedisStore
+from app.redis.cluster import ClusterClient
+from app.redis.url import connect
+from app.sessions import Record, StoreUnavailableError
+from app.sessions.stores.redis import record_key
+from app.testing.contracts.store import AdvanceTime, StoreContract
+from app.testing.contracts.store_base import DATA, HOUR, OTHER, committed, live, new_key
+from app.testing.contracts.user_index import UserIndexContract
 from tests.support.clock import ServerClock
 from tests.support.cluster import Cluster, ClusterServer, redis_cluster
 from tests.support.eventually import eventually
+
+pytestmark = pytest.mark.xdist_group("redis_cluster")
 
 SOON = 1.5
 """Seconds: the store's own second, and what a busy machine adds."""
@@ -36,7 +40,7 @@ async def store(cluster: Cluster) -> AsyncIterator[RedisStore]:
     await store.aclose()
 
 
-class TestContract(StoreContract):
+class TestContract(StoreContract, UserIndexContract):
     """RedisStore on a Cluster is a SessionStore."""
 
     @pytest.fixture
@@ -46,7 +50,7 @@ class TestContract(StoreContract):
         await store.aclose()
 
     @pytest.fixture
-    def let_pass(self, cluster: Cluster) -> LetPass:
+    def advance_time(self, cluster: Cluster) -> AdvanceTime:
         return ServerClock(cluster.masters[0]).advance
 
 
@@ -188,17 +192,17 @@ async def test_a_cluster_that_is_not_there_is_an_outage_and_no_other_error() -> 
 
 
 async def test_a_lost_connection_of_long_ago_is_not_lost_again(cluster: Cluster) -> None:
-    link = connect(cluster.url)
-    assert isinstance(link, ClusterLink)
+    connection = connect(cluster.url)
+    assert isinstance(connection, ClusterClient)
     for _ in range(20):
-        await link.call("PUBSUB", "NUMSUB", new_key())
+        await connection.execute("PUBSUB", "NUMSUB", new_key())
     for server in cluster.masters[:2]:
         server.drop_clients()
-    await eventually(lambda: sum(each.connected for each in link._links.values()) == 1)
+    await eventually(lambda: sum(each.connected for each in connection._connections.values()) == 1)
 
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(link.lost(), 0.3)
+        await asyncio.wait_for(connection.lost(), 0.3)
 
     cluster.masters[2].drop_clients()
-    await asyncio.wait_for(link.lost(), 5.0)
-    await link.aclose()
+    await asyncio.wait_for(connection.lost(), 5.0)
+    await connection.aclose()

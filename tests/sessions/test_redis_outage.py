@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from app.sessions import EndReason, RedisStore, StoreUnavailableError
-from app.sessions.redis_link import RedisLink
-from app.sessions.redis_url import connect
-from tests.contracts.parts import DATA, HOUR, OTHER, committed, live, new_key
+from app import RedisStore
+from app.redis.connection import PipelinedConnection
+from app.redis.url import connect
+from app.sessions import EndReason, StoreUnavailableError
+from app.testing.contracts.store_base import DATA, HOUR, OTHER, committed, live, new_key
 from tests.support.eventually import eventually
 from tests.support.servers import StoreServer
 from tests.support.stores_in_process import redis_store
@@ -43,7 +44,7 @@ async def _answers(store: RedisStore) -> bool:
 
 
 async def _time_to_fail(command: Awaitable[object]) -> float:
-    """Await a command that finds the store away; gives the seconds that it took to say so."""
+    """Await a command that fails, and return the seconds that it took."""
     began = time.monotonic()
     with pytest.raises(StoreUnavailableError):
         await asyncio.wait_for(command, 5.0)
@@ -81,7 +82,7 @@ async def test_a_hung_server_is_an_error_within_a_second_and_the_store_recovers(
     assert live(await store.load(key)).data == DATA
 
 
-async def test_a_server_that_hangs_while_commands_keep_coming_fails_each_within_a_second(
+async def test_a_server_that_hangs_while_client_keep_coming_fails_each_within_a_second(
     own_store_server: StoreServer, store: RedisStore
 ) -> None:
     own_store_server.pause()
@@ -111,23 +112,23 @@ async def test_no_command_that_failed_in_a_hang_is_sent_again_after_it(
 async def test_an_idle_connection_that_the_server_cut_is_replaced_at_the_next_command(
     own_store_server: StoreServer, store: RedisStore
 ) -> None:
-    link = store._commands
-    assert isinstance(link, RedisLink)
+    connection = store._client
+    assert isinstance(connection, PipelinedConnection)
     for _ in range(20):
         await store.ping()
         own_store_server.drop_clients()
-        await asyncio.wait_for(link.lost(), 1.0)
+        await asyncio.wait_for(connection.lost(), 1.0)
         await store.ping()
 
 
-async def test_a_restart_between_two_commands_goes_unnoticed(
+async def test_a_restart_between_two_client_goes_unnoticed(
     own_store_server: StoreServer, store: RedisStore
 ) -> None:
-    link = store._commands
-    assert isinstance(link, RedisLink)
+    connection = store._client
+    assert isinstance(connection, PipelinedConnection)
     await store.create(new_key(), DATA, idle=60, absolute=HOUR)
     own_store_server.restart()
-    await asyncio.wait_for(link.lost(), 1.0)
+    await asyncio.wait_for(connection.lost(), 1.0)
     await store.create(new_key(), DATA, idle=60, absolute=HOUR)
 
 
@@ -142,21 +143,21 @@ async def test_an_outage_is_logged_once_and_so_is_its_end(
     await store.ping()
     told = [(record.levelname, record.getMessage()) for record in caplog.records]
     assert [level for level, _ in told] == ["ERROR", "WARNING"]
-    assert told[0][1].startswith("the store is away")
-    assert told[1][1] == "the store is back"
+    assert told[0][1].startswith("redis connection lost: ")
+    assert told[1][1] == "redis connection restored"
 
 
 async def test_a_read_only_server_is_an_error_and_is_left_for_the_new_master(
     own_store_server: StoreServer,
 ) -> None:
-    link = connect(own_store_server.url)
-    assert isinstance(link, RedisLink)
-    store = RedisStore(link)
+    connection = connect(own_store_server.url)
+    assert isinstance(connection, PipelinedConnection)
+    store = RedisStore(connection)
     await store.ping()
-    to_the_old_one = link._connection
+    to_the_old_one = connection._connection
     own_store_server.command("REPLICAOF", "127.0.0.1", 1)
     await _time_to_fail(store.create(new_key(), DATA, idle=60, absolute=HOUR))
     own_store_server.command("REPLICAOF", "NO", "ONE")
     await store.create(new_key(), DATA, idle=60, absolute=HOUR)
-    assert link._connection is not to_the_old_one
+    assert connection._connection is not to_the_old_one
     await store.aclose()

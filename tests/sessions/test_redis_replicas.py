@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import redis
 
-from app.sessions import RedisStore, StoreUnavailableError
-from app.sessions.redis_link import RedisLink
-from app.sessions.redis_url import connect
-from tests.contracts.parts import DATA, HOUR, OTHER, live, new_key
+from app import RedisStore
+from app.redis.connection import PipelinedConnection
+from app.redis.errors import RedisUnavailableError
+from app.redis.url import connect
+from app.sessions import StoreUnavailableError
+from app.testing.contracts.store_base import DATA, HOUR, OTHER, live, new_key
 from tests.support.eventually import eventually
 from tests.support.servers import StoreServer, redis_binary
 
@@ -42,17 +44,17 @@ def has_followed(master: StoreServer) -> bool:
 
 
 @pytest.fixture
-async def link(master: StoreServer) -> AsyncIterator[RedisLink]:
-    link = connect(f"{master.url}?wait_replicas=1")
-    assert isinstance(link, RedisLink)
-    yield link
-    await link.aclose()
+async def connection(master: StoreServer) -> AsyncIterator[PipelinedConnection]:
+    connection = connect(f"{master.url}?wait_replicas=1")
+    assert isinstance(connection, PipelinedConnection)
+    yield connection
+    await connection.aclose()
 
 
 async def test_a_write_is_acknowledged_when_the_replica_has_it(
-    link: RedisLink, replica: StoreServer
+    connection: PipelinedConnection, replica: StoreServer
 ) -> None:
-    store = RedisStore(link)
+    store = RedisStore(connection)
     for _ in range(20):
         key = new_key()
         await store.create(key, DATA, idle=60, absolute=HOUR)
@@ -60,9 +62,9 @@ async def test_a_write_is_acknowledged_when_the_replica_has_it(
 
 
 async def test_a_write_that_no_replica_has_is_in_doubt_and_reads_go_on(
-    link: RedisLink, replica: StoreServer
+    connection: PipelinedConnection, replica: StoreServer
 ) -> None:
-    store, key = RedisStore(link), new_key()
+    store, key = RedisStore(connection), new_key()
     await store.create(key, DATA, idle=60, absolute=HOUR)
     replica.pause()
 
@@ -79,52 +81,52 @@ async def test_a_write_that_no_replica_has_is_in_doubt_and_reads_go_on(
 
 
 async def test_a_read_in_the_same_write_as_a_write_does_not_wait_for_its_replicas(
-    link: RedisLink, replica: StoreServer
+    connection: PipelinedConnection, replica: StoreServer
 ) -> None:
-    await link.call("GET", "name")
+    await connection.execute("GET", "name")
     replica.pause()
     loop = asyncio.get_running_loop()
     began = loop.time()
 
-    written, read = link.call("SET", "name", "other"), link.call("GET", "name")
+    written, read = connection.execute("SET", "name", "other"), connection.execute("GET", "name")
 
     assert await read == b"other"
     assert loop.time() - began < 0.4
-    with pytest.raises(StoreUnavailableError):
+    with pytest.raises(RedisUnavailableError):
         await written
     replica.resume()
 
 
-async def test_a_connection_that_listens_is_left_alone(
-    link: RedisLink, master: StoreServer, replica: StoreServer
+async def test_a_subscribed_connection_is_not_dropped(
+    connection: PipelinedConnection, master: StoreServer, replica: StoreServer
 ) -> None:
-    await link.call("SUBSCRIBE", "somewhere")
+    await connection.execute("SUBSCRIBE", "somewhere")
     replica.pause()
-    await link.call("SUBSCRIBE", "somewhere")
+    await connection.execute("SUBSCRIBE", "somewhere")
 
     assert master.command("PUBSUB", "NUMSUB", "somewhere") == ["somewhere", 1]
-    assert link.connected
+    assert connection.connected
     replica.resume()
 
 
 async def test_all_writes_of_a_batch_fail_with_the_connection_while_their_replies_are_held(
-    link: RedisLink, master: StoreServer, replica: StoreServer
+    connection: PipelinedConnection, master: StoreServer, replica: StoreServer
 ) -> None:
-    await eventually(lambda: _took(link))
+    await eventually(lambda: _took(connection))
     replica.pause()
-    writes = [link.call("INCR", "name") for _ in range(10)]
+    writes = [connection.execute("INCR", "name") for _ in range(10)]
     await eventually(lambda: master.command("GET", "name") == "10")
     master.drop_clients()
 
     answers = await asyncio.wait_for(asyncio.gather(*writes, return_exceptions=True), 1.0)
 
-    assert {type(answer) for answer in answers} == {StoreUnavailableError}
+    assert {type(answer) for answer in answers} == {RedisUnavailableError}
     replica.resume()
 
 
-async def _took(link: RedisLink) -> bool:
+async def _took(connection: PipelinedConnection) -> bool:
     """Whether a write got to the replica in time; on a busy machine the first may be too slow."""
     try:
-        return bool(await link.call("SET", "name", 0))
-    except StoreUnavailableError:
+        return bool(await connection.execute("SET", "name", 0))
+    except RedisUnavailableError:
         return False

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.sessions import RedisStore, StoreUnavailableError
-from app.sessions.redis_url import connect
-from tests.contracts.parts import DATA, HOUR, new_key
+from app import RedisStore
+from app.redis.url import connect
+from app.sessions import StoreUnavailableError
+from app.testing.contracts.store_base import DATA, HOUR, new_key
 from tests.support.certificates import Certificate, self_signed
 from tests.support.processes import free_port
 from tests.support.servers import StoreServer, redis_binary
+
+pytestmark = pytest.mark.xdist_group("redis_tls")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,7 @@ def address(certificate: Certificate) -> Iterator[str]:
     server.close()
 
 
-async def test_a_server_whose_certificate_is_vouched_for_is_used(
+async def test_a_server_with_a_trusted_certificate_is_used(
     address: str, certificate: Certificate
 ) -> None:
     store = RedisStore(connect(f"rediss://{address}/0?ssl_ca_certs={certificate.file}"))
@@ -43,14 +46,14 @@ async def test_a_server_whose_certificate_is_vouched_for_is_used(
     await store.aclose()
 
 
-async def test_a_server_that_nobody_vouches_for_is_not(address: str) -> None:
+async def test_a_server_with_an_untrusted_certificate_is_refused(address: str) -> None:
     store = RedisStore(connect(f"rediss://{address}/0"))
     with pytest.raises(StoreUnavailableError, match="certificate"):
         await store.ping()
     await store.aclose()
 
 
-async def test_a_server_of_another_name_is_not(address: str, certificate: Certificate) -> None:
+async def test_a_server_of_another_name_is_refused(address: str, certificate: Certificate) -> None:
     elsewhere = address.replace("127.0.0.1", "localhost")
     store = RedisStore(connect(f"rediss://{elsewhere}/0?ssl_ca_certs={certificate.file}"))
     with pytest.raises(StoreUnavailableError, match="certificate"):

@@ -1,31 +1,36 @@
 """REDIS_URL: what it may be, what is refused at start, and what an error says of it."""
 
-import pytest
+from urllib.parse import quote, unquote
 
-from app.backends import open_backend
-from app.sessions.redis_cluster import ClusterLink
-from app.sessions.redis_link import RedisLink
-from app.sessions.redis_sentinel import SentinelLink
-from app.sessions.redis_url import connect
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from redis.asyncio.connection import UnixDomainSocketConnection
+
+from app.backends import backend_factory
+from app.redis.cluster import ClusterClient
+from app.redis.connection import PipelinedConnection
+from app.redis.sentinel import SentinelConnection
+from app.redis.url import connect
 
 GOOD = {
-    "redis://localhost": RedisLink,
-    "redis://localhost:6379/3?wait_replicas=1": RedisLink,
-    "redis://user:p%2Fw%23@host:6380/0?client_name=mooring": RedisLink,
-    "rediss://host?ssl_ca_certs=/etc/ca.pem&ssl_check_hostname=false": RedisLink,
-    "unix:///run/redis.sock?db=2": RedisLink,
-    "redis+sentinel://a,b:26380/mymaster": SentinelLink,
-    "redis+sentinel://u:p@a:1,b:2/mymaster/3?wait_replicas=1&sentinel_password=x": SentinelLink,
-    "rediss+sentinel://a/mymaster?ssl_ca_certs=/etc/ca.pem": SentinelLink,
-    "redis+cluster://a:1,b": ClusterLink,
-    "rediss+cluster://u:p@a:1/0?ssl_ca_certs=/etc/ca.pem&wait_replicas=1": ClusterLink,
+    "redis://localhost": PipelinedConnection,
+    "redis://localhost:6379/3?wait_replicas=1": PipelinedConnection,
+    "redis://user:p%2Fw%23@host:6380/0?client_name=mooring": PipelinedConnection,
+    "rediss://host?ssl_ca_certs=/etc/ca.pem&ssl_check_hostname=false": PipelinedConnection,
+    "unix:///run/redis.sock?db=2": PipelinedConnection,
+    "redis+sentinel://a,b:26380/mymaster": SentinelConnection,
+    "redis+sentinel://u:p@a:1,b:2/mymaster/3?wait_replicas=1&sentinel_password=x": SentinelConnection,
+    "rediss+sentinel://a/mymaster?ssl_ca_certs=/etc/ca.pem": SentinelConnection,
+    "redis+cluster://a:1,b": ClusterClient,
+    "rediss+cluster://u:p@a:1/0?ssl_ca_certs=/etc/ca.pem&wait_replicas=1": ClusterClient,
 }
 
 BAD = {
     "": "write redis://",
     "localhost:6379": "write redis://",
     "http://localhost": "write redis://",
-    "redis://[::1": "no URL",
+    "redis://[::1": "not a URL",
     "redis://host:port": "port",
     "redis://host:99999": "port",
     "redis://host/sessions": "database",
@@ -45,20 +50,26 @@ BAD = {
     "redis+cluster://a?db=1": "databases",
 }
 
-UNESCAPED = ["redis://:s3cret/x@host", "redis://:s3cret?x@host", "redis+cluster://u:s3cret/x@host"]
+UNESCAPED = [
+    "redis://:s3cret?x@host",
+    "redis+cluster://u:s3cret?x@host",
+    "redis+sentinel://:s3cret?@a/b",
+]
+
+PASSWORDS = ["p/w", "/", "a@b", "a#b", "a:b/@c", "100%", "p%2Fw", "[::1]", "ä/ß"]
 
 
 @pytest.mark.parametrize("url", GOOD)
 async def test_a_url_is_what_it_says(url: str) -> None:
-    link = connect(url)
-    assert type(link) is GOOD[url]
-    await link.aclose()
+    connection = connect(url)
+    assert type(connection) is GOOD[url]
+    await connection.aclose()
 
 
 @pytest.mark.parametrize("url", BAD)
 def test_a_wrong_url_is_refused_in_one_line_that_names_the_setting(url: str) -> None:
     with pytest.raises(ValueError, match=r"^REDIS_URL: ") as error:
-        open_backend("redis", redis_url=url, lifetime=60)
+        backend_factory("redis", redis_url=url, prefix="mooring", lifetime=60)
     assert BAD[url] in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -66,13 +77,45 @@ def test_a_wrong_url_is_refused_in_one_line_that_names_the_setting(url: str) -> 
 @pytest.mark.parametrize("url", UNESCAPED)
 def test_a_password_that_breaks_the_url_is_not_repeated(url: str) -> None:
     with pytest.raises(ValueError, match=r"^REDIS_URL: ") as error:
-        open_backend("redis", redis_url=url, lifetime=60)
+        backend_factory("redis", redis_url=url, prefix="mooring", lifetime=60)
     assert "s3cret" not in str(error.value)
 
 
+@pytest.mark.parametrize("scheme", ["redis://u:{}@host:1/3", "redis+sentinel://u:{}@a,b:2/s/3"])
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_a_password_may_stand_as_it_is_or_in_percent_codes(scheme: str, password: str) -> None:
+    for written in (password, quote(password, safe="")):
+        client = connect(scheme.format(written))
+        assert isinstance(client, PipelinedConnection)
+        connection = client.new_connection()
+        assert (connection.username, connection.password) in [
+            ("u", unquote(password)),
+            ("u", password),
+        ]
+        assert connection.db == 3
+
+
+@given(st.text(st.characters(exclude_characters="?%", codec="utf-8"), min_size=1))
+def test_any_password_without_a_question_mark_or_percent_sign_is_read_as_it_stands(
+    password: str,
+) -> None:
+    assume(not set(password) & set("\t\r\n") and password == password.strip())
+    client = connect(f"redis://u:{password}@host:1/0")
+    assert isinstance(client, PipelinedConnection)
+    assert client.new_connection().password == password
+
+
+def test_an_at_sign_in_the_path_of_a_socket_is_no_password() -> None:
+    client = connect("unix:///run/redis@1.sock?db=2")
+    assert isinstance(client, PipelinedConnection)
+    connection = client.new_connection()
+    assert isinstance(connection, UnixDomainSocketConnection)
+    assert (connection.path, connection.password) == ("/run/redis@1.sock", None)
+
+
 def test_options_and_credentials_reach_the_connection() -> None:
-    link = connect("rediss+sentinel://u:p%2Fw@a/s/3?client_name=n&ssl_check_hostname=false")
-    assert isinstance(link, SentinelLink)
-    connection = link.new_connection()
+    client = connect("rediss+sentinel://u:p%2Fw@a/s/3?client_name=n&ssl_check_hostname=false")
+    assert isinstance(client, SentinelConnection)
+    connection = client.new_connection()
     known = (connection.username, connection.password, connection.db, connection.client_name)
     assert known == ("u", "p/w", 3, "n")

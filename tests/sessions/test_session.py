@@ -1,4 +1,4 @@
-"""The Session handle: a mapping that notices its changes and merges them when it is saved."""
+"""Session: a mapping that detects its changes, and merges them when it is saved."""
 
 import logging
 from collections.abc import MutableMapping
@@ -9,7 +9,7 @@ import pytest
 from app.sessions import (
     Session,
     SessionEndedError,
-    Sessions,
+    SessionManager,
 )
 from tests.sessions.handles import again, count_up, stored
 from tests.support.hooked_store import HookedStore
@@ -19,10 +19,10 @@ READS = {"load", "load_many"}
 
 
 @pytest.fixture
-async def session(sessions: Sessions) -> Session:
+async def session(sessions: SessionManager) -> Session:
     """A handle on a session that an earlier request filled with DATA."""
     earlier = await sessions.create()
-    await earlier.update(lambda data: data.update(DATA))
+    await earlier.transact(lambda data: data.update(DATA))
     return await again(sessions, earlier)
 
 
@@ -40,12 +40,12 @@ async def test_a_session_reads_as_the_mapping_that_was_stored(session: Session) 
         del session["unknown"]
 
 
-async def test_a_new_session_is_empty_and_at_version_one(sessions: Sessions) -> None:
+async def test_a_new_session_is_empty_and_at_version_one(sessions: SessionManager) -> None:
     session = await sessions.create()
     assert (dict(session), session.version, session.ended) == ({}, 1, None)
 
 
-async def test_plain_writes_are_stored_by_save(sessions: Sessions, session: Session) -> None:
+async def test_plain_writes_are_stored_by_save(sessions: SessionManager, session: Session) -> None:
     session["theme"] = "dark"
     session.setdefault("lang", "en")
     del session["gone"]
@@ -58,14 +58,16 @@ async def test_plain_writes_are_stored_by_save(sessions: Sessions, session: Sess
     assert not session.modified
 
 
-async def test_changes_deep_inside_are_noticed(sessions: Sessions, session: Session) -> None:
+async def test_nested_changes_are_detected(sessions: SessionManager, session: Session) -> None:
     session["cart"]["items"].append(3)
     assert session.modified
     await session.save()
     assert (await stored(sessions, session))["cart"] == {"items": [1, 2, 3]}
 
 
-async def test_one_is_not_true_and_not_one_point_zero(sessions: Sessions, session: Session) -> None:
+async def test_one_is_not_true_and_not_one_point_zero(
+    sessions: SessionManager, session: Session
+) -> None:
     session["gone"] = 1
     assert session.modified
     await session.save()
@@ -85,7 +87,9 @@ async def test_a_write_of_what_is_stored_already_is_no_change(
     assert store.calls[before:] == []
 
 
-async def test_reads_never_write(store: HookedStore, sessions: Sessions, session: Session) -> None:
+async def test_reads_never_write(
+    store: HookedStore, sessions: SessionManager, session: Session
+) -> None:
     version = session.version
     before = len(store.calls)
     handle = await again(sessions, session)
@@ -94,21 +98,21 @@ async def test_reads_never_write(store: HookedStore, sessions: Sessions, session
     assert not handle.modified
     await handle.save()
     await handle.reload()
-    await handle.update(lambda data: data["name"])
+    await handle.transact(lambda data: data["name"])
     assert set(store.calls[before:]) <= READS
-    assert (await sessions.look(session.key)).version == handle.version == version
+    assert (await sessions.load_live(session.key)).version == handle.version == version
 
 
-async def test_a_handle_knows_whether_anybody_looked_at_it(session: Session) -> None:
+async def test_accessed_is_true_after_the_data_were_read(session: Session) -> None:
     assert not session.accessed
     assert session["name"] == "ada"
     assert session.accessed
 
 
 async def test_plain_writes_of_parallel_requests_to_different_keys_both_survive(
-    sessions: Sessions, elsewhere: Sessions, session: Session
+    sessions: SessionManager, other_node: SessionManager, session: Session
 ) -> None:
-    one, two = await again(sessions, session), await again(elsewhere, session)
+    one, two = await again(sessions, session), await again(other_node, session)
     one["one"] = 1
     two["two"] = 2
     del two["gone"]
@@ -119,9 +123,9 @@ async def test_plain_writes_of_parallel_requests_to_different_keys_both_survive(
 
 
 async def test_a_deletion_is_merged_with_a_parallel_write_to_another_key(
-    sessions: Sessions, elsewhere: Sessions, session: Session
+    sessions: SessionManager, other_node: SessionManager, session: Session
 ) -> None:
-    one, two = await again(sessions, session), await again(elsewhere, session)
+    one, two = await again(sessions, session), await again(other_node, session)
     del one["gone"]
     two["name"] = "bob"
     await two.save()
@@ -130,9 +134,9 @@ async def test_a_deletion_is_merged_with_a_parallel_write_to_another_key(
 
 
 async def test_a_key_that_two_requests_delete_is_gone_and_no_error(
-    sessions: Sessions, elsewhere: Sessions, session: Session
+    sessions: SessionManager, other_node: SessionManager, session: Session
 ) -> None:
-    one, two = await again(sessions, session), await again(elsewhere, session)
+    one, two = await again(sessions, session), await again(other_node, session)
     del one["gone"]
     del two["gone"]
     await one.save()
@@ -140,19 +144,19 @@ async def test_a_key_that_two_requests_delete_is_gone_and_no_error(
     assert "gone" not in await stored(sessions, session)
 
 
-async def test_a_key_that_only_somebody_else_wrote_is_not_written_back(
-    sessions: Sessions, session: Session
+async def test_a_key_that_only_another_request_wrote_is_not_overwritten(
+    sessions: SessionManager, session: Session
 ) -> None:
     late = await again(sessions, session)
     late["mine"] = 1
-    await session.update(lambda data: data.update(name="bob"))
+    await session.transact(lambda data: data.update(name="bob"))
     await late.save()
     assert (await stored(sessions, session))["name"] == "bob"
     assert late["name"] == "bob"
 
 
-async def test_reload_forgets_plain_writes_and_changes_the_handle_in_place(
-    sessions: Sessions, session: Session
+async def test_reload_drops_plain_writes_and_loads_the_newest_data(
+    sessions: SessionManager, session: Session
 ) -> None:
     other = await again(sessions, session)
     other["name"] = "bob"
@@ -164,49 +168,27 @@ async def test_reload_forgets_plain_writes_and_changes_the_handle_in_place(
     assert not session.modified
 
 
-async def test_refresh_keeps_plain_writes_on_top_of_the_newer_record(
-    sessions: Sessions, session: Session
-) -> None:
+async def test_discard_changes_restores_what_is_stored(session: Session) -> None:
     session["mine"] = 1
-    del session["gone"]
-    other = await again(sessions, session)
-    await other.update(count_up)
-    session.refresh(await sessions.look(session.key))
-    expected = {"name": "ada", "cart": DATA["cart"], "count": 1, "mine": 1}
-    assert session == expected
-    assert session.modified
-    await session.save()
-    assert await stored(sessions, session) == expected
-
-
-async def test_refresh_with_an_older_record_changes_nothing(session: Session) -> None:
-    older = session.record
-    await session.update(count_up)
-    session.refresh(older)
-    assert session["count"] == 1
-
-
-async def test_forget_changes_leaves_what_is_stored(session: Session) -> None:
-    session["mine"] = 1
-    session.forget_changes()
+    session.discard_changes()
     assert session == DATA
     assert not session.modified
 
 
 async def test_the_id_is_in_no_repr_no_error_and_no_log_line(
-    sessions: Sessions, caplog: pytest.LogCaptureFixture
+    sessions: SessionManager, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     session = await sessions.create()
     late = await again(sessions, session)
     ids, shown = [session.id], [repr(session), str(session)]
-    await session.update(count_up)
+    await session.transact(count_up)
     await session.rotate()
     ids.append(session.id)
     with pytest.raises(SessionEndedError) as ended:
-        await late.update(count_up)
+        await late.transact(count_up)
     await session.destroy()
     shown += [repr(session), repr(late), repr(ended.value), str(ended.value)]
     shown += [str(vars(record)) for record in caplog.records]
-    assert "opened" in caplog.text
+    assert "session created" in caplog.text
     assert not any(each and each in text for each in ids for text in shown)

@@ -1,4 +1,4 @@
-"""How a session ends: logout, revocation, expiry; and that its handles know it."""
+"""How a session ends: logout, revocation, expiry; and how its objects report it."""
 
 from collections.abc import Awaitable, Callable
 
@@ -9,10 +9,10 @@ from app.sessions import (
     Policy,
     Session,
     SessionEndedError,
-    Sessions,
+    SessionManager,
     Tombstone,
 )
-from app.sessions.opener import Opener
+from app.sessions.request_session import RequestSession
 from tests.sessions.handles import again, count_up
 from tests.support.eventually import eventually
 from tests.support.hooked_store import HookedStore
@@ -26,7 +26,7 @@ async def _set_and_save(session: Session) -> None:
 
 
 WRITES: dict[str, Write] = {
-    "update": lambda session: session.update(count_up),
+    "transact": lambda session: session.transact(count_up),
     "save": _set_and_save,
     "reload": lambda session: session.reload(),
     "rotate": lambda session: session.rotate(),
@@ -34,17 +34,17 @@ WRITES: dict[str, Write] = {
 
 
 @pytest.fixture
-async def session(sessions: Sessions) -> Session:
+async def session(sessions: SessionManager) -> Session:
     """A session that counts 1."""
     session = await sessions.create()
-    await session.update(count_up)
+    await session.transact(count_up)
     return session
 
 
 async def test_destroy_ends_the_session_for_every_handle(
-    sessions: Sessions, elsewhere: Sessions, session: Session
+    sessions: SessionManager, other_node: SessionManager, session: Session
 ) -> None:
-    other = await again(elsewhere, session)
+    other = await again(other_node, session)
     await session.destroy()
     assert (session.ended, session.destroyed) == (EndReason.LOGOUT, True)
     assert dict(session) == {}
@@ -65,47 +65,51 @@ async def test_the_data_of_a_destroyed_session_do_not_come_back_to_its_handle(
     session: Session,
 ) -> None:
     await session.destroy()
-    session.forget_changes()
+    session.discard_changes()
     assert dict(session) == {}
     assert not session.modified
 
 
-async def test_listeners_hear_of_an_end_before_the_caller_goes_on(
-    sessions: Sessions, session: Session
+async def test_end_listeners_are_awaited_before_the_caller_continues(
+    sessions: SessionManager, session: Session
 ) -> None:
-    heard: list[tuple[str, EndReason]] = []
+    notified: list[tuple[str, EndReason]] = []
 
     async def listen(key: str, reason: EndReason) -> None:
-        heard.append((key, reason))
+        notified.append((key, reason))
 
-    sessions.on_end(listen)
+    sessions.add_end_listener(listen)
     old_key = session.key
     await session.rotate()
-    assert heard == [(old_key, EndReason.ROTATED)]
+    assert notified == [(old_key, EndReason.ROTATED)]
     await session.destroy()
-    assert heard[1:] == [(session.key, EndReason.LOGOUT)]
+    assert notified[1:] == [(session.key, EndReason.LOGOUT)]
     await sessions.end(session.key, EndReason.REVOKED)
-    assert heard[2:] == [(session.key, EndReason.LOGOUT)], "told again how it has ended"
+    assert notified[2:] == [(session.key, EndReason.LOGOUT)], "notified again of how it ended"
 
 
-async def test_a_herald_hears_of_an_end_that_others_have_to_look_at(
-    sessions: Sessions, session: Session
+async def test_before_end_listeners_are_called_with_the_key(
+    sessions: SessionManager, session: Session
 ) -> None:
-    heard: list[str] = []
-    sessions.on_ending(heard.append)
+    notified: list[str] = []
+    sessions.add_before_end_listener(notified.append)
     old_key = session.key
     await session.rotate()
-    assert heard == [old_key]
+    assert notified == [old_key]
     await session.destroy()
-    assert heard == [old_key, session.key]
+    assert notified == [old_key, session.key]
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 @pytest.mark.parametrize("reason", [EndReason.LOGOUT, EndReason.REVOKED, EndReason.ROTATED])
-async def test_a_late_writer_is_told_that_and_why_the_session_has_ended(
-    sessions: Sessions, elsewhere: Sessions, session: Session, reason: EndReason, write: Write
+async def test_a_late_write_raises_the_reason_why_the_session_has_ended(
+    sessions: SessionManager,
+    other_node: SessionManager,
+    session: Session,
+    reason: EndReason,
+    write: Write,
 ) -> None:
-    late = await again(elsewhere, session)
+    late = await again(other_node, session)
     await sessions.end(session.key, reason)
     with pytest.raises(SessionEndedError) as ended:
         await write(late)
@@ -118,7 +122,7 @@ async def test_a_late_writer_is_told_that_and_why_the_session_has_ended(
 async def test_a_late_writer_after_expiry_does_not_revive_the_session(
     store: HookedStore, write: Write
 ) -> None:
-    sessions = Sessions(store, Policy(idle=0.05, absolute=3600))
+    sessions = SessionManager(store, Policy(idle=0.05, absolute=3600))
     late = await sessions.create()
 
     async def expired() -> bool:
@@ -132,7 +136,7 @@ async def test_a_late_writer_after_expiry_does_not_revive_the_session(
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
-async def test_an_ended_handle_refuses_to_be_written_and_asks_the_store_no_more(
+async def test_an_ended_session_refuses_writes_without_calling_the_store(
     store: HookedStore, session: Session, write: Write
 ) -> None:
     await session.destroy()
@@ -145,12 +149,12 @@ async def test_an_ended_handle_refuses_to_be_written_and_asks_the_store_no_more(
     assert await store.live_keys() == []
 
 
-async def test_an_id_that_we_never_issued_opens_nothing(sessions: Sessions) -> None:
+async def test_an_id_that_was_never_issued_loads_nothing(sessions: SessionManager) -> None:
     assert await sessions.load("x" * 43) is None
 
 
 async def test_logout_of_an_unknown_or_ended_session_does_nothing(
-    sessions: Sessions, session: Session
+    sessions: SessionManager, session: Session
 ) -> None:
     await sessions.logout("x" * 43)
     assert session.id is not None
@@ -160,7 +164,7 @@ async def test_logout_of_an_unknown_or_ended_session_does_nothing(
 
 
 async def test_logout_with_the_old_cookie_ends_the_session_that_a_rotation_made_of_it(
-    sessions: Sessions, session: Session
+    sessions: SessionManager, session: Session
 ) -> None:
     old_id = session.id
     assert old_id is not None
@@ -171,19 +175,33 @@ async def test_logout_with_the_old_cookie_ends_the_session_that_a_rotation_made_
 
 
 async def test_destroy_ends_the_session_that_a_rotation_elsewhere_made_of_it(
-    elsewhere: Sessions, sessions: Sessions, session: Session
+    other_node: SessionManager, sessions: SessionManager, session: Session
 ) -> None:
-    late = await again(elsewhere, session)
+    late = await again(other_node, session)
     await session.rotate()
     await late.destroy()
     assert await sessions.find(session.key) == Tombstone(EndReason.LOGOUT)
 
 
-async def test_a_request_that_opened_its_session_logs_out_its_successor_as_well(
-    elsewhere: Sessions, sessions: Sessions, session: Session
+async def test_destroy_by_a_handle_that_has_met_the_rotation_ends_the_successor_too(
+    other_node: SessionManager, sessions: SessionManager, session: Session
 ) -> None:
-    request = Opener(elsewhere, session.id)
-    await request.open()
+    late = await again(other_node, session)
+    await session.rotate()
+    with pytest.raises(SessionEndedError):
+        await late.reload()
+
+    await late.destroy()
+
+    assert late.destroyed
+    assert await sessions.find(session.key) == Tombstone(EndReason.LOGOUT)
+
+
+async def test_a_request_that_opened_its_session_logs_out_its_successor_as_well(
+    other_node: SessionManager, sessions: SessionManager, session: Session
+) -> None:
+    request = RequestSession(other_node, session.id)
+    await request.get_or_create()
     await session.rotate()
     await request.logout()
     assert await sessions.find(session.key) == Tombstone(EndReason.LOGOUT)

@@ -1,4 +1,4 @@
-"""Races about one session: each is named by what must not happen, and is run many times."""
+"""Races on one session: each is named by what must not happen, and is run many times."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,21 +6,21 @@ from functools import partial
 
 import pytest
 
-from app.sessions import EndReason, Session, SessionEndedError, Sessions, Tombstone
+from app.sessions import EndReason, Session, SessionEndedError, SessionManager, Tombstone
 from tests.sessions.handles import again, count_up, stored
 from tests.support.hooked_store import HookedStore
 
 TRIALS = 20
 
 
-async def _opened(sessions: Sessions) -> Session:
+async def _opened(sessions: SessionManager) -> Session:
     session = await sessions.create()
-    await session.update(count_up)
+    await session.transact(count_up)
     return session
 
 
 async def _end_of(write: Awaitable[object]) -> EndReason | None:
-    """Await a write; gives the reason if it came too late."""
+    """Await a write, and return the reason if the session had ended."""
     try:
         await write
     except SessionEndedError as error:
@@ -29,11 +29,11 @@ async def _end_of(write: Awaitable[object]) -> EndReason | None:
 
 
 async def test_late_save_does_not_revive_a_destroyed_session(
-    store: HookedStore, sessions: Sessions, elsewhere: Sessions
+    store: HookedStore, sessions: SessionManager, other_node: SessionManager
 ) -> None:
     for _ in range(TRIALS):
         session = await _opened(sessions)
-        late = await again(elsewhere, session)
+        late = await again(other_node, session)
         late["late"] = True
         await session.destroy()
         assert await _end_of(late.save()) is EndReason.LOGOUT
@@ -41,13 +41,13 @@ async def test_late_save_does_not_revive_a_destroyed_session(
 
 
 async def test_a_logout_amid_a_burst_of_writes_is_final(
-    store: HookedStore, sessions: Sessions, elsewhere: Sessions
+    store: HookedStore, sessions: SessionManager, other_node: SessionManager
 ) -> None:
     for trial in range(TRIALS):
         session = await _opened(sessions)
         assert session.id is not None
-        handles = [await again(node, session) for node in (sessions, elsewhere) * 10]
-        writes = [_end_of(handle.update(count_up)) for handle in handles]
+        handles = [await again(node, session) for node in (sessions, other_node) * 10]
+        writes = [_end_of(handle.transact(count_up)) for handle in handles]
         writes.insert(trial, _end_of(sessions.logout(session.id)))
         reasons = await asyncio.gather(*writes)
         assert set(reasons) <= {None, EndReason.LOGOUT}
@@ -56,12 +56,12 @@ async def test_a_logout_amid_a_burst_of_writes_is_final(
 
 
 async def test_two_rotations_and_a_write_at_once_have_one_winner_and_leave_no_orphan(
-    store: HookedStore, sessions: Sessions, elsewhere: Sessions
+    store: HookedStore, sessions: SessionManager, other_node: SessionManager
 ) -> None:
     for trial in range(TRIALS):
         session = await _opened(sessions)
-        one, writer = await again(sessions, session), await again(elsewhere, session)
-        two = await again(sessions if trial % 2 else elsewhere, session)
+        one, writer = await again(sessions, session), await again(other_node, session)
+        two = await again(sessions if trial % 2 else other_node, session)
         writer["written"] = True
         racing = [_end_of(one.rotate()), _end_of(two.rotate())]
         racing.insert(trial % 3, _end_of(writer.save()))
@@ -77,7 +77,7 @@ async def test_two_rotations_and_a_write_at_once_have_one_winner_and_leave_no_or
 
 
 async def test_after_two_rotations_at_once_only_the_winner_s_record_lives(
-    store: HookedStore, sessions: Sessions
+    store: HookedStore, sessions: SessionManager
 ) -> None:
     for _ in range(TRIALS):
         session = await _opened(sessions)
@@ -89,47 +89,47 @@ async def test_after_two_rotations_at_once_only_the_winner_s_record_lives(
 
 
 async def test_a_write_under_way_during_a_rotation_is_carried_over(
-    store: HookedStore, sessions: Sessions, elsewhere: Sessions
+    store: HookedStore, sessions: SessionManager, other_node: SessionManager
 ) -> None:
     for _ in range(TRIALS):
         session = await _opened(sessions)
-        writer = await again(elsewhere, session)
-        store.before("end", partial(writer.update, count_up))
+        writer = await again(other_node, session)
+        store.before("end", partial(writer.transact, count_up))
         await session.rotate()
         assert session == await stored(sessions, session) == {"count": 2}
 
 
 async def test_many_writes_during_a_rotation_are_carried_over_or_refused_and_none_is_lost(
-    sessions: Sessions, elsewhere: Sessions
+    sessions: SessionManager, other_node: SessionManager
 ) -> None:
     for trial in range(TRIALS):
         session = await _opened(sessions)
-        writers = [await again(node, session) for node in (sessions, elsewhere) * 10]
-        racing = [_end_of(writer.update(count_up)) for writer in writers]
+        writers = [await again(node, session) for node in (sessions, other_node) * 10]
+        racing = [_end_of(writer.transact(count_up)) for writer in writers]
         racing.insert(trial, _end_of(session.rotate()))
         reasons = await asyncio.gather(*racing)
         assert reasons.pop(trial) is None
         assert await stored(sessions, session) == {"count": 1 + reasons.count(None)}
 
 
-@pytest.mark.parametrize("verb", ["create", "end", "load"])
+@pytest.mark.parametrize("verb", ["create", "end", "commit"])
 async def test_a_logout_during_a_rotation_ends_its_successor_too(
-    store: HookedStore, sessions: Sessions, elsewhere: Sessions, verb: str
+    store: HookedStore, sessions: SessionManager, other_node: SessionManager, verb: str
 ) -> None:
     for _ in range(TRIALS):
         session = await _opened(sessions)
         old_id = session.id
         assert old_id is not None
-        store.before(verb, partial(elsewhere.logout, old_id))
+        store.before(verb, partial(other_node.logout, old_id))
         assert await _end_of(session.rotate()) is EndReason.LOGOUT
         assert session.ended is EndReason.LOGOUT
     assert await store.live_keys() == []
 
 
-Logout = Callable[[Sessions, Session], Awaitable[object]]
+Logout = Callable[[SessionManager, Session], Awaitable[object]]
 
 
-async def _by_id(node: Sessions, session: Session) -> None:
+async def _by_id(node: SessionManager, session: Session) -> None:
     assert session.id is not None
     await node.logout(session.id)
 
@@ -142,27 +142,27 @@ LOGOUTS: dict[str, Logout] = {
 
 @pytest.mark.parametrize("logout", LOGOUTS.values(), ids=LOGOUTS)
 async def test_a_logout_and_a_rotation_at_once_leave_nothing_alive(
-    store: HookedStore, sessions: Sessions, elsewhere: Sessions, logout: Logout
+    store: HookedStore, sessions: SessionManager, other_node: SessionManager, logout: Logout
 ) -> None:
     for trial in range(2 * TRIALS):
         session = await _opened(sessions)
-        other = await again(elsewhere, session)
+        other = await again(other_node, session)
 
         async def log_out(other: Session = other, turns: int = trial) -> None:
             for _ in range(turns):
                 await asyncio.sleep(0)
-            await logout(elsewhere, other)
+            await logout(other_node, other)
 
         await asyncio.gather(_end_of(session.rotate()), log_out())
     assert await store.live_keys() == []
 
 
 async def test_a_rotation_does_not_revive_a_destroyed_session(
-    store: HookedStore, sessions: Sessions, elsewhere: Sessions
+    store: HookedStore, sessions: SessionManager, other_node: SessionManager
 ) -> None:
     for _ in range(TRIALS):
         session = await _opened(sessions)
-        late = await again(elsewhere, session)
+        late = await again(other_node, session)
         await session.destroy()
         assert await _end_of(late.rotate()) is EndReason.LOGOUT
     assert await store.live_keys() == []
@@ -170,7 +170,7 @@ async def test_a_rotation_does_not_revive_a_destroyed_session(
 
 
 async def test_a_session_that_expires_during_its_rotation_is_not_revived(
-    store: HookedStore, sessions: Sessions
+    store: HookedStore, sessions: SessionManager
 ) -> None:
     for _ in range(TRIALS):
         session = await _opened(sessions)

@@ -43,6 +43,7 @@ keys = st.sampled_from(KEYS)
 picks = st.integers(0, 11)
 idles = st.none() | durations
 owners = st.sampled_from([None, "", "-", "=", "a b", "Zoë"])
+predecessors = st.sampled_from([None, None, "", "-", '["0f", ["a b"]]'])
 data_ = st.sampled_from([b"{}", b'{"n":1}', b'{ "a b" : "\\u0000" }', '{"ü":"\u2028"}'.encode()])
 tombstones = st.builds(
     Tombstone,
@@ -65,9 +66,24 @@ class StoreMachine(RuleBasedStateMachine):
         self.store = world.store
         self.model = StoreModel(self.world.start)
 
-    @rule(key=keys, data=data_, idle=durations, absolute=absolutes, owner=owners, age=ages)
+    @rule(
+        key=keys,
+        data=data_,
+        idle=durations,
+        absolute=absolutes,
+        owner=owners,
+        age=ages,
+        predecessor=predecessors,
+    )
     def create(
-        self, key: str, data: bytes, idle: float, absolute: float, owner: str | None, age: float
+        self,
+        key: str,
+        data: bytes,
+        idle: float,
+        absolute: float,
+        owner: str | None,
+        age: float,
+        predecessor: str | None,
     ) -> None:
         began = self.model.now - age
         mine = self.store.create(
@@ -77,10 +93,17 @@ class StoreMachine(RuleBasedStateMachine):
             absolute=absolute,
             owner=owner,
             created_at=None if age == 0 else began - self.world.offset,
+            predecessor=predecessor,
         )
         try:
             expected = self.model.create(
-                key, data, idle=idle, absolute=absolute, owner=owner, created_at=began
+                key,
+                data,
+                idle=idle,
+                absolute=absolute,
+                owner=owner,
+                created_at=began,
+                predecessor=predecessor,
             )
         except SessionExistsError:
             assert isinstance(self.run_to_error(mine), SessionExistsError)
@@ -99,14 +122,21 @@ class StoreMachine(RuleBasedStateMachine):
             self.compare(mine, self.model.peek(key))
 
     @while_there_is_something
-    @rule(pick=picks, off=off_by, data=data_, idle=idles, owner=owners)
+    @rule(pick=picks, off=off_by, data=data_, idle=idles, owner=owners, predecessor=predecessors)
     def commit(
-        self, pick: int, off: int, data: bytes, idle: float | None, owner: str | None
+        self,
+        pick: int,
+        off: int,
+        data: bytes,
+        idle: float | None,
+        owner: str | None,
+        predecessor: str | None,
     ) -> None:
         key = self.pick(pick)
         version = self.model.version(key) + off
-        mine = self.store.commit(key, version, data, idle=idle, owner=owner)
-        self.compare(self.run(mine), self.model.commit(key, version, data, idle=idle, owner=owner))
+        options: Any = {"idle": idle, "owner": owner, "predecessor": predecessor}
+        mine = self.store.commit(key, version, data, **options)
+        self.compare(self.run(mine), self.model.commit(key, version, data, **options))
 
     @while_there_is_something
     @rule(pick=picks, off=st.none() | off_by, tombstone=tombstones, keep=durations)
@@ -126,9 +156,9 @@ class StoreMachine(RuleBasedStateMachine):
 
     @while_there_is_something
     @rule(seconds=lapses)
-    def let_pass(self, seconds: float) -> None:
-        self.world.let_pass(seconds)
-        self.model.let_pass(seconds)
+    def advance_time(self, seconds: float) -> None:
+        self.world.advance_time(seconds)
+        self.model.advance_time(seconds)
 
     @invariant()
     def the_store_holds_what_the_model_holds(self) -> None:

@@ -50,7 +50,7 @@ class Balancer:
 
     def start(self) -> None:
         """Start, and wait until it listens."""
-        self._process.start(lambda: self._status("/metrics") is not None, within=10.0)
+        self._process.start(lambda: self._status("/metrics") is not None)
 
     def kill(self) -> None:
         """End it at once."""

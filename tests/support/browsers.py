@@ -1,6 +1,6 @@
 """Browsers: each has one cookie jar for its fetches and its Socket.IO clients (JavaScript 4.8.4).
 
-async with JsClients() as js:
+async with JsClients(driver) as js:
     browser = await js.browser(node.url)
     client = await browser.connect(Transport.UPGRADED)
     assert await client.emit("incr") == 1
@@ -76,13 +76,15 @@ class JsBrowser:
         url: str | None = None,
         headers: dict[str, str] | None = None,
         options: dict[str, Any] | None = None,
+        jarless: bool = False,
         wait: bool = True,
         within: float = 5.0,
     ) -> JsClient:
         """Open a socket. With `wait`, return when it is connected, and upgraded where it upgrades.
 
         `options` are the JavaScript client's (`reconnection`, `auth`, `query` ...). Cookies go by
-        the jar: `set_cookie` before, no `headers["cookie"]`.
+        the jar: `set_cookie` before, no `headers["cookie"]`. A `jarless` one is the client as it comes in
+        Node: it keeps no cookie, or with the option `withCredentials` those of one connection.
         """
         assert "cookie" not in {name.lower() for name in headers or {}}, "use set_cookie"
         client = JsClient(self._driver)
@@ -94,6 +96,7 @@ class JsBrowser:
             transports=transport.names,
             headers=headers or {},
             options=options or {},
+            jarless=jarless,
         )
         if wait:
             await client.wait_until_connected(within)
@@ -150,20 +153,21 @@ class JsBrowser:
 
 
 class JsClients:
-    """All browsers of a test, in one Node process; an async context manager."""
+    """All browsers of a test; an async context manager that closes them, and fails if one stays open."""
 
-    def __init__(self) -> None:
-        self._driver = Driver()
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
 
     async def __aenter__(self) -> Self:
-        await self._driver.__aenter__()
         return self
 
-    async def __aexit__(self, *error: object) -> None:
-        await self._driver.__aexit__(*error)
+    async def __aexit__(self, *_error: object) -> None:
+        still_open = await self._driver.command("release")
+        self._driver.ignore_all()
+        assert still_open == 0, f"{still_open} requests or connections of this test stay open"
 
     async def browser(self, url: str, *, cookie: str | None = None) -> JsBrowser:
-        """A new browser profile whose jar is empty or holds one `name=value`."""
+        """Return a new browser profile whose jar is empty or holds one `name=value`."""
         browser = JsBrowser(self._driver, self._driver.next_id(), url)
         await self._driver.command("browser", browser=browser._number)
         if cookie is not None:
@@ -172,10 +176,10 @@ class JsClients:
 
     @asynccontextmanager
     async def on(self, node: Service) -> AsyncIterator[Service]:
-        """Run a node, and have all clients leave before it stops: it takes its time to let them go."""
+        """Run a node, and close all clients before it stops: else it waits for them."""
         async with node:
             yield node
-            await self._driver.command("leave")
+            await self._driver.command("close-all")
 
     async def connect(
         self, url: str, transport: Transport = Transport.WEBSOCKET, **how: Any

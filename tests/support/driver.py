@@ -1,20 +1,25 @@
-"""The Node process that holds the JavaScript clients: commands out, answers and events in."""
+"""The Node process that holds the JavaScript clients: commands out, replies and events in."""
 
 import asyncio
 import itertools
 import json
 import os
 import shutil
+import subprocess
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import PIPE
+from threading import Lock, Thread
 from typing import Any, Self
 
 from tests.support.processes import ROOT
 
 DRIVER = ROOT / "tests" / "js" / "driver.mjs"
-_LONGEST_LINE = 64 * 1024 * 1024
+
+Message = dict[str, Any]
+Listener = Callable[[Message], None]
 
 
 class DriverError(Exception):
@@ -22,79 +27,108 @@ class DriverError(Exception):
 
 
 class Driver:
-    """A running driver, as an async context manager. `driver.mjs` documents the messages."""
+    """A running driver, as a context manager. `driver.mjs` documents the messages.
+
+    It outlives event loops: a thread reads its output, and hands each reply and each event to the
+    loop of whoever sent the command or listens, all in the order in which they were written.
+    """
 
     def __init__(self) -> None:
         self._ids = itertools.count(1)
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
-        self._listeners: dict[int, Callable[[dict[str, Any]], None]] = {}
-        self._process: Process | None = None
-        self._reader: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
+        self._lock = Lock()
+        self._pending: dict[int, tuple[AbstractEventLoop, Future[Any]]] = {}
+        self._listeners: dict[int, tuple[AbstractEventLoop, Listener]] = {}
+        self._ended = False
         packages = DRIVER.parent / "node_modules"
         assert packages.exists(), "the node packages are missing: `make test-needs` fetches them"
-        self._process = await asyncio.create_subprocess_exec(
-            node_binary(), str(DRIVER), stdin=PIPE, stdout=PIPE, limit=_LONGEST_LINE
-        )
-        self._reader = asyncio.create_task(self._read(self._process))
+        self._process = subprocess.Popen([node_binary(), str(DRIVER)], stdin=PIPE, stdout=PIPE)
+        self._reader = Thread(target=self._read, name="js driver", daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        assert self._process is not None
+    def __exit__(self, *_: object) -> None:
         assert self._process.stdin is not None
-        assert self._reader is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
-        await self._reader
-        await self._process.wait()
+        self._process.wait()
+        self._reader.join()
+        self._process.stdout.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs and takes commands."""
+        return not self._ended and self._process.poll() is None
 
     def next_id(self) -> int:
-        """A number that nothing else of this driver has."""
+        """Return a number that nothing else of this driver has."""
         return next(self._ids)
 
-    def listen(self, client: int, listener: Callable[[dict[str, Any]], None]) -> None:
-        """Hand every event of a client to `listener`, in order."""
-        self._listeners[client] = listener
+    def listen(self, client: int, listener: Listener) -> None:
+        """Call `listener` with every event of a client, in order, in the running event loop."""
+        self._listeners[client] = (asyncio.get_running_loop(), listener)
+
+    def ignore_all(self) -> None:
+        """Drop the events of all clients that there are now."""
+        self._listeners.clear()
 
     async def command(self, op: str, **arguments: Any) -> Any:
-        """Run a command; its answer, or DriverError. Commands start in the order of these calls."""
-        assert self._process is not None
+        """Run a command and return its result, or raise DriverError.
+
+        Commands start in the order of these calls.
+        """
+        number, loop = self.next_id(), asyncio.get_running_loop()
+        reply: Future[Any] = loop.create_future()
+        with self._lock:
+            if self._ended:
+                raise DriverError("the driver has ended")
+            self._pending[number] = (loop, reply)
+        try:
+            self._write({"id": number, "op": op} | arguments)
+            return await reply
+        finally:
+            self._pending.pop(number, None)
+
+    def _write(self, message: Message) -> None:
         assert self._process.stdin is not None
-        number = self.next_id()
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = answer
-        line = json.dumps({"id": number, "op": op} | arguments)
-        self._process.stdin.write(line.encode() + b"\n")
         try:
-            return await answer
-        finally:
-            self._waiting.pop(number, None)
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise DriverError("the driver has ended") from None
 
-    async def _read(self, process: Process) -> None:
-        assert process.stdout is not None
-        try:
-            while line := await process.stdout.readline():
-                self._dispatch(json.loads(line))
-        finally:
-            for answer in self._waiting.values():
-                if not answer.done():
-                    answer.set_exception(DriverError("the driver has ended"))
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._dispatch(json.loads(line))
+        with self._lock:
+            self._ended = True
+            pending = list(self._pending.values())
+        for loop, reply in pending:
+            loop.call_soon_threadsafe(_resolve, reply, {"error": "the driver has ended"})
 
-    def _dispatch(self, message: dict[str, Any]) -> None:
+    def _dispatch(self, message: Message) -> None:
         if "client" in message:
-            self._listeners[message["client"]](message)
-            return
-        answer = self._waiting.get(message["id"])
-        if answer is None or answer.done():
-            return
-        if "error" in message:
-            answer.set_exception(DriverError(message["error"]))
-        else:
-            answer.set_result(message["ok"])
+            if listening := self._listeners.get(message["client"]):
+                loop, listener = listening
+                loop.call_soon_threadsafe(listener, message)
+        elif waiting := self._pending.get(message["id"]):
+            loop, reply = waiting
+            loop.call_soon_threadsafe(_resolve, reply, message)
+
+
+def _resolve(reply: Future[Any], message: Message) -> None:
+    if reply.done():
+        return
+    if "error" in message:
+        reply.set_exception(DriverError(message["error"]))
+    else:
+        reply.set_result(message["ok"])
 
 
 def node_binary() -> str:
-    """Node from the environment's own directory, if it was put there, or the machine's."""
+    """Return node from the environment's own directory, if it was put there, or the machine's."""
     own = str(Path(sys.prefix) / "bin")
     found = shutil.which("node", path=os.pathsep.join([own, os.environ["PATH"]]))
     assert found, "node is missing: `make test-needs` fetches it"

@@ -11,15 +11,15 @@ T = TypeVar("T")
 
 @overload
 async def eventually(
-    probe: Callable[[], Awaitable[T]], *, within: float = 2.0, every: float = 0.01
+    probe: Callable[[], Awaitable[T]], *, within: float = 5.0, every: float = 0.01
 ) -> T: ...
 
 
 @overload
-async def eventually(probe: Callable[[], T], *, within: float = 2.0, every: float = 0.01) -> T: ...
+async def eventually(probe: Callable[[], T], *, within: float = 5.0, every: float = 0.01) -> T: ...
 
 
-async def eventually(probe: Callable[[], Any], *, within: float = 2.0, every: float = 0.01) -> Any:
+async def eventually(probe: Callable[[], Any], *, within: float = 5.0, every: float = 0.01) -> Any:
     """Call `probe`, plain or async, until its answer is true, and return that answer.
 
     Fails the test with the last answer if none is true within so many seconds. An AssertionError

@@ -1,4 +1,4 @@
-"""Gates of a workshop node: handlers wait there until the test lets them go on."""
+"""Gates of a extended node: handlers wait there until the test lets them go on."""
 
 import secrets
 from collections.abc import AsyncIterator
@@ -37,9 +37,9 @@ class Gate:
 
 
 @asynccontextmanager
-async def gate_of(workshop: Service) -> AsyncIterator[Gate]:
+async def gate_of(extended: Service) -> AsyncIterator[Gate]:
     """A gate, opened in the end if it is not before."""
-    async with http_client(workshop.url) as client:
+    async with http_client(extended.url) as client:
         gate = Gate(client)
         try:
             yield gate

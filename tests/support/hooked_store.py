@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
-from app.sessions import CommitOutcome, EndReason, Found, Record, SessionStore
+from app.sessions import CommitOutcome, EndReason, LoadResult, Record, SessionStore
 
 Step = Callable[[], Awaitable[object]]
 
@@ -40,34 +41,23 @@ class HookedStore(SessionStore):
         *,
         idle: float,
         absolute: float,
-        owner: str | None = None,
-        created_at: float | None = None,
+        **options: Any,
     ) -> Record:
         await self._about_to("create")
         self.created.append(key)
-        return await self.inner.create(
-            key, data, idle=idle, absolute=absolute, owner=owner, created_at=created_at
-        )
+        return await self.inner.create(key, data, idle=idle, absolute=absolute, **options)
 
-    async def load(self, key: str, *, idle: float | None = None) -> Found:
+    async def load(self, key: str, *, idle: float | None = None) -> LoadResult:
         await self._about_to("load")
         return await self.inner.load(key, idle=idle)
 
-    async def load_many(self, keys: Sequence[str]) -> list[Found]:
+    async def load_many(self, keys: Sequence[str]) -> list[LoadResult]:
         await self._about_to("load_many")
         return await self.inner.load_many(keys)
 
-    async def commit(
-        self,
-        key: str,
-        version: int,
-        data: bytes,
-        *,
-        idle: float | None = None,
-        owner: str | None = None,
-    ) -> CommitOutcome:
+    async def commit(self, key: str, version: int, data: bytes, **options: Any) -> CommitOutcome:
         await self._about_to("commit")
-        return await self.inner.commit(key, version, data, idle=idle, owner=owner)
+        return await self.inner.commit(key, version, data, **options)
 
     async def end(
         self,

@@ -1,6 +1,7 @@
 """HTTP as a browser without scripts does it: a client with a cookie jar, and what it was told to keep."""
 
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
@@ -9,13 +10,25 @@ from tests.support.issued import note_issued
 PROBLEM = "application/problem+json"
 
 
-def http_client(url: str, *, cookie: str | None = None, **options: object) -> httpx.AsyncClient:
-    """A client with an empty jar, to be entered; `cookie` is sent as it stands, past the jar."""
+def http_client(
+    url: str, *, cookie: str | None = None, jarless: bool = False, **options: object
+) -> httpx.AsyncClient:
+    """A client with an empty jar, to be entered; `cookie` is sent as it stands, past the jar.
+
+    A `jarless` one keeps none, whatever it is told to.
+    """
     headers = {} if cookie is None else {"cookie": cookie}
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     # Without TLS there is nothing to verify, and to load the certificates takes its time.
-    settings = {"timeout": 10.0, "trust_env": False, "limits": limits, "verify": False}
+    settings: dict[str, object] = {
+        "timeout": 10.0,
+        "trust_env": False,
+        "limits": limits,
+        "verify": False,
+    }
     settings |= {"event_hooks": {"response": [_note_issued]}}
+    if jarless:
+        settings["cookies"] = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     return httpx.AsyncClient(base_url=url, headers=headers, **(settings | options))  # type: ignore[arg-type] # of many types
 
 

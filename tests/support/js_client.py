@@ -45,7 +45,7 @@ class JsClient:
         self.transport: str | None = None
         self._driver = driver
         self._changed = asyncio.Event()
-        driver.listen(self.number, self._heard)
+        driver.listen(self.number, self._receive)
 
     @property
     def mark(self) -> int:
@@ -124,7 +124,7 @@ class JsClient:
             raise AssertionError(f"no {name!r} within {within} s, but:\n{story}") from None
         return found
 
-    def _heard(self, message: dict[str, Any]) -> None:
+    def _receive(self, message: dict[str, Any]) -> None:
         state = message["state"]
         self.connected = state["connected"]
         self.active = state["active"]

@@ -33,7 +33,7 @@ def nginx(files: Path, *, api: str = API) -> Iterator[int]:
         folder, port = Path(name), free_port()
         configure(folder, files, port, api=api)
         process = Process(nginx_command(folder), folder)
-        process.start(lambda: _listens(port), within=10.0)
+        process.start(lambda: listens(port))
         try:
             yield port
         finally:
@@ -62,7 +62,8 @@ def nginx_command(folder: Path, *more: str) -> list[str]:
     return [nginx_binary(), *where, "-g", f"daemon off; {who}", *more]
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether nginx answers at a port, in whatever way."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1.0)
     try:
         connection.request("GET", "/")

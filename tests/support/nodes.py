@@ -11,7 +11,7 @@ from tests.support.servers import StoreServer
 from tests.support.service import Service, service
 from tests.support.stores import server_settings
 
-SHOUTING = "tests.support.shouting"
+EMITTING_APP = "tests.support.emitting_app"
 
 
 @dataclass(frozen=True)

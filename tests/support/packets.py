@@ -17,6 +17,9 @@ PROPER: list[str] = [
     *('42["incr"]', '421["incr"]', '4212["incr",1]', '42["no such event",{"a":[1,null,true]}]'),
     *('42["session ended",{"reason":"logout"}]', '42["connect"]', '42["current count",7]'),
     *("431[1]", '4399["late"]', "2", "2probe", "3probe", "6", "0{}", "bAAEC", "4"),
+    *('40/other,{"nick":"x"}', "41/other,", '42/other,1["take",{"text":"x"}]', "43/other,0[1]"),
+    *('42/other,2["take",{"text":"x"},3,"more"]', '42/other,["enter","room"]', '42/other,["go"]'),
+    '451-/other,3["photo",{"_placeholder":true,"num":0}]\x1ebAAEC',
     *(
         '451-["incr",{"_placeholder":true,"num":0}]',
         '452-/other,7["a",{"_placeholder":true,"num":1}]',

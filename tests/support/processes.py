@@ -1,22 +1,75 @@
 """A child process that listens on a port and writes a log."""
 
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 ROOT = Path(__file__).parents[2]
 
+START_TIMEOUT = 60.0
+"""Seconds; far more than any of them takes, as a busy machine is no fault of what is tested."""
+
+
+_PORTS = range(10_000, 32_000)
+"""Below those which the system gives to outgoing connections: what is free now stays free."""
+
+_PARTS = 16
+
+
+def _ports() -> Iterator[int]:
+    """Count through the ports of this process, from a random one on.
+
+    Of several test processes each has a part of the range to itself.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    mine = _PORTS[worker % _PARTS :: _PARTS]
+    start = random.randrange(len(mine))
+    return itertools.cycle([*mine[start:], *mine[:start]])
+
+
+_candidates = _ports()
+
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
+    """Return a port that nobody listens on, and that nobody else is given soon."""
+    return next(filter(_is_free, _candidates))
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+    return True
+
+
+class Child(Protocol):
+    """What is used of a Popen."""
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code; raise subprocess.TimeoutExpired if it takes longer."""
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+
+    def send_signal(self, sig: int, /) -> None:
+        """Send any signal."""
 
 
 class Process:
@@ -28,8 +81,9 @@ class Process:
         self._command = command
         self._directory = directory
         self._env = env
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._paused = False
+        self._group_killed = False
         self.log_file = directory / "log"
 
     @property
@@ -40,20 +94,26 @@ class Process:
     @property
     def alive(self) -> bool:
         """Whether the process runs (a paused one does)."""
-        return self._child is not None and self._child.poll() is None
+        return self.returncode is None and self._child is not None
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs, and before."""
+        code = None if self._child is None else self._child.poll()
+        if code is not None:
+            self._kill_group()
+        return code
 
     @property
     def answers(self) -> bool:
         """Whether the process runs and is not paused."""
         return self.alive and not self._paused
 
-    def start(self, ready: Callable[[], bool], *, within: float) -> None:
+    def start(self, ready: Callable[[], bool], *, within: float = START_TIMEOUT) -> None:
         """Start and wait until `ready`; fails with the log if the process ends or is too late."""
         self._paused = False
-        with self.log_file.open("ab") as log:
-            self._child = subprocess.Popen(
-                self._command, cwd=self._directory, env=self._env, stdout=log, stderr=log
-            )
+        self._child = self._launch()
+        self._group_killed = False
         deadline = time.monotonic() + within
         while not ready():
             if not self.alive or time.monotonic() > deadline:
@@ -67,15 +127,17 @@ class Process:
         child.terminate()
         child.send_signal(signal.SIGCONT)
         try:
-            return child.wait(within)
+            code = child.wait(within)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"still up {within} s after SIGTERM:\n{self.log()}") from None
+        self._kill_group()
+        return code
 
     def kill(self) -> None:
-        """End it at once, if it runs."""
+        """End it at once, if it runs, and the processes that it has started."""
         if self._child is not None:
-            self._child.kill()
+            self._kill_group()
             self._child.wait()
 
     def pause(self) -> None:
@@ -105,6 +167,30 @@ class Process:
             log.seek(since)
             return log.read().decode(errors="replace")
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _kill_group(self) -> None:
+        """Once for each start: what has ended long ago may have left its number to another group."""
+        if self._child is not None and not self._group_killed:
+            self._group_killed = True
+            with suppress(ProcessLookupError):
+                os.killpg(self._child.pid, signal.SIGKILL)
+
+    def _launch(self) -> Child:
+        with self.log_file.open("ab") as log:
+            return subprocess.Popen(
+                self._command,
+                cwd=self._directory,
+                env=self._env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # a group of its own, for its children
+                preexec_fn=hang_up_by_default,  # noqa: PLW1509 - it takes no lock
+            )
+
+    def _running(self) -> Child:
         assert self._child is not None, "never started"
         return self._child
+
+
+def hang_up_by_default() -> None:
+    """Undo what nohup did for the tests: a process inherits that it ignores the signal."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

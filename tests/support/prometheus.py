@@ -72,7 +72,7 @@ async def prometheus(services: Sequence[Service]) -> AsyncIterator[Prometheus]:
         listen = f"--web.listen-address={address}"
         process = Process([prometheus_binary(), *options, listen], folder, {})
         url = f"http://{address}"
-        await asyncio.to_thread(process.start, lambda: _is_ready(url), within=20.0)
+        await asyncio.to_thread(process.start, lambda: _is_ready(url))
         try:
             async with http_client(url) as client:
                 yield Prometheus(client)

@@ -13,11 +13,12 @@ class Proxy:
 
     def __init__(self, target: int) -> None:
         self.writes: list[bytes] = []
-        """What clients have sent, one item for each read."""
+        """What clients have sent, one item for each read, also what is held back."""
         self.connections = 0
         self._target = target
         self._losing = False
         self._losing_to: bytes | None = None
+        self._losing_with: bytes | None = None
         self._is_cut = False
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -38,6 +39,10 @@ class Proxy:
     def lose_reply_to(self, word: bytes) -> None:
         """Let the next request that has this in it through, and cut its link when the reply comes."""
         self._losing_to = word
+
+    def lose_request_with(self, word: bytes) -> None:
+        """Cut the link of the next request that has this in it, and do not let it through."""
+        self._losing_with = word
 
     def answer_next_with(self, reply: bytes) -> None:
         """Send this instead of the server's next reply."""
@@ -83,18 +88,21 @@ class Proxy:
         except asyncio.CancelledError:
             pass  # asyncio's streams complain about a handler that ends so
         finally:
+            writer.close()
             self._served.discard(task)
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         await self._flowing.wait()
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._target)
-        doomed = asyncio.Event()
+        pending_close = asyncio.Event()
+        read: asyncio.Queue[bytes] = asyncio.Queue()
         pumps = [
-            asyncio.create_task(self._requests(reader, up_writer, doomed)),
-            asyncio.create_task(self._replies(up_reader, writer, doomed)),
+            asyncio.create_task(self._read(reader, read)),
+            asyncio.create_task(self._requests(read, up_writer, pending_close)),
+            asyncio.create_task(self._replies(up_reader, writer, pending_close)),
         ]
         try:
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(pumps[1:], return_when=asyncio.FIRST_COMPLETED)
         finally:
             for pump in pumps:
                 pump.cancel()
@@ -102,23 +110,32 @@ class Proxy:
                 side.close()
             await asyncio.gather(*pumps, return_exceptions=True)
 
-    async def _requests(
-        self, reader: StreamReader, writer: StreamWriter, doomed: asyncio.Event
-    ) -> None:
+    async def _read(self, reader: StreamReader, read: asyncio.Queue[bytes]) -> None:
+        # Apart from what passes it on, so that `writes` has also what comes behind something held.
         while data := await reader.read(_MUCH):
-            await self._flowing.wait()
             self.writes.append(data)
+            read.put_nowait(data)
+        read.put_nowait(b"")
+
+    async def _requests(
+        self, read: asyncio.Queue[bytes], writer: StreamWriter, pending_close: asyncio.Event
+    ) -> None:
+        while data := await read.get():
+            await self._flowing.wait()
+            if self._losing_with is not None and self._losing_with in data:
+                self._losing_with = None
+                return
             if self._losing_to is not None and self._losing_to in data:
                 self._losing_to = None
-                doomed.set()
+                pending_close.set()
             writer.write(data)
 
     async def _replies(
-        self, reader: StreamReader, writer: StreamWriter, doomed: asyncio.Event
+        self, reader: StreamReader, writer: StreamWriter, pending_close: asyncio.Event
     ) -> None:
         while data := await reader.read(_MUCH):
             await self._flowing.wait()
-            if self._losing or doomed.is_set():
+            if self._losing or pending_close.is_set():
                 self._losing = False
                 return
             writer.write(self._answering or data)

@@ -106,6 +106,7 @@ async def raw_websocket(
     origin: str | None = None,
     query: str = "",
     headers: dict[str, str] | None = None,
+    subprotocols: list[str] | None = None,
 ) -> AsyncIterator[RawWebSocket]:
     """Open an Engine.IO WebSocket on a node's `http://` URL and read its OPEN packet.
 
@@ -123,6 +124,7 @@ async def raw_websocket(
         ping_interval=None,
         proxy=None,
         max_size=None,
+        subprotocols=subprotocols,  # type: ignore[arg-type] # as above
         close_timeout=0.2,
     )
     async with connection:
@@ -138,8 +140,8 @@ async def refused_websocket(url: str, **how: Any) -> Response:
     try:
         async with raw_websocket(url, **how):
             pass
-    except InvalidStatus as refusal:
-        return refusal.response
+    except InvalidStatus as error_ack:
+        return error_ack.response
     raise AssertionError("the handshake was accepted")
 
 
@@ -203,13 +205,13 @@ class RawPolling:
 
 @asynccontextmanager
 async def raw_polling(
-    url: str, *, cookie: str | None = None, leave: bool = True
+    url: str, *, cookie: str | None = None, jarless: bool = False, leave: bool = True
 ) -> AsyncIterator[RawPolling]:
-    """An Engine.IO polling connection to a node, opened; it keeps cookies in `.client`'s jar.
+    """An Engine.IO polling connection to a node, opened; it keeps cookies in `.client`'s jar, if it has one.
 
     With `leave`, it says good-bye in the end; without, it is gone without a word.
     """
-    async with http_client(url, cookie=cookie, timeout=30.0) as client:
+    async with http_client(url, cookie=cookie, jarless=jarless, timeout=30.0) as client:
         polling = RawPolling(client)
         await polling.open()
         yield polling

@@ -36,7 +36,7 @@ class Sentinel:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        self._process.start(self._answers, within=10.0)
+        self._process.start(self._answers)
 
     def kill(self) -> None:
         """End it at once."""
@@ -45,6 +45,10 @@ class Sentinel:
     def pause(self) -> None:
         """Hang it."""
         self._process.pause()
+
+    def resume(self) -> None:
+        """Let it go on after a pause."""
+        self._process.resume()
 
     def command(self, *words: str) -> Any:
         """Run one command."""

@@ -32,7 +32,7 @@ class StoreServer:
 
     def start(self) -> Self:
         """Start, and wait until it answers PING."""
-        self._process.start(self._answers, within=10.0)
+        self._process.start(self._answers)
         return self
 
     def stop(self) -> None:

@@ -13,11 +13,16 @@ from signal import SIGTERM, Signals
 from types import TracebackType
 from typing import Self
 
+from tests.support.forked import ForkedProcess, module_command
 from tests.support.issued import check_secret
 from tests.support.processes import ROOT, Process, free_port
 
 SECRET = "a-secret-of-tests-that-is-long-enough-to-be-one"
-_KEPT = ("HOME", "LANG", "PATH", "TMPDIR")
+KEPT = ("FAST_PATHS", "HOME", "LANG", "PATH", "TMPDIR")
+"""What a service under test has of the environment; CI runs the tests with fast paths on, and off."""
+
+AS_THE_EXAMPLE = {"cors_origins": "http://localhost:4200", "max_body_bytes": 1_000_000}
+"""Settings whose defaults the example changes, for an app that has the library's."""
 
 
 class Service:
@@ -36,13 +41,12 @@ class Service:
         self.url = f"http://{self.host}:{self.port}"
         self._traceback_ok = traceback_ok
         self._directory = Path(tempfile.mkdtemp(prefix="mooring-node-"))
-        env = _environment({"host": self.host, "port": self.port} | settings)
-        command = [sys.executable, "-X", "faulthandler", "-m", module]
-        self._process = Process(command, self._directory, env)
+        env = _environment({"host": self.host, "port": self.port} | _app_of_this_run() | settings)
+        self._process = _process(module, self._directory, env)
 
     def start(self) -> Self:
         """Start, and wait until GET /healthz answers 200."""
-        self._process.start(self._healthy, within=20.0)
+        self._process.start(self._healthy)
         return self
 
     def stop(self, *, within: float = 12.0) -> int:
@@ -85,9 +89,13 @@ class Service:
 
     @contextmanager
     def watched(self) -> Iterator[Self]:
-        """Fail if it writes meanwhile what `check_log` looks for: for one that tests share."""
+        """Fail if it writes meanwhile what `check_log` looks for, or ends: for one that tests share."""
         start = self._process.logged
         yield self
+        if (code := self._process.returncode) is not None:
+            raise AssertionError(
+                f"{self.url} has ended with {code}:\n{self._process.log()[-5000:]}"
+            )
         check_log(self._process.log(start))
 
     def metrics(self) -> str:
@@ -164,9 +172,30 @@ def service(*, traceback_ok: bool = False, module: str = "app", **settings: obje
     return Service(traceback_ok=traceback_ok, module=module, **settings)
 
 
+def _process(module: str, directory: Path, env: dict[str, str]) -> Process:
+    """SERVICE_START=spawn pytest … starts each with an interpreter of its own, as other systems do."""
+    usual = "fork" if sys.platform == "linux" else "spawn"
+    if os.environ.get("SERVICE_START", usual) == "fork":
+        return ForkedProcess(module, directory, env)
+    return Process(module_command(module), directory, env)
+
+
 def _environment(settings: dict[str, object]) -> dict[str, str]:
     # Neither the developer's own settings nor a .env in the repository reach a tested service.
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    python = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    settings = {"log_level": "debug"} | settings
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support" / "as_deployed")])
+    python = {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+    settings = {"log_level": "debug"} | _of_this_run() | settings
     return kept | python | {name.upper(): str(value) for name, value in settings.items()}
+
+
+def _of_this_run() -> dict[str, object]:
+    """FAST_PATHS=off pytest … tests the service without its fast paths."""
+    mode = os.environ.get("FAST_PATHS")
+    return {"fast_paths": mode} if mode else {}
+
+
+def _app_of_this_run() -> dict[str, object]:
+    """MOORING_TEST_APP=module:attribute pytest … tests another app than the example."""
+    app = os.environ.get("MOORING_TEST_APP")
+    return {"app": app, **AS_THE_EXAMPLE} if app else {}

@@ -1,11 +1,11 @@
 """Stores that take their time to read, for SESSION_STORE: they hold a socket in its connect handler.
 
-A connect reads without extending, so requests are as fast as ever.
+With SESSION_ACTIVITY=http a connect reads without extending, so requests are as fast as ever.
 """
 
 import asyncio
 
-from app.sessions import Found, MemoryStore
+from app.sessions import LoadResult, MemoryStore
 
 SLOW = 0.15
 """Seconds."""
@@ -19,7 +19,7 @@ class SlowStore(MemoryStore):
         self._before = before
         self._after = after
 
-    async def load(self, key: str, *, idle: float | None = None) -> Found:
+    async def load(self, key: str, *, idle: float | None = None) -> LoadResult:
         if idle is not None:
             return await super().load(key, idle=idle)
         await asyncio.sleep(self._before)

@@ -1,13 +1,13 @@
 """The stores as objects, for tests without a node."""
 
-from app.sessions import MemoryStore, RedisStore, SessionStore
-from app.sessions.redis_url import connect
+from app import RedisStore
+from app.sessions import MemoryStore, SessionStore
 from tests.support.stores import StoreSettings
 
 
 def redis_store(url: str) -> RedisStore:
-    """Make a store on a server, with the time limits that a node has."""
-    return RedisStore(connect(url))
+    """Return a store on a server, with the timeouts that a node has."""
+    return RedisStore.from_url(url)
 
 
 def new_store(settings: StoreSettings) -> SessionStore:

@@ -1,43 +1,34 @@
-// Made by `npm run generate`; what is written by hand here is lost.
+// Made by `python -m fastapi_mooring.typescript`; what is written by hand here is lost.
 
 /**
- * Stable name of the problem, for programs: `invalid-payload`, `session-ended`, `session-too-large`, `store-unavailable` (try again), `too-many-events` (wait for acks), `internal-error`; for an event that is not declared `unknown-event`.
- */
-export type Type = string;
-/**
- * What happened this time, for people.
- */
-export type Detail = string;
-/**
- * Why a session, or a socket's mooring to it, has ended.
+ * Why a session has ended, or a socket was disconnected from it.
  *
- * A tombstone carries LOGOUT, ROTATED or REVOKED. EXPIRED is what a missing record means,
- * and SHUTDOWN is a node's own reason to let its sockets go: neither is ever stored.
+ * A tombstone has LOGOUT, ROTATED or REVOKED. EXPIRED is what a missing record means, and SHUTDOWN
+ * is why a node that stops disconnects its sockets: neither is ever stored.
  */
 export type EndReason = "logout" | "expired" | "rotated" | "revoked" | "shutdown";
 
-export interface Payloads {
-  incr: null;
-  "incr-ack": number | ErrorAck;
-  /**
-   * The session's count.
-   */
-  "current-count": number;
-  "session-ended": SessionEnded;
-}
-/**
- * The ack of an event that was refused; it changed nothing.
- */
+/** The ack of an event that was refused; it changed nothing. */
 export interface ErrorAck {
   error: Problem;
 }
-/**
- * Why an event was refused.
- */
+
+/** Why an event was refused. */
 export interface Problem {
-  type: Type;
-  detail: Detail;
+  /** Stable name of the problem, for programs: `invalid-payload`, `session-ended`, `session-too-large`, `store-unavailable` (try again), `too-many-events` (wait for acks), `internal-error`; for an event that is not declared `unknown-event`. */
+  type: string;
+  /** What happened this time, for people. */
+  detail: string;
 }
+
+/** What `connect_error` has for a connect that was refused. */
+export interface Refused {
+  /** What happened this time, for people. */
+  message: string;
+  /** The same as in the ack of an event that was refused. */
+  data: Problem;
+}
+
 /**
  * The last event before the server closes a socket.
  *
@@ -48,10 +39,17 @@ export interface SessionEnded {
 }
 
 export interface ClientToServerEvents {
-  "incr": (...args: [ack: (answer: Payloads["incr-ack"]) => void]) => void;
+  /** Count one more; acknowledged with the new count, which every socket of the session receives. */
+  incr: (ack?: (answer: number | ErrorAck) => void) => void;
 }
 
 export interface ServerToClientEvents {
-  "current count": (...args: [payload: Payloads["current-count"]]) => void;
-  "session ended": (...args: [payload: Payloads["session-ended"]]) => void;
+  /** The session's count, after each change, whichever protocol and node it came from. Every socket of the session receives it, the sender's too. */
+  "current count": (value: number) => void;
+  /**
+   * The last event before the server closes a socket.
+   *
+   * After `logout` and `revoked` the client does not reconnect by itself; after all others it does.
+   */
+  "session ended": (value: SessionEnded) => void;
 }

@@ -9,10 +9,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Look at the session
-         * @description Give the session's count and times; opens a session if the browser has none.
+         * Show the session
+         * @description Return the session's count and times; opens a session if the visitor has none.
          */
-        get: operations["look"];
+        get: operations["view_session"];
         put?: never;
         post?: never;
         delete?: never;
@@ -32,9 +32,9 @@ export interface paths {
         put?: never;
         /**
          * Count one more
-         * @description Increment the session's count, tell `current count` to all its sockets, give the new count.
+         * @description Increment the session's count, publish `current count` to all its sockets, return the new count.
          *
-         *     Opens a session if the browser has none. Each of many increments at once gets a number of its own.
+         *     Opens a session if the visitor has none. Each of many increments at once gets a number of its own.
          */
         post: operations["incr"];
         delete?: never;
@@ -54,7 +54,7 @@ export interface paths {
         put?: never;
         /**
          * End the session
-         * @description End the session, let go all its sockets on every node, and clear the cookie.
+         * @description End the session, disconnect all its sockets on every node, and clear the cookie.
          *
          *     Without a session, or with one that has ended already, the answer is the same.
          */
@@ -75,11 +75,11 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Renew the id
+         * Renew the session id
          * @description Move the data to a new id and end the old one at once; its sockets reconnect with the new cookie.
          *
-         *     To be done whenever a visitor's rights change, a login above all: an id that somebody else knew
-         *     before is worth nothing after it.
+         *     To be done whenever a visitor's rights change, at a login above all: an id that somebody else
+         *     knew before is worth nothing after it (OWASP: session fixation).
          */
         post: operations["rotate"];
         delete?: never;
@@ -159,7 +159,7 @@ export interface components {
             expires_at: string;
             /**
              * Sockets
-             * @description Its live sockets, on all nodes.
+             * @description Its connected sockets, on all nodes.
              * @example 1
              */
             sockets: number;
@@ -216,7 +216,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    look: {
+    view_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -236,7 +236,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
-            /** @description `session-ended`: the cookie names a session that was ended on purpose. The cookie stays as it is: another answer may have set a newer one meanwhile. */
+            /** @description `session-ended`: the cookie names a session that was ended just now. The cookie stays as it is: another response may have set a newer one meanwhile. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -247,7 +247,7 @@ export interface operations {
                      *       "type": "session-ended",
                      *       "title": "The session has ended",
                      *       "status": 409,
-                     *       "detail": "The session that this request belongs to has ended (logout). A request without its cookie starts a new one.",
+                     *       "detail": "The session of this request has ended (logout). A request without its cookie starts a new one.",
                      *       "reason": "logout"
                      *     }
                      */
@@ -273,7 +273,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description `store-unavailable`: the session store gives no answer. */
+            /** @description `store-unavailable`: the session store did not answer. */
             503: {
                 headers: {
                     /** @description Seconds after which it makes sense to try again. */
@@ -284,9 +284,9 @@ export interface operations {
                     /**
                      * @example {
                      *       "type": "store-unavailable",
-                     *       "title": "Sessions are out of reach for a moment",
+                     *       "title": "Session store unavailable",
                      *       "status": 503,
-                     *       "detail": "The session store gives no answer. Nothing is lost; try again."
+                     *       "detail": "The session store did not answer. Nothing is lost; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["ProblemDocument"];
@@ -326,13 +326,13 @@ export interface operations {
                      *       "type": "foreign-origin",
                      *       "title": "This origin is not allowed",
                      *       "status": 403,
-                     *       "detail": "The request comes from an origin that is not in CORS_ORIGINS."
+                     *       "detail": "The request comes from an origin that neither CORS_ORIGINS nor the app's own CORS allows."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description `session-ended`: the cookie names a session that was ended on purpose. The cookie stays as it is: another answer may have set a newer one meanwhile. */
+            /** @description `session-ended`: the cookie names a session that was ended just now. The cookie stays as it is: another response may have set a newer one meanwhile. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -343,14 +343,14 @@ export interface operations {
                      *       "type": "session-ended",
                      *       "title": "The session has ended",
                      *       "status": 409,
-                     *       "detail": "The session that this request belongs to has ended (logout). A request without its cookie starts a new one.",
+                     *       "detail": "The session of this request has ended (logout). A request without its cookie starts a new one.",
                      *       "reason": "logout"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description `body-too-large`: the request has a body over 1 MB; it needs none. */
+            /** @description `body-too-large`: the body has more bytes than MAX_BODY_BYTES allows. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -361,7 +361,7 @@ export interface operations {
                      *       "type": "body-too-large",
                      *       "title": "The request's body is too large",
                      *       "status": 413,
-                     *       "detail": "Nothing that this service takes is as large as that."
+                     *       "detail": "The body has more bytes than MAX_BODY_BYTES allows, or MAX_PACKET_BYTES for a poll."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["ProblemDocument"];
@@ -386,7 +386,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description `store-unavailable`: the session store gives no answer. */
+            /** @description `store-unavailable`: the session store did not answer. */
             503: {
                 headers: {
                     /** @description Seconds after which it makes sense to try again. */
@@ -397,9 +397,9 @@ export interface operations {
                     /**
                      * @example {
                      *       "type": "store-unavailable",
-                     *       "title": "Sessions are out of reach for a moment",
+                     *       "title": "Session store unavailable",
                      *       "status": 503,
-                     *       "detail": "The session store gives no answer. Nothing is lost; try again."
+                     *       "detail": "The session store did not answer. Nothing is lost; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["ProblemDocument"];
@@ -436,13 +436,13 @@ export interface operations {
                      *       "type": "foreign-origin",
                      *       "title": "This origin is not allowed",
                      *       "status": 403,
-                     *       "detail": "The request comes from an origin that is not in CORS_ORIGINS."
+                     *       "detail": "The request comes from an origin that neither CORS_ORIGINS nor the app's own CORS allows."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description `body-too-large`: the request has a body over 1 MB; it needs none. */
+            /** @description `body-too-large`: the body has more bytes than MAX_BODY_BYTES allows. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -453,13 +453,13 @@ export interface operations {
                      *       "type": "body-too-large",
                      *       "title": "The request's body is too large",
                      *       "status": 413,
-                     *       "detail": "Nothing that this service takes is as large as that."
+                     *       "detail": "The body has more bytes than MAX_BODY_BYTES allows, or MAX_PACKET_BYTES for a poll."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description `store-unavailable`: the session store gives no answer. */
+            /** @description `store-unavailable`: the session store did not answer. */
             503: {
                 headers: {
                     /** @description Seconds after which it makes sense to try again. */
@@ -470,9 +470,9 @@ export interface operations {
                     /**
                      * @example {
                      *       "type": "store-unavailable",
-                     *       "title": "Sessions are out of reach for a moment",
+                     *       "title": "Session store unavailable",
                      *       "status": 503,
-                     *       "detail": "The session store gives no answer. Nothing is lost; try again."
+                     *       "detail": "The session store did not answer. Nothing is lost; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["ProblemDocument"];
@@ -509,13 +509,13 @@ export interface operations {
                      *       "type": "foreign-origin",
                      *       "title": "This origin is not allowed",
                      *       "status": 403,
-                     *       "detail": "The request comes from an origin that is not in CORS_ORIGINS."
+                     *       "detail": "The request comes from an origin that neither CORS_ORIGINS nor the app's own CORS allows."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description `session-ended`: the cookie names a session that was ended on purpose. The cookie stays as it is: another answer may have set a newer one meanwhile. */
+            /** @description `session-ended`: the cookie names a session that was ended just now. The cookie stays as it is: another response may have set a newer one meanwhile. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -526,14 +526,14 @@ export interface operations {
                      *       "type": "session-ended",
                      *       "title": "The session has ended",
                      *       "status": 409,
-                     *       "detail": "The session that this request belongs to has ended (logout). A request without its cookie starts a new one.",
+                     *       "detail": "The session of this request has ended (logout). A request without its cookie starts a new one.",
                      *       "reason": "logout"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description `body-too-large`: the request has a body over 1 MB; it needs none. */
+            /** @description `body-too-large`: the body has more bytes than MAX_BODY_BYTES allows. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -544,7 +544,7 @@ export interface operations {
                      *       "type": "body-too-large",
                      *       "title": "The request's body is too large",
                      *       "status": 413,
-                     *       "detail": "Nothing that this service takes is as large as that."
+                     *       "detail": "The body has more bytes than MAX_BODY_BYTES allows, or MAX_PACKET_BYTES for a poll."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["ProblemDocument"];
@@ -569,7 +569,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description `store-unavailable`: the session store gives no answer. */
+            /** @description `store-unavailable`: the session store did not answer. */
             503: {
                 headers: {
                     /** @description Seconds after which it makes sense to try again. */
@@ -580,9 +580,9 @@ export interface operations {
                     /**
                      * @example {
                      *       "type": "store-unavailable",
-                     *       "title": "Sessions are out of reach for a moment",
+                     *       "title": "Session store unavailable",
                      *       "status": 503,
-                     *       "detail": "The session store gives no answer. Nothing is lost; try again."
+                     *       "detail": "The session store did not answer. Nothing is lost; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["ProblemDocument"];
@@ -638,7 +638,7 @@ export interface operations {
                     "application/json": components["schemas"]["Status"];
                 };
             };
-            /** @description `store-unavailable`: the session store gives no answer, or this process is about to stop. */
+            /** @description `store-unavailable`: the session store did not answer, or this process is about to stop. */
             503: {
                 headers: {
                     /** @description Seconds after which it makes sense to try again. */
@@ -649,9 +649,9 @@ export interface operations {
                     /**
                      * @example {
                      *       "type": "store-unavailable",
-                     *       "title": "Sessions are out of reach for a moment",
+                     *       "title": "Session store unavailable",
                      *       "status": 503,
-                     *       "detail": "The session store gives no answer. Nothing is lost; try again."
+                     *       "detail": "The session store did not answer. Nothing is lost; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["ProblemDocument"];

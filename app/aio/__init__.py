@@ -1,0 +1,1 @@
+"""Small asyncio tools, which know nothing of sessions."""

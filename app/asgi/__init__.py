@@ -1,0 +1,1 @@
+"""What HTTP and Socket.IO share of ASGI: headers, problem documents, the rate limit."""

@@ -1,0 +1,18 @@
+"""Reasons to refuse a request or a handshake that are no fault of its session.
+
+RequestRefusedError
+├── ServiceUnavailableError   this node is shutting down, or a part that the request needs is unavailable
+└── RateLimitExceededError    a client opens sessions or sockets too fast (see rate_limit.py)
+"""
+
+
+class RequestRefusedError(Exception):
+    """Base; `retry_after` is the seconds after which it makes sense to try again."""
+
+    def __init__(self, detail: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class ServiceUnavailableError(RequestRefusedError):
+    """The request cannot be served now (503)."""

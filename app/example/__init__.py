@@ -1,0 +1,1 @@
+"""The example: a counter in the session."""

@@ -1,0 +1,143 @@
+"""Logout tokens of OpenID Connect Back-Channel Logout 1.0. Importing this needs the extra `oidc`."""
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import jwt
+from jwt import PyJWK, PyJWKClient, PyJWKSet
+from starlette.concurrency import run_in_threadpool
+from token_bucket import Limiter, MemoryStorage
+
+_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+_ALGORITHMS = [
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA"),
+]
+"""Signatures by a provider's key pair. Never `none`, nor one by a shared secret."""
+_LEEWAY_SECONDS = 30.0
+OLDEST_SECONDS = 600.0
+"""How long ago a token may have been issued: for so long, and no longer, its `jti` is remembered."""
+_FETCH_TIMEOUT_SECONDS = 5
+_REFRESHES_PER_MINUTE = 10
+
+
+class LogoutTokenError(Exception):
+    """The token is none that the provider has signed for this client; the message says why."""
+
+
+class ProviderUnavailableError(Exception):
+    """The provider's keys cannot be fetched."""
+
+
+class LogoutToken(NamedTuple):
+    """What a valid token says.
+
+    Attributes:
+        issuer: the provider.
+        subject: its id of the user; None if the token names a session alone.
+        sid: its id of the session; None if the token ends all sessions of the user.
+        jti: the token's own id.
+    """
+
+    issuer: str
+    subject: str | None
+    sid: str | None
+    jti: str
+
+
+class LogoutTokenVerifier:
+    """Verifies the tokens of one provider, by its keys.
+
+    Args:
+        issuer: the provider, as in its tokens.
+        client_id: this client there, as in `aud`.
+        jwks: the URL of the provider's keys (`jwks_uri`), fetched again for a key that is not known; or
+            the keys themselves, a JSON Web Key Set.
+    """
+
+    def __init__(self, issuer: str, client_id: str, jwks: str | Mapping[str, Any]) -> None:
+        self._issuer = issuer
+        self._client_id = client_id
+        self._keys = _Published(jwks) if isinstance(jwks, str) else _Given(jwks)
+
+    async def verify(self, token: str) -> LogoutToken:
+        """Return what a token says (OpenID Connect Back-Channel Logout 1.0, 2.6).
+
+        Raises:
+            LogoutTokenError: it is not valid.
+            ProviderUnavailableError: the provider's keys cannot be fetched.
+        """
+        try:
+            key = await self._key(token)
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=_ALGORITHMS,
+                audience=self._client_id,
+                issuer=self._issuer,
+                leeway=_LEEWAY_SECONDS,
+                options={"require": ["iss", "aud", "iat", "exp", "jti"]},
+            )
+        except jwt.PyJWKClientConnectionError as error:
+            raise ProviderUnavailableError(str(error)) from error
+        except (jwt.InvalidTokenError, jwt.PyJWKClientError, jwt.PyJWKError) as error:
+            raise LogoutTokenError(str(error)) from error
+        return _logout_of(claims)
+
+    async def _key(self, token: str) -> PyJWK:
+        kid = jwt.get_unverified_header(token).get("kid")
+        key = _key_of(await self._keys.get(), kid) or _key_of(await self._keys.refresh(), kid)
+        if key is None:
+            raise LogoutTokenError("no key of the provider has the token's kid")
+        return key
+
+
+class _Given:
+    """Keys that do not change."""
+
+    def __init__(self, jwks: Mapping[str, Any]) -> None:
+        self._keys = PyJWKSet.from_dict(dict(jwks)).keys
+
+    async def get(self) -> list[PyJWK]:
+        return self._keys
+
+    async def refresh(self) -> list[PyJWK]:
+        return self._keys
+
+
+class _Published:
+    """Keys at a URL. Tokens of anybody's making do not cause more than a few requests a minute."""
+
+    def __init__(self, url: str) -> None:
+        self._client = PyJWKClient(url, timeout=_FETCH_TIMEOUT_SECONDS)
+        self._limiter = Limiter(_REFRESHES_PER_MINUTE / 60, _REFRESHES_PER_MINUTE, MemoryStorage())
+
+    async def get(self) -> list[PyJWK]:
+        return await run_in_threadpool(self._client.get_signing_keys)  # it fetches by urllib
+
+    async def refresh(self) -> list[PyJWK]:
+        fetch = partial(self._client.get_signing_keys, refresh=self._limiter.consume("keys"))
+        return await run_in_threadpool(fetch)
+
+
+def _key_of(keys: list[PyJWK], kid: object) -> PyJWK | None:
+    found = [each for each in keys if kid is None or each.key_id == kid]
+    return found[0] if len(found) == 1 else None
+
+
+def _logout_of(claims: dict[str, Any]) -> LogoutToken:
+    events = claims.get("events")
+    if not isinstance(events, dict) or not isinstance(events.get(_EVENT), dict):
+        raise LogoutTokenError("the claim `events` has no back-channel logout")
+    if "nonce" in claims:
+        raise LogoutTokenError("a logout token has no `nonce`: this may be an ID token")
+    if time.time() - claims["iat"] > OLDEST_SECONDS:
+        raise LogoutTokenError("the token was issued too long ago")
+    subject, sid, jti = (claims.get(name) for name in ("sub", "sid", "jti"))
+    if subject is None and sid is None:
+        raise LogoutTokenError("the token has neither `sub` nor `sid`")
+    if not all(each is None or isinstance(each, str) for each in (subject, sid)):
+        raise LogoutTokenError("`sub` and `sid` are strings")
+    return LogoutToken(claims["iss"], subject, sid, str(jti))

@@ -1,0 +1,447 @@
+"""Routes that take nothing from a request but Mooring's own dependencies, without FastAPI's work.
+
+FastAPI decides, once for each method and path, which route answers, with which effective dependencies,
+prefix and response. `FastRoutes` remembers that decision, and calls the same endpoint again as
+FastAPI would. What is not remembered, and what cannot be repeated exactly, goes to FastAPI.
+
+Undocumented names of FastAPI and Starlette that this package needs for it stand in this file alone.
+"""
+
+import copy
+import os
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from operator import is_, itemgetter
+from types import FunctionType
+from typing import Any
+
+from fastapi import APIRouter, routing
+from fastapi.datastructures import DefaultPlaceholder
+from fastapi.dependencies import utils
+from fastapi.dependencies.models import Dependant
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from fastapi.routing import APIRoute, APIWebSocketRoute
+from fastapi.utils import is_body_allowed_for_status_code
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.responses import Response
+from starlette.routing import Match, Mount, Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ..asgi.paths import route_path
+from ..asgi.scope import EMITTER
+from ..sessions import SCOPE_KEY
+from . import dependencies
+from .raised_errors import RAISED, Sender, raise_again, send_json, send_unmarked
+
+Key = tuple[str, str]
+"""A method, and a path below `root_path`."""
+
+_ROUTES = (APIRoute, APIWebSocketRoute, Route, WebSocketRoute, Mount, routing._IncludedRouter)
+"""Types whose `matches` depends on the type of the scope, its method and its path alone."""
+
+_REPLACED = (
+    (routing, "get_request_handler"),
+    (routing, "request_response"),
+    (routing, "run_endpoint_function"),
+    (routing, "serialize_response"),
+    (routing, "solve_dependencies"),
+    (utils, "solve_dependencies"),
+)
+"""Functions that are not called on the fast path; instrumentation puts its own in their place."""
+
+_TRACING = ("OTEL_", "FASTAPI_OTEL_")
+"""Prefixes of OpenTelemetry's settings. Its spans are made by what is not called here."""
+_TELEMETRY = "fastapi.telemetry"
+
+_FASTAPI = "fastapi"
+_CONTEXT = "effective_route_context"
+_ENTRIES = {"route", "endpoint", "starlette.exception_handlers"}
+"""Entries of a scope that are the same for each request of a route."""
+
+_MAX_REFUSED = 1000
+
+
+def fast_routes(below: ASGIApp, *, enabled: bool, own_routes: Iterable[type] = ()) -> ASGIApp:
+    """Return a layer that remembers routes, or `below` itself where it could not be exact.
+
+    Args:
+        below: what the middleware stack of a FastAPI app has below Mooring.
+        enabled: False for FastAPI's own way.
+        own_routes: further types of routes whose `matches` depends on method and path alone.
+    """
+    traced = any(name.startswith(_TRACING) for name in os.environ)
+    router = _router_of(below)
+    if (
+        not enabled
+        or traced
+        or router is None
+        or not all(_is_original(*each) for each in _REPLACED)
+    ):
+        return below
+    return FastRoutes(below, router, frozenset((*_ROUTES, *own_routes)))
+
+
+class FastRoutes:
+    """Serves what it remembers, and has everything else served by the app.
+
+    What an endpoint or a dependency raises is raised again inside of the app's own exception
+    handling. The exit stacks for dependencies with `yield` are not in the scope: no route with such a
+    dependency is remembered. Changed lists of routes, overrides and dependencies are noticed; a
+    route whose other attributes are set after its first request is not.
+
+    Args:
+        below: the app's ExceptionMiddleware.
+        router: the app's router, at the end of the middleware stack.
+        known: types whose `matches` depends on method and path alone.
+    """
+
+    def __init__(self, below: Any, router: APIRouter, known: frozenset[type]) -> None:
+        self._below: ASGIApp = below
+        self._router = router
+        self._known = known
+        self._exceptions = copy.copy(below)
+        self._exceptions.app = AsyncExitStackMiddleware(routing.request_response(raise_again))
+        self._plans: dict[Key, _Plan] = {}
+        self._refused: dict[int, object] = {}
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve one ASGI connection."""
+        if scope["type"] != "http":
+            return self._below(scope, receive, send)
+        path = route_path(scope) if scope.get("root_path") else scope["path"]
+        key = (scope["method"], path)
+        plan = self._plans.get(key)
+        if plan is None:
+            return self._ask(key, scope, receive, send)
+        if not plan.holds():
+            self._plans.pop(key, None)
+            self._refused.clear()
+            return self._ask(key, scope, receive, send)
+        if plan.is_overridden or _is_entered(scope):
+            return self._below(scope, receive, send)
+        return plan.serve(scope, receive, send, self._exceptions)
+
+    async def _ask(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request to FastAPI, and remember which route it chose."""
+        entered = _is_entered(scope)
+        await self._below(scope, receive, send)
+        if entered or type(scope.get("route")) is not APIRoute or not scope.keys() >= _ENTRIES:
+            return
+        chosen = scope.get(_FASTAPI, {}).get(_CONTEXT) or scope["route"]
+        if id(chosen) in self._refused or not _answers(chosen, key):
+            return
+        plan = self._plan(chosen, key, scope)
+        if plan is not None:
+            self._plans[key] = plan
+        elif len(self._refused) < _MAX_REFUSED:
+            self._refused[id(chosen)] = chosen
+
+    def _plan(self, chosen: Any, key: Key, scope: Scope) -> "_Plan | None":
+        call = _Call.of(chosen)
+        decision = None if call is None else _Decision.again(self._router, self._known, key)
+        if call is None or decision is None or decision.chosen is not chosen:
+            return None
+        return _Plan(call, decision, self._router, scope)
+
+
+class _Plan:
+    """A remembered decision, and how to act on it.
+
+    Args:
+        scope: that of a request which FastAPI has served: it says what the scopes of the next have.
+    """
+
+    def __init__(
+        self, call: "_Call", decision: "_Decision", router: APIRouter, scope: Scope
+    ) -> None:
+        self._call = call
+        self._decision = decision
+        self._router = router
+        self._entries = {name: scope[name] for name in _ENTRIES}
+        self._fastapi = dict(scope[_FASTAPI]) if _FASTAPI in scope else None
+        self._status = call.status or 200
+
+    def holds(self) -> bool:
+        """Return True if FastAPI would decide the same, and call the same."""
+        return self._decision.holds() and self._call.is_current
+
+    @property
+    def is_overridden(self) -> bool:
+        """Return True if FastAPI would look for overrides of the route's dependencies."""
+        return self._call.is_overridden
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send, exceptions: ASGIApp) -> None:
+        """Serve one request; `exceptions` is the app that raises what an endpoint raised."""
+        self._enter(scope)
+        sender = Sender(send)
+        try:
+            response = await self._call.run(scope)
+            if isinstance(response, bytes):
+                sender.started = True
+                await send_json(self._status, response, send)
+            else:
+                await response(scope, receive, sender.send)
+        except Exception as error:  # noqa: BLE001 - raised again inside the app's exception handlers
+            scope[RAISED] = (error, sender.started)
+        if RAISED in scope:
+            await exceptions(scope, receive, partial(send_unmarked, send))
+
+    def _enter(self, scope: Scope) -> None:
+        """Complete a scope as the router does on the way to the route."""
+        scope.update(self._entries)
+        scope["path_params"] = dict(scope.get("path_params", ()))
+        scope.setdefault("router", self._router)
+        if self._fastapi is not None:
+            scope.setdefault(_FASTAPI, {}).update(self._fastapi)
+
+
+class _Decision:
+    """What FastAPI chose for a method and a path, and the lists that it chose from."""
+
+    def __init__(self, chosen: object, routers: list[APIRouter]) -> None:
+        self.chosen = chosen
+        self._routers = [
+            (each, each._routes_version, tuple(each.routes), len(each.routes)) for each in routers
+        ]
+
+    @classmethod
+    def again(cls, router: APIRouter, known: frozenset[type], key: Key) -> "_Decision | None":
+        """Ask the routes once more; None if the answer may depend on more than method and path."""
+        scope = {"type": "http", "method": key[0], "path": key[1], "root_path": ""}
+        routers = [router]
+        for route in router.routes:
+            within = _routers_within(route, known)
+            if within is None:
+                return None
+            routers += within
+            if route.matches(scope)[0] is Match.FULL:
+                return cls(_innermost(route, scope), routers)
+        return None
+
+    def holds(self) -> bool:
+        """Return True if the lists have the same routes, in the same order."""
+        for router, version, routes, number in self._routers:
+            now = router.routes
+            if router._routes_version != version or len(now) != number:
+                return False
+            if not all(map(is_, now, routes)):  # equal routes may have other dependencies
+                return False
+        return True
+
+
+def _routers_within(route: Any, known: frozenset[type]) -> list[APIRouter] | None:
+    """Return the routers that a route is made of, often none; None if there is an unknown route."""
+    if type(route) not in known or not vars(route).keys().isdisjoint(("matches", "handle")):
+        return None
+    if not isinstance(route, routing._IncludedRouter):
+        return []
+    router = route.original_router
+    if type(router) is not APIRouter:
+        return None
+    routers = [router]
+    for candidate in route.effective_candidates():
+        inner = getattr(candidate, "original_route", candidate)
+        within = _routers_within(inner, known)
+        if within is None:
+            return None
+        routers += within
+    return routers
+
+
+def _innermost(route: Any, scope: dict[str, Any]) -> object:
+    """Return the route that a full match is handled by, or its effective context if it is included."""
+    context = None
+    while isinstance(route, routing._IncludedRouter):
+        _, _, route, context = route._match(scope)
+    return context or route
+
+
+class _Call:
+    """The endpoint of a route that takes nothing but Mooring's own dependencies.
+
+    Args:
+        cells: the variables of the route's handler, as FastAPI made it.
+    """
+
+    def __init__(self, cells: Mapping[str, Any]) -> None:
+        self._dependant: Dependant = cells["dependant"]
+        self._endpoint: Any = self._dependant.call
+        self._overrides: Any = cells["dependency_overrides_provider"]
+        self._sub_dependants = tuple(self._dependant.dependencies)
+        self._providers = [(each.name, *_PROVIDERS[each.call]) for each in self._sub_dependants]
+        self._response = _ResponseMaker(cells)
+        self.status: int | None = cells["status_code"]
+
+    @classmethod
+    def of(cls, chosen: Any) -> "_Call | None":
+        """Return the call of a route or of its effective context; None if it takes anything else."""
+        cells = _cells(chosen.app, "request_response.<locals>.app")
+        cells = _cells(cells.get("f"), "get_request_handler.<locals>.app")
+        return cls(cells) if _is_plain(cells) else None
+
+    @property
+    def is_current(self) -> bool:
+        """Return True if the dependencies are those that were found plain."""
+        dependant, then = self._dependant, self._sub_dependants
+        now = dependant.dependencies
+        return (
+            dependant.call is self._endpoint and len(now) == len(then) and all(map(is_, now, then))
+        )
+
+    @property
+    def is_overridden(self) -> bool:
+        """Return True if FastAPI would look for overrides of the dependencies."""
+        return bool(self._overrides and self._overrides.dependency_overrides)
+
+    async def run(self, scope: Scope) -> Response | bytes:
+        """Return the endpoint's own response, or what FastAPI makes of its result."""
+        values = {}
+        for name, provide, is_coroutine in self._providers:
+            value = provide(scope)
+            if is_coroutine:
+                value = await value
+            if name is not None:
+                values[name] = value
+        result = await self._endpoint(**values)
+        if isinstance(result, Response):
+            return result
+        content = await self._response.content(result, scope)
+        return content if self._response.is_json else self._response.of(content)
+
+
+class _ResponseMaker:
+    """Makes a response of an endpoint's result, as the route's handler does."""
+
+    def __init__(self, cells: Mapping[str, Any]) -> None:
+        self._dependant: Dependant = cells["dependant"]
+        self._status: int | None = cells["status_code"]
+        self._class = cells["actual_response_class"]
+        placeholder = isinstance(cells["response_class"], DefaultPlaceholder)
+        self.is_json = cells["response_field"] is not None and placeholder
+        """Whether it is JSON and nothing else; FastAPI has no such route for a status without a body."""
+        self._context: Any = None
+        self._options = {
+            "field": cells["response_field"],
+            "include": cells["response_model_include"],
+            "exclude": cells["response_model_exclude"],
+            "by_alias": cells["response_model_by_alias"],
+            "exclude_unset": cells["response_model_exclude_unset"],
+            "exclude_defaults": cells["response_model_exclude_defaults"],
+            "exclude_none": cells["response_model_exclude_none"],
+            "dump_json": self.is_json,
+        }
+
+    def content(self, result: Any, scope: Scope) -> Awaitable[Any]:
+        """Return what serialises a result, to be awaited.
+
+        Raises:
+            ResponseValidationError: the result is not what the route says.
+        """
+        return routing.serialize_response(
+            response_content=result, endpoint_ctx=self._endpoint_context(scope), **self._options
+        )
+
+    def of(self, content: Any) -> Response:
+        """Return the response with a content."""
+        status: dict[str, Any] = {"status_code": self._status} if self._status else {}
+        response: Response = self._class(content, background=None, **status)
+        if not is_body_allowed_for_status_code(response.status_code):
+            response.body = b""
+        return response
+
+    def _endpoint_context(self, scope: Scope) -> Any:
+        """Return what the message of a ResponseValidationError says of the endpoint."""
+        root_path = scope.get("root_path", "").rstrip("/")
+        if root_path or self._context is None:
+            context = routing._extract_endpoint_context(self._dependant.call)
+            context["path"] = f"{scope['method']} {root_path}{self._dependant.path}"
+            if root_path:
+                return context
+            self._context = dict(context)
+        return self._context
+
+
+_PROVIDERS: dict[Any, tuple[Callable[[Scope], Any], bool]] = {
+    dependencies.request_session: (itemgetter(SCOPE_KEY), False),
+    dependencies.session: (lambda scope: scope[SCOPE_KEY].get_or_create(), True),
+    dependencies.optional_session: (lambda scope: scope[SCOPE_KEY].get(), True),
+    dependencies.emitter: (itemgetter(EMITTER), False),
+    dependencies.session_scheme: (lambda _scope: None, False),
+}
+"""What Mooring's dependencies return for a scope, and whether it is to be awaited."""
+
+
+def _is_plain(cells: Mapping[str, Any]) -> bool:
+    """Return True for a coroutine endpoint without a body, streams, and dependencies of the app's."""
+    return (
+        bool(cells)
+        and cells["is_coroutine"]
+        and cells["body_field"] is None
+        and not (cells["is_sse_stream"] or cells["is_json_stream"])
+        and not _takes_anything(cells["dependant"])
+        and all(map(_is_ours, cells["dependant"].dependencies))
+    )
+
+
+def _is_ours(dependant: Dependant) -> bool:
+    return (
+        dependant.call in _PROVIDERS
+        and dependant.concurrency is None
+        and all(map(_is_ours, dependant.dependencies))
+    )
+
+
+def _takes_anything(dependant: Dependant) -> bool:
+    return any(
+        (
+            dependant.path_params,
+            dependant.query_params,
+            dependant.header_params,
+            dependant.cookie_params,
+            dependant.body_params,
+            dependant.request_param_name,
+            dependant.websocket_param_name,
+            dependant.http_connection_param_name,
+            dependant.response_param_name,
+            dependant.background_tasks_param_name,
+            dependant.security_scopes_param_name,
+        )
+    )
+
+
+def _is_entered(scope: Scope) -> bool:
+    """Return True if FastAPI is at work on a request already: tracing it, or mounting this app."""
+    return _TELEMETRY in scope or bool(scope.get(_FASTAPI))
+
+
+def _answers(chosen: Any, key: Key) -> bool:
+    """Return True if a route has this very method and path, and no parameters."""
+    method, path = key
+    return path == chosen.path_format and method in chosen.methods and not chosen.param_convertors
+
+
+def _router_of(below: Any) -> APIRouter | None:
+    """Return the router of an app, None unless the app's middleware stack ends as FastAPI's does."""
+    if type(below) is not ExceptionMiddleware or below.debug:  # debug pages show frames
+        return None
+    stack = below.app
+    router = stack.app if type(stack) is AsyncExitStackMiddleware else None
+    if type(router) is not APIRouter or router.middleware_stack != router.app:
+        return None
+    return router if "app" not in vars(router) else None
+
+
+def _is_original(module: Any, name: str) -> bool:
+    function = getattr(module, name, None)
+    return isinstance(function, FunctionType) and function.__code__.co_qualname == name
+
+
+def _cells(function: Any, qualname: str) -> dict[str, Any]:
+    """Return the variables of a closure of FastAPI's; none if it is any other function."""
+    if not isinstance(function, FunctionType):
+        return {}
+    code, file = function.__code__, routing.request_response.__code__.co_filename
+    if code.co_qualname != qualname or code.co_filename != file:
+        return {}
+    cells = function.__closure__ or ()
+    return {name: cell.cell_contents for name, cell in zip(code.co_freevars, cells, strict=True)}

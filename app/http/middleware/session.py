@@ -1,0 +1,352 @@
+"""The session middleware: one ASGI layer that carries the session over requests and handshakes."""
+
+import logging
+from asyncio import CancelledError
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import quote
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ...asgi.errors import RequestRefusedError, ServiceUnavailableError
+from ...asgi.headers import RESPONSE_STARTS, add_vary, mark_private
+from ...asgi.paths import SocketPath
+from ...asgi.rate_limit import RateLimiter
+from ...asgi.scope import CROSS_ORIGIN, PRESENTED, TOKEN, Presented, Token
+from ...sessions import (
+    SCOPE_KEY,
+    RequestSession,
+    Session,
+    SessionEndedError,
+    SessionError,
+    SessionManager,
+    StoreUnavailableError,
+)
+from ...sessions.ids import short
+from ...sessions.watch import SessionWatch
+from ..cookies import SessionCookie
+from ..problems import INTERNAL_ERROR, answer_to
+from ..session_websocket import SessionWebSocket
+from ..tokens import SessionToken
+from ..visitor import visitor
+
+logger = logging.getLogger(__name__)
+
+_CLIENT_ERROR = 400
+_REFUSED = 403
+_SERVER_ERROR = 500
+_IN_DOUBT = (StoreUnavailableError, ServiceUnavailableError)
+_CLOSE = "websocket.close"
+"""The refusal of a WebSocket, if it comes before any other message."""
+_STARLETTE_S = "session"
+"""Under which Starlette's `request.session` finds what it returns."""
+_STARTS = RESPONSE_STARTS | {_CLOSE}
+
+_TOKEN_FIELDS = (b"X-Session-Token", b"Authorization")
+"""By which, beside Cookie, a response with a session varies where there are tokens."""
+Carrier = SessionCookie | SessionToken
+SendError = Callable[[Exception, Scope, Receive, Send], Awaitable[None]]
+"""Sends the app's own response to an error that no handler of it took."""
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """What an app may have beside a session for browsers.
+
+    Attributes:
+        keep_address: the client's address is kept with a sign-in.
+        loads: the session is loaded before the app is called, for what reads `request.session`.
+        token: carries the session of clients that have no cookies; None where there are none.
+        watch: returns what notifies of the end of sessions, for WebSockets of the app's own.
+        socket_path: where WebSockets are Socket.IO's.
+    """
+
+    keep_address: bool = False
+    loads: bool = False
+    token: SessionToken | None = None
+    watch: Callable[[Scope], SessionWatch] | None = None
+    socket_path: SocketPath | None = None
+
+
+_NO_OPTIONS = SessionOptions()
+
+
+class SessionMiddleware:
+    """Attach lazy session access to every request and WebSocket handshake, and commit at the response.
+
+    What changed is committed, and the cookie set, before the response starts: a client that has
+    its response can rely on both. If the commit finds the session ended, or the store unavailable,
+    the client gets that answer instead. A response with a status of 500 and up commits no plain writes.
+    A session that the request has opened, and that nothing was stored in, is deleted with a response of
+    400 and up: it has no cookie then. What is written after the start is stored when the app returns.
+
+    Args:
+        manager: returns the manager of sessions for the event loop that serves a scope.
+        rate_limiter: asked before a session is created.
+        send_error: sends the app's response to an unhandled error where it has to carry a cookie;
+            else the error goes on to the app's own outermost layer.
+        options: what an app may have beside.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        manager: Callable[[Scope], SessionManager],
+        cookie: SessionCookie,
+        rate_limiter: RateLimiter,
+        send_error: SendError | None = None,
+        options: SessionOptions = _NO_OPTIONS,
+    ) -> None:
+        self._app = app
+        self._manager = manager
+        self._cookie = cookie
+        self._rate_limiter = rate_limiter
+        self._send_error = send_error
+        self._keep_address = options.keep_address
+        self._loads = options.loads
+        self._token = options.token
+        self._watch = options.watch
+        self._socket_path = options.socket_path
+        self._varies = () if options.token is None else _TOKEN_FIELDS
+        self._presented: Presented = cookie.presented
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve one ASGI connection."""
+        if scope["type"] in ("http", "websocket"):
+            return self._serve(scope, receive, send)
+        return self._app(scope, receive, send)
+
+    def _carried(self, scope: Scope) -> tuple[Carrier, list[str]]:
+        """Return what carries the session id of a request, and the ids that it has."""
+        token = self._token
+        if token is not None and (given := token.given(scope)) is not None:
+            ids = token.session_ids(scope)
+            scope[TOKEN] = Token.GOOD if ids else Token.BAD if given else Token.NONE_YET
+            return token, ids
+        return self._cookie, self._cookie.session_ids(scope["headers"])
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        carrier, ids = self._carried(scope)
+        check = partial(self._rate_limiter.check, scope)
+        request_session = RequestSession(
+            self._manager(scope),
+            ids[0] if ids else None,
+            check,
+            other_ids=ids[1:],
+            in_use=scope["type"] == "websocket",
+        )
+        request_session.usage.visitor = partial(visitor, scope, keep_address=self._keep_address)
+        scope[SCOPE_KEY] = request_session
+        scope[PRESENTED] = self._presented if carrier is self._cookie else carrier.presented
+        responder = _SessionResponder(carrier, request_session, scope, send, self._varies)
+        request_session.on_loaded = partial(_offer, scope, request_session)
+        try:
+            if self._loads:
+                await _load(scope, request_session)
+            if scope["type"] == "websocket" and self._ends_with_session(scope):
+                await self._serve_websocket(scope, receive, responder)
+            else:
+                await self._app(scope, receive, responder.send)
+        except (SessionError, RequestRefusedError) as error:
+            await responder.answer(error)
+        except Exception as error:
+            await responder.drop()
+            if self._send_error is not None and responder.must_answer:
+                await self._send_error(error, scope, receive, responder.send)
+            raise
+        finally:
+            if request_session.session is not None:
+                await responder.finish()
+            request_session.usage.over = True
+            request_session.release()
+
+    async def _serve_websocket(
+        self, scope: Scope, receive: Receive, responder: "_SessionResponder"
+    ) -> None:
+        """Serve a WebSocket of the app's own, which ends with its session."""
+        assert self._watch is not None  # noqa: S101 - for the type checker; see _ends_with_session
+        request_session: RequestSession = scope[SCOPE_KEY]
+        websocket = SessionWebSocket(self._watch(scope), request_session, receive, responder.send)
+        try:
+            await self._app(scope, websocket.receive, websocket.send)
+        finally:
+            await websocket.over()
+
+    def _ends_with_session(self, scope: Scope) -> bool:
+        """Return True unless Socket.IO has the WebSocket, whose registry closes its own."""
+        return self._watch is not None and not (
+            self._socket_path is not None and self._socket_path.matches(scope)
+        )
+
+
+class _SessionResponder:
+    """One request and its response."""
+
+    __slots__ = (
+        *("_carrier", "_replaced", "_request_session", "_scope", "_send", "_started", "_varies"),
+    )
+
+    def __init__(
+        self,
+        carrier: Carrier,
+        request_session: RequestSession,
+        scope: Scope,
+        send: Send,
+        varies: Sequence[bytes],
+    ) -> None:
+        self._carrier = carrier
+        self._varies = varies
+        self._request_session = request_session
+        self._scope = scope
+        self._send = send
+        self._started = False
+        self._replaced = False
+
+    @property
+    def must_answer(self) -> bool:
+        """Return True if the response to an error has a cookie to carry, or is for another origin."""
+        pending = self._request_session.cookie_changed or self._scope.get(CROSS_ORIGIN, False)
+        return pending and not self._started and self._scope["type"] == "http"
+
+    async def answer(self, error: SessionError | RequestRefusedError) -> None:
+        """Answer what the app raised; raise it again if the response has started."""
+        if self._started:
+            raise error
+        await self._respond(error)
+
+    async def drop(self) -> None:
+        """Drop what an app that has failed wrote, unless its response has started."""
+        if self._started:
+            return
+        if self._request_session.session is not None:
+            self._request_session.session.discard_changes()
+        await self._discard_unused()
+
+    def send(self, message: Message) -> Awaitable[None]:
+        if self._replaced or (not self._started and message["type"] in _STARTS):
+            return self._start(message)
+        return self._send(message)
+
+    async def _start(self, message: Message) -> None:
+        if self._replaced:  # the rest of a response that the client does not get
+            return
+        status = _REFUSED if message["type"] == _CLOSE else message.get("status", 200)
+        try:
+            if self._request_session.new_data and status < _SERVER_ERROR:
+                await self._request_session.get_or_create()
+            session = self._session_to_save(status)
+            if session is not None:
+                await session.save()
+            if status >= _CLIENT_ERROR:
+                await self._discard_unused()
+            if self._request_session.surplus:
+                await self._request_session.confirm_surplus()
+        except SessionError as error:
+            self._replaced = True
+            await self._respond(error)
+            return
+        self._mark_started()
+        if message["type"] != _CLOSE:
+            self._add_headers(message)
+        await self._send(message)
+
+    async def _discard_unused(self) -> None:
+        """Delete the session if it would be left over for nobody: the visitor was refused."""
+        if self._request_session.unused:
+            await self._request_session.discard()
+
+    def _mark_started(self) -> None:
+        self._started = self._request_session.usage.answered = True
+
+    def _session_to_save(self, status: int) -> Session | None:
+        error = self._request_session.error
+        if error is not None and status >= _SERVER_ERROR:
+            raise error  # an app that is mounted in the app made a 500 of it
+        session = self._request_session.session
+        if session is None or not session.accessed or session.ended is not None:
+            return None
+        if status >= _SERVER_ERROR:
+            session.discard_changes()
+            return None
+        return session
+
+    async def _respond(self, error: SessionError | RequestRefusedError) -> None:
+        problem = answer_to(error, self._scope)
+        self._mark_started()
+        if problem is INTERNAL_ERROR:
+            logger.warning("%s: answered %s: %s", _name(self._scope), problem.status, error)
+        if self._request_session.session is not None:
+            self._request_session.session.discard_changes()
+        if not isinstance(error, _IN_DOUBT):
+            await self._discard_unused()
+        # One that has ended gets no cookie at all; one that was rotated has no other way to its client.
+        send = self._send if isinstance(error, SessionEndedError) else self._send_with_cookie
+        key = self._request_session.requested_key
+        session = None if key is None else short(key)
+        await problem.respond(self._scope, send, reason=str(error), session=session)
+
+    async def _send_with_cookie(self, message: Message) -> None:
+        if message["type"] in RESPONSE_STARTS:
+            self._add_headers(message)
+        await self._send(message)
+
+    def _add_headers(self, message: Message) -> None:
+        if not self._request_session.accessed:
+            return
+        message["headers"] = fields = mark_private(message.get("headers", ()))
+        for each in self._varies:
+            add_vary(fields, each)
+        name = self._carrier.response_field
+        # Before the cookie is set: a browser that does not know a variant apart keeps what comes last.
+        values = self._carrier.clear_others() if self._request_session.others_cleared else []
+        cookie = self._set_cookie()
+        if cookie is not None:
+            values = [*values, cookie]
+        message["headers"] += [(name, each.encode("latin-1")) for each in values]
+
+    def _set_cookie(self) -> str | None:
+        request_session = self._request_session
+        if request_session.cookie_cleared:
+            return self._carrier.clear()
+        if request_session.issued_id is None or request_session.session is None:
+            return None
+        return self._carrier.set(request_session.issued_id, request_session.session.max_age)
+
+    async def finish(self) -> None:
+        """Store what was written late; delete a session whose visitor got no response, nor its cookie."""
+        await self._save_late_writes()
+        if not self._started:
+            await self._discard_unused()
+
+    async def _save_late_writes(self) -> None:
+        """Store what a background task or a streamed body wrote after the response had started."""
+        session = self._request_session.session
+        if session is None:
+            return
+        try:
+            if session.modified:
+                await session.save()
+                logger.info("%s: stored a write after the response", _name(self._scope))
+        except SessionError as error:
+            logger.warning("%s: a write after the response was lost: %s", _name(self._scope), error)
+        except CancelledError:
+            logger.warning("%s: a write after the response was lost: cancelled", _name(self._scope))
+            raise
+
+
+def _offer(scope: Scope, request_session: RequestSession, session: Session) -> None:
+    """Put a session into a scope, unless Starlette's own SessionMiddleware has put one there."""
+    if scope.get(_STARLETTE_S, request_session.new_data) is request_session.new_data:
+        scope[_STARLETTE_S] = session
+
+
+async def _load(scope: Scope, request_session: RequestSession) -> None:
+    """Put the session into a scope, or what becomes one if something is written to it."""
+    if await request_session.get() is None:
+        scope.setdefault(_STARLETTE_S, request_session.new_data)
+
+
+def _name(scope: Scope) -> str:
+    """Return a request's method and path, for a log line."""
+    return f"{scope.get('method', 'WebSocket')} {quote(scope['path'])}"

@@ -1,0 +1,146 @@
+"""The OpenAPI document: error responses of session routes, and the cookie under its real name."""
+
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..asgi.problems import MEDIA_TYPE, Problem
+from ..asgi.rate_limit import RateLimitExceededError
+from ..sessions import (
+    EndReason,
+    RecentSignInRequiredError,
+    SessionEndedError,
+    SignInRequiredError,
+    StoreUnavailableError,
+)
+from .dependencies import session_scheme
+from .middleware.body_limit import BODY_TOO_LARGE as BODY_TOO_LARGE_PROBLEM
+from .middleware.cross_origin import FOREIGN_ORIGIN
+from .problems import session_problem
+
+Responses = dict[int | str, dict[str, Any]]
+
+_SAFE_METHODS = {"get", "head", "options", "trace"}
+_PROBLEM_REF = "#/components/schemas/ProblemDocument"
+
+
+class ProblemDocument(BaseModel):
+    """An error (RFC 9457). Some types have members of their own: `session-ended` has its `reason`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(
+        description="Stable name of the problem, for programs.", examples=["session-ended"]
+    )
+    title: str = Field(
+        description="The same for every problem of this type.", examples=["The session has ended"]
+    )
+    status: int = Field(description="The HTTP status.", examples=[409])
+    detail: str = Field(description="What happened this time, for people.")
+
+
+def response(problem: Problem, description: str) -> Responses:
+    """Return an error response of a route for OpenAPI, with the very problem as its example."""
+    content = {
+        MEDIA_TYPE: {"schema": {"$ref": _PROBLEM_REF}, "example": orjson.loads(problem.body())}
+    }
+    described = {"description": f"`{problem.type}`: {description}", "content": content}
+    if "retry-after" in problem.headers:
+        described["headers"] = {"Retry-After": RETRY_AFTER}
+    return {problem.status: described}
+
+
+RETRY_AFTER = {
+    "description": "Seconds after which it makes sense to try again.",
+    "schema": {"type": "integer"},
+}
+SET_COOKIE = {
+    "description": "The session's cookie, if its id is new to the browser.",
+    "schema": {"type": "string"},
+}
+CLEAR_COOKIE = {
+    "description": "Clears the session's cookie, whether there was one or not.",
+    "schema": {"type": "string"},
+}
+
+FOREIGN = response(
+    FOREIGN_ORIGIN,
+    "the request carries the cookie, and comes from a page whose origin is not listed.",
+)
+ENDED = response(
+    session_problem(SessionEndedError(EndReason.LOGOUT)),
+    "the cookie names a session that was ended just now. The cookie stays as it is: another "
+    "response may have set a newer one meanwhile.",
+)
+BODY_TOO_LARGE = response(
+    BODY_TOO_LARGE_PROBLEM, "the body has more bytes than MAX_BODY_BYTES allows."
+)
+TOO_MANY = response(
+    session_problem(RateLimitExceededError(1.0)),
+    "this address has opened too many sessions within a minute (CLIENT_RATE).",
+)
+_UNAVAILABLE = session_problem(StoreUnavailableError(""))
+UNAVAILABLE = response(_UNAVAILABLE, "the session store did not answer.")
+NOT_READY = response(
+    _UNAVAILABLE, "the session store did not answer, or this process is about to stop."
+)
+SIGN_IN_REQUIRED = response(session_problem(SignInRequiredError()), "nobody is signed in.")
+
+
+def recent_sign_in_required(minutes: float) -> Responses:
+    """Return the response of a route that wants a sign-in of the last minutes."""
+    return response(
+        session_problem(RecentSignInRequiredError(minutes)),
+        f"the last sign-in is more than {minutes:g} minutes ago.",
+    )
+
+
+def describe_sessions(app: FastAPI, cookie_name: str, *, body_limit: bool) -> None:
+    """Complete the document of an app: how its session routes may answer, and the cookie's name."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        for path in document.get("paths", {}).values():
+            for method, operation in path.items():
+                if _opens_session(operation):
+                    _describe_operation(operation, method, body_limit=body_limit)
+        _complete_components(document, cookie_name)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way to extend it
+
+
+def _opens_session(operation: Any) -> bool:
+    name = session_scheme.scheme_name
+    return isinstance(operation, dict) and operation.get("security") == [{name: []}]
+
+
+def _describe_operation(operation: dict[str, Any], method: str, *, body_limit: bool) -> None:
+    """Add the responses of the session layer, unless the route has described one of them itself."""
+    # No request is refused for want of a cookie: `{}` is how OpenAPI writes that.
+    operation["security"] = [{session_scheme.scheme_name: []}, {}]
+    responses = operation.setdefault("responses", {})
+    if "503" in responses:
+        return
+    added = ENDED | TOO_MANY | UNAVAILABLE
+    if method not in _SAFE_METHODS:
+        added |= FOREIGN | (BODY_TOO_LARGE if body_limit else {})
+    for status, described in added.items():
+        responses.setdefault(str(status), described)
+    for status, described in responses.items():
+        if status.startswith("2"):
+            described.setdefault("headers", {}).setdefault("Set-Cookie", SET_COOKIE)
+
+
+def _complete_components(document: dict[str, Any], cookie_name: str) -> None:
+    schemes = document.get("components", {}).get("securitySchemes", {})
+    scheme = schemes.get(session_scheme.scheme_name)
+    if scheme is not None:
+        scheme["name"] = cookie_name
+    if _PROBLEM_REF.encode() in orjson.dumps(document["paths"]):
+        schema = ProblemDocument.model_json_schema()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas["ProblemDocument"] = schema

@@ -1,0 +1,1 @@
+"""Routers that an app may include: session, health, metrics; and the documentation pages."""

@@ -1,0 +1,212 @@
+"""The bus port, a log that every node appends to and reads from its last offset; and MemoryBus."""
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import NamedTuple
+
+from ...asgi.errors import ServiceUnavailableError
+
+MAXLEN = 10_000
+"""Messages that a bus keeps at least; a node that has missed more reloads its sessions instead."""
+
+
+class Offset(NamedTuple):
+    """A place in the log: milliseconds since the epoch, and a number within that millisecond."""
+
+    ms: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.ms}-{self.number}"
+
+
+START = Offset(0, 0)
+"""The offset before all messages."""
+
+
+class BusUnavailableError(ServiceUnavailableError):
+    """The bus sent no reply, or an error. A message that was being published may have been appended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message as it stands in the log.
+
+    Messages that were published together may share an offset; a read returns all of them or none.
+
+    Attributes:
+        offset: where it stands.
+        node_id: the node that published it.
+        sequence: its number among the messages of that node; 0 for one that is not numbered, and
+            may be delivered twice.
+        payload: what was published.
+    """
+
+    offset: Offset
+    node_id: str
+    sequence: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The result of a read.
+
+    Attributes:
+        entries: the messages, in order.
+        offset: where to read on.
+        gap: whether messages before them are lost.
+    """
+
+    entries: list[Entry]
+    offset: Offset
+    gap: bool = False
+
+
+class SequencedMessage(NamedTuple):
+    """A message to publish: its number among those of its node, and its payload."""
+
+    sequence: int
+    payload: bytes
+
+
+class Bus(ABC):
+    """The port. A bus that cannot be reached raises BusUnavailableError within two seconds or so.
+
+    It may be used in one event loop after another. To prove an adapter of your own, run
+    `BusContract` of the package's `testing` on it.
+    """
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is certain that no other node reads, so that publishing is of no use."""
+        return False
+
+    def join(self, node: str) -> None:
+        """Register a node that reads from now on."""
+        return
+
+    def leave(self, node: str) -> None:
+        """Unregister a node. May be called twice."""
+        return
+
+    @abstractmethod
+    async def publish(self, node_id: str, sequence: int, payload: bytes) -> None:
+        """Append a message. When this returns, every reader will get it, or a gap.
+
+        Raises:
+            BusUnavailableError: the message may or may not have been appended.
+        """
+
+    async def publish_all(
+        self, node_id: str, messages: Sequence[SequencedMessage]
+    ) -> list[SequencedMessage]:
+        """Append messages in order; return those that failed, some of which may have been appended."""
+        failed = []
+        for message in messages:
+            try:
+                await self.publish(node_id, *message)
+            except BusUnavailableError:
+                failed.append(message)
+        return failed
+
+    @abstractmethod
+    async def tail(self) -> Offset:
+        """Return the offset of the last message.
+
+        Raises:
+            BusUnavailableError: there was no reply.
+        """
+
+    @abstractmethod
+    async def read(self, after: Offset) -> Batch:
+        """Return the messages after an offset; if there are none, wait up to a second or so for one.
+
+        The batch has a gap if the log no longer reaches back to that offset, or never had it.
+
+        Raises:
+            BusUnavailableError: there was no reply.
+        """
+
+    async def ping(self) -> None:
+        """Return if messages can be published and read.
+
+        Raises:
+            BusUnavailableError: they cannot; the message says why.
+        """
+        return
+
+    async def aclose(self) -> None:
+        """Close connections. May be called twice."""
+        return
+
+
+class MemoryBus(Bus):
+    """A bus within one process, for the memory store.
+
+    Args:
+        maxlen: messages that are kept.
+        wait: seconds that a read waits for a message.
+    """
+
+    def __init__(self, *, maxlen: int = MAXLEN, wait: float = 1.0) -> None:
+        self._entries: deque[Entry] = deque(maxlen=maxlen)
+        self._trimmed = START
+        self._wait = wait
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._nodes: set[str] = set()
+
+    @property
+    def alone(self) -> bool:
+        return len(self._nodes) < 2
+
+    def join(self, node: str) -> None:
+        self._nodes.add(node)
+
+    def leave(self, node: str) -> None:
+        self._nodes.discard(node)
+
+    async def publish(self, node_id: str, sequence: int, payload: bytes) -> None:
+        last = self._last()
+        now = max(int(time.time() * 1000), last.ms)
+        offset = Offset(now, last.number + 1 if now == last.ms else 0)
+        if len(self._entries) == self._entries.maxlen:
+            self._trimmed = self._entries[0].offset
+        self._entries.append(Entry(offset, node_id, sequence, payload))
+        self._wake_readers()
+
+    async def tail(self) -> Offset:
+        return self._last()
+
+    async def read(self, after: Offset) -> Batch:
+        if self._last() <= after:
+            await self._wait_for_message()
+        newest_first = takewhile(lambda entry: entry.offset > after, reversed(self._entries))
+        entries = list(newest_first)[::-1]
+        return Batch(entries, self._last(), gap=after < self._trimmed or after > self._last())
+
+    async def _wait_for_message(self) -> None:
+        # An asyncio.Event would belong to the event loop in which it was first awaited.
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        try:
+            async with asyncio.timeout(self._wait):
+                await waiter
+        except TimeoutError:
+            pass
+        finally:
+            self._waiters.discard(waiter)
+
+    def _wake_readers(self) -> None:
+        waiters, self._waiters = self._waiters, set()
+        for waiter in waiters:
+            if not waiter.done() and not waiter.get_loop().is_closed():
+                waiter.set_result(None)
+
+    def _last(self) -> Offset:
+        return self._entries[-1].offset if self._entries else self._trimmed

@@ -1,0 +1,274 @@
+"""A node's end of the bus: it publishes messages in order, and delivers those of other nodes once."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from ...aio.tasks import cancel, is_running
+from ...sessions import StoreUnavailableError
+from ..metrics import BUS_DROPPED, BUS_GAPS, BUS_LAG, BUS_UNREAD
+from .base import Bus, BusUnavailableError, Entry, Offset, SequencedMessage
+from .messages import HelloMessage, Message, UnknownKindError, parse, write
+
+logger = logging.getLogger(__name__)
+
+Deliver = Callable[[Message], Awaitable[None]]
+OnGap = Callable[[], Awaitable[None]]
+
+MAX_OUTBOX = 10_000
+DELIVER_TIMEOUT_SECONDS = 5.0
+
+_RETRY_SECONDS = 0.1
+_FLUSH_TIMEOUT_SECONDS = 1.0
+_MAX_SKIPPED_KINDS = 100
+_MAX_REORDERING = 1000
+"""How many later messages of its node may arrive before a message that was refused at first."""
+
+
+class BusRelay:
+    """Publishes and receives messages; those that cannot be published now follow in order later.
+
+    Args:
+        bus: the bus; closed by `aclose`.
+        deliver: awaited for each message of other nodes, one at a time. An exception is logged.
+        on_gap: awaited when messages were or may have been lost, and at the start; repeated while it
+            raises StoreUnavailableError. Other exceptions are logged.
+        node: this node's id on the bus.
+        max_outbox: messages that wait for the bus; beyond that the oldest is dropped.
+        deliver_timeout: seconds that one delivery may take; later messages wait for it.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        deliver: Deliver,
+        on_gap: OnGap,
+        *,
+        node: str,
+        max_outbox: int = MAX_OUTBOX,
+        deliver_timeout: float = DELIVER_TIMEOUT_SECONDS,
+    ) -> None:
+        self.node = node
+        self.lag = 0.0
+        """Seconds between the publishing of the last message received and its arrival here."""
+        self._bus = bus
+        self._deliver = deliver
+        self._on_gap = on_gap
+        self._max_outbox = max_outbox
+        self._deliver_timeout = deliver_timeout
+        self._last_sequence = 0
+        self._outbox: deque[SequencedMessage] = deque()
+        self._waiting: dict[int, asyncio.Future[None]] = {}
+        self._writer: asyncio.Task[None] | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._received: dict[str, _ReceivedSequences] = {}
+        self._skipped: set[str] = set()
+        self._read_at = time.monotonic()
+        self._reader_failed_at: float | None = None
+        self._may_have_missed = False
+
+    def start(self) -> None:
+        """Start to receive; needs a running event loop."""
+        BUS_UNREAD.set_function(lambda: time.monotonic() - self._read_at)
+        self._bus.join(self.node)
+        self._reader = asyncio.create_task(self._read(), name="bus reader")
+
+    async def aclose(self) -> None:
+        """Publish what is left, if the bus can be reached, and stop. May be called twice."""
+        self._bus.leave(self.node)
+        if is_running(self._writer):
+            await asyncio.wait([self._writer], timeout=_FLUSH_TIMEOUT_SECONDS)
+        await cancel(self._reader, self._writer)
+        await self._bus.aclose()
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is certain that no other node receives what is sent."""
+        return self._bus.alone
+
+    def send(self, message: Message) -> None:
+        """Publish a message to all other nodes, without waiting for it; needs a running event loop."""
+        if self._bus.alone:
+            return
+        self._last_sequence += 1
+        self._outbox.append(SequencedMessage(self._last_sequence, write(message)))
+        if len(self._outbox) > self._max_outbox:  # the reload of sessions compensates for it
+            self._outbox.popleft()
+            BUS_DROPPED.inc()
+        if not is_running(self._writer):
+            self._writer = asyncio.create_task(self._write(), name="bus writer")
+
+    async def publish(self, message: Message, within: float) -> None:
+        """Publish a message behind those that were sent before; return when the bus has it.
+
+        Raises:
+            BusUnavailableError: it has not said so in time. The message may have been appended.
+        """
+        if self._bus.alone:
+            return
+        self.send(message)
+        sequence = self._last_sequence
+        self._waiting[sequence] = taken = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(within):
+                await taken
+        except TimeoutError:
+            self._outbox = deque(each for each in self._outbox if each.sequence != sequence)
+            raise BusUnavailableError("the bus has not confirmed a message in time") from None
+        finally:
+            self._waiting.pop(sequence, None)
+
+    async def _write(self) -> None:
+        """Publish the outbox; after a failure a single message is tried before all others."""
+        size = self._max_outbox
+        while self._outbox:
+            batch = [self._outbox.popleft() for _ in range(min(size, len(self._outbox)))]
+            failed = await self._publish(batch)
+            self._confirm(batch, failed)
+            self._outbox.extendleft(reversed(failed))
+            size = 1 if failed else self._max_outbox
+            if failed:
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    def _confirm(self, batch: list[SequencedMessage], failed: list[SequencedMessage]) -> None:
+        """Notify those who wait for messages that the bus has."""
+        if not self._waiting:
+            return
+        lost = {each.sequence for each in failed}
+        for each in batch:
+            taken = self._waiting.get(each.sequence)
+            if taken is not None and each.sequence not in lost and not taken.done():
+                taken.set_result(None)
+
+    async def _publish(self, batch: list[SequencedMessage]) -> list[SequencedMessage]:
+        """Publish messages; return those that failed, some of which may have been appended."""
+        try:
+            return await self._bus.publish_all(self.node, batch)
+        except Exception:
+            logger.exception("bus writer failed, retrying")
+            return batch
+
+    async def _read(self) -> None:
+        offset: Offset | None = None
+        while True:
+            try:
+                offset = await self._read_on(offset)
+                await self._recover()
+            except (BusUnavailableError, StoreUnavailableError) as error:
+                self._log_failure(error)
+                await asyncio.sleep(_RETRY_SECONDS)
+            except Exception:
+                logger.exception("bus reader failed, retrying")
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                self._read_at = time.monotonic()
+
+    async def _read_on(self, offset: Offset | None) -> Offset:
+        if offset is None:
+            return await self._join()  # earlier messages are in the records already
+        batch = await self._bus.read(offset)
+        if batch.gap:
+            offset = await self._join()
+            BUS_GAPS.inc()
+            logger.warning("bus messages lost, all sessions reloaded")
+            return offset
+        for entry in batch.entries:
+            if entry.node_id != self.node:
+                await self._receive(entry)
+        return batch.offset
+
+    async def _join(self) -> Offset:
+        """Return the offset to read on from, after `on_gap` has made up for earlier messages.
+
+        The hello message guarantees an entry to read on from: if it is gone after an outage, the
+        server has restarted without its data.
+        """
+        await self._bus.publish(self.node, 0, write(HelloMessage()))
+        offset = await self._bus.tail()
+        await self._make_up()
+        return offset
+
+    async def _make_up(self) -> None:
+        try:
+            await self._on_gap()
+        except (BusUnavailableError, StoreUnavailableError):
+            raise  # the reader retries
+        except Exception:
+            logger.exception("sessions were not reloaded after a gap")
+        self._may_have_missed = False
+
+    async def _receive(self, entry: Entry) -> None:
+        self.lag = max(0.0, time.time() - entry.offset.ms / 1000)
+        BUS_LAG.set(self.lag)
+        if self._is_duplicate(entry):
+            return
+        try:
+            message = parse(entry.payload)
+        except UnknownKindError as error:
+            self._log_skipped(error.kind, str(error))
+            return
+        except ValueError:
+            self._log_skipped("", "it does not parse")
+            return
+        if isinstance(message, HelloMessage):
+            return
+        try:
+            async with asyncio.timeout(self._deliver_timeout):
+                await self._deliver(message)
+        except Exception:
+            logger.exception("bus message not applied: %s", message.kind)
+
+    def _is_duplicate(self, entry: Entry) -> bool:
+        """Return True for a message that its node published again, as it got no reply the first time."""
+        if entry.sequence == 0:
+            return False
+        received = self._received.setdefault(entry.node_id, _ReceivedSequences())
+        return not received.add(entry.sequence)
+
+    def _log_skipped(self, kind: str, reason: str) -> None:
+        """Log once for each kind: a node of a later version may send thousands."""
+        if kind not in self._skipped and len(self._skipped) < _MAX_SKIPPED_KINDS:
+            self._skipped.add(kind)
+            logger.warning("bus messages skipped: %s", reason)
+
+    def _log_failure(self, error: Exception) -> None:
+        self._may_have_missed = True
+        if self._reader_failed_at is None:
+            self._reader_failed_at = time.monotonic()
+            logger.warning("bus reader failed, retrying: %s", error)
+
+    async def _recover(self) -> None:
+        """Make up for a failure that is over: another server may have taken over, without all writes."""
+        if self._reader_failed_at is None:
+            return
+        if self._may_have_missed:
+            await self._make_up()
+        downtime = round(time.monotonic() - self._reader_failed_at, 3)
+        logger.warning("bus reader recovered", extra={"downtime_seconds": downtime})
+        self._reader_failed_at = None
+
+
+class _ReceivedSequences:
+    """The sequence numbers received from a node: all up to the last, except some that may still come.
+
+    A message that the server refused, while it accepted later ones, arrives out of order.
+    """
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._missing: set[int] = set()
+
+    def add(self, sequence: int) -> bool:
+        """Add a number; return False if it was received before."""
+        if sequence <= self._last:
+            late = sequence in self._missing
+            self._missing.discard(sequence)
+            return late
+        if self._last and sequence > self._last + 1:
+            oldest = sequence - _MAX_REORDERING
+            still_missing = {each for each in self._missing if each >= oldest}
+            self._missing = still_missing.union(range(max(self._last + 1, oldest), sequence))
+        self._last = sequence
+        return True

@@ -1,0 +1,46 @@
+"""Errors of declarations, which name the function and the line."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, get_type_hints
+
+
+def label_of(handler: Any) -> str:
+    """Return a function's name with its module's, for messages."""
+    name = getattr(handler, "__qualname__", None) or type(handler).__qualname__
+    return f"{getattr(handler, '__module__', '?')}.{name}"
+
+
+def declaration_error(handler: Any, message: str) -> TypeError:
+    """Return the error for a declaration that is wrong."""
+    return TypeError(f"{label_of(handler)}: {message}{_place_of(handler)}")
+
+
+def refusing(handler: Any, what: str = "") -> Callable[[str], TypeError]:
+    """Return what makes errors for a handler, or for one part of it."""
+    return lambda message: declaration_error(handler, f"{what} {message}" if what else message)
+
+
+def hints_of(handler: Any) -> dict[str, Any]:
+    """Return the annotations of a handler, evaluated; raise the error of a declaration."""
+    function = handler if inspect.isroutine(handler) else type(handler).__call__
+    try:
+        return get_type_hints(function, include_extras=True)
+    except Exception as error:
+        raise declaration_error(handler, f"an annotation cannot be read: {error}") from error
+
+
+def is_async(handler: Any) -> bool:
+    """Return True for a coroutine function, or an object that is called like one."""
+    return any(
+        inspect.iscoroutinefunction(each)
+        for each in (inspect.unwrap(handler), getattr(handler, "__call__", None))  # noqa: B004 - its function is asked for
+    )
+
+
+def _place_of(handler: Any) -> str:
+    try:
+        code = inspect.unwrap(handler).__code__
+    except (AttributeError, ValueError):
+        return ""
+    return f" ({code.co_filename}, line {code.co_firstlineno})"

@@ -1,0 +1,330 @@
+"""Handlers of events: how arguments are validated, the handler called, its result dumped."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Self
+
+from fastapi.params import Depends
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from .context import Context, EventContext
+from .declarations import declaration_error, is_async, refusing
+from .dependencies import Reply, Solver
+from .emitter import RESERVED
+from .errors import InvalidPayloadError
+from .parameters import Given, Kind, read_parameters
+from .payloads import PLAIN_TYPES, PayloadType, payload_type
+
+__all__ = ["RESERVED", "AnyHandler", "ClientEvent", "Event", "Middleware", "Reply"]
+
+AnyHandler = Callable[..., Any]
+Middleware = Callable[..., Awaitable[Any]]
+
+
+class Event(str):
+    """An event, for middleware: its name, which it is equal to, and its arguments.
+
+    Attributes:
+        args: the arguments as they came, not validated yet.
+    """
+
+    __slots__ = ("args",)
+
+    args: tuple[Any, ...]
+
+    def __new__(cls, name: str, args: tuple[Any, ...] = ()) -> Self:
+        """Return an event of a name with arguments."""
+        event = super().__new__(cls, name)
+        event.args = args
+        return event
+
+    @property
+    def name(self) -> str:
+        """Return the event's name."""
+        return str(self)
+
+
+class Callee:
+    """A function with what its parameters are given.
+
+    Args:
+        function: plain functions run in the thread pool.
+        dependencies: of the routers around it.
+        first: the type of a first parameter without an annotation.
+
+    Raises:
+        TypeError: it cannot be called so; the message names the function and the line.
+    """
+
+    def __init__(self, function: AnyHandler, dependencies: Sequence[Depends], first: Any) -> None:
+        self.function = function
+        self._call: Callable[..., Awaitable[Any]] = (
+            function if is_async(function) else _in_a_thread(function)
+        )
+        self.given, self.result = read_parameters(function, first=first)
+        solved = [each.parameter for each in self.given if each.kind is Kind.SOLVED]
+        self.solver = (
+            Solver(solved, dependencies, refusing(function)) if solved or dependencies else None
+        )
+        self._plain = [
+            (index, each.value)
+            for index, each in enumerate(self.given)
+            if each.value is not None and not each.by_keyword
+        ]
+        self._keywords = {
+            each.name: each.value
+            for each in self.given
+            if each.value is not None and each.by_keyword
+        }
+
+    @property
+    def arguments(self) -> list[Given]:
+        """The parameters that are arguments, but for `*args`."""
+        return [each for each in self.given if each.kind is Kind.ARGUMENT]
+
+    @property
+    def rest(self) -> Given | None:
+        """The parameter `*args`, None if there is none."""
+        return next((each for each in self.given if each.kind is Kind.REST), None)
+
+    def start(self, context: Context | EventContext, arguments: list[Any]) -> Awaitable[Any]:
+        """Call the function with validated arguments; it has no dependencies that are to be solved."""
+        for index, value_of in self._plain:
+            arguments.insert(index, value_of(context))
+        if self._keywords:
+            keywords = {name: value_of(context) for name, value_of in self._keywords.items()}
+            return self._call(*arguments, **keywords)
+        return self._call(*arguments)
+
+    async def with_values(
+        self, context: Context, arguments: list[Any], values: dict[str, Any]
+    ) -> Any:
+        """Call the function with validated arguments, and what its dependencies gave."""
+        waiting = iter(arguments)
+        positional: list[Any] = []
+        keywords: dict[str, Any] = {}
+        for each in self.given:
+            if each.kind is Kind.REST:
+                positional.extend(waiting)
+            elif each.by_keyword:
+                keywords[each.name] = self._value(each, context, values)
+            elif each.kind is Kind.ARGUMENT:
+                positional.append(next(waiting))
+            else:
+                positional.append(self._value(each, context, values))
+        return await self._call(*positional, **keywords)
+
+    def _value(self, given: Given, context: Context, values: dict[str, Any]) -> Any:
+        return values[given.name] if given.value is None else given.value(context)
+
+
+class ClientEvent:
+    """An event that clients send.
+
+    Args:
+        name: the event's name.
+        handler: its parameters are the event's arguments in order, what is at hand (a Session, an
+            Emitter, a Socket), and dependencies.
+        reload: read the session before the handler runs.
+        dependencies: of the routers around it, the outermost first.
+        middleware: likewise.
+
+    Raises:
+        TypeError: the handler cannot be called so; the message names the function and the line.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        handler: AnyHandler,
+        *,
+        reload: bool = True,
+        dependencies: Sequence[Depends] = (),
+        middleware: Sequence[Middleware] = (),
+    ) -> None:
+        self.name = name
+        self.handler = handler
+        self.reload = reload
+        self.description = inspect.getdoc(handler) or ""
+        self.dependencies = tuple(dependencies)
+        self.middleware = middleware
+        if name in RESERVED:
+            raise declaration_error(handler, f"{name!r} is an event of the library's own")
+        if inspect.isasyncgenfunction(handler) or inspect.isgeneratorfunction(handler):
+            raise declaration_error(
+                handler, "an event's handler returns its ack, it does not yield"
+            )
+        self._callee = Callee(handler, self.dependencies, EventContext)
+        self._simple = self._callee.solver is None
+        given = self._callee.arguments
+        rest = self._callee.rest
+        self._names = [each.name for each in given]
+        self._defaults = [each.parameter.default for each in given if each.has_default]
+        self._rest = None if rest is None else rest.type
+        self.arguments: list[PayloadType] = [each.type for each in given if each.type is not None]
+        self.answer = payload_type(self._callee.result, refusing(handler, "the result"))
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the arguments."""
+        return list(self._names)
+
+    @property
+    def required(self) -> int:
+        """How many of the arguments have no default."""
+        return len(self.arguments) - len(self._defaults)
+
+    @property
+    def rest(self) -> PayloadType | None:
+        """The type of all further arguments, None if there may be none."""
+        return self._rest
+
+    @property
+    def keeps_handshake(self) -> bool:
+        """Whether anything of it reads the handshake's headers, cookies, query or client."""
+        solver = self._callee.solver
+        return solver is not None and solver.keeps_handshake
+
+    def within(
+        self, dependencies: Sequence[Depends], middleware: Sequence[Middleware]
+    ) -> "ClientEvent":
+        """Return the same event in a router that has dependencies and middleware of its own."""
+        if not dependencies and not middleware:
+            return self
+        return ClientEvent(
+            self.name,
+            self.handler,
+            reload=self.reload,
+            dependencies=(*dependencies, *self.dependencies),
+            middleware=[*middleware, *self.middleware],
+        )
+
+    async def __call__(
+        self, context: Any, arguments: tuple[Any, ...], reply: Reply | None = None
+    ) -> Any:
+        """Handle an event, and return its ack as JSON data. Raise InvalidPayloadError.
+
+        Args:
+            context: what is at hand.
+            arguments: as they came.
+            reply: awaited with the ack, before what is left behind it is left.
+        """
+        if not self.middleware:
+            if self._simple:  # without the coroutines in between: it is what most events are
+                answer = await self._callee.start(context, self._validate(arguments))
+                return answer if type(answer) in PLAIN_TYPES else self._dump(answer)
+            return await self._handle(context, arguments, reply)
+        async with AsyncExitStack() as left_last:
+            event = Event(self.name, arguments)
+            answer = _dumped(await self._through(0, context, event, left_last))
+            if reply is not None:
+                await reply(answer)
+        return answer
+
+    def leaves_late(self, context: Context) -> bool:
+        """Return True if something is left behind the ack, so that it has to be sent from within."""
+        solver = self._callee.solver
+        return not self._simple and solver is not None and solver.leaves_late(context)
+
+    async def _through(
+        self, index: int, context: Context, event: Event, left_last: AsyncExitStack
+    ) -> Any:
+        """Call one middleware, which calls what is within it."""
+        if index == len(self.middleware):
+            return await self._handle(context, event.args, None, left_last)
+
+        async def call_next(*changed: Any) -> Any:
+            found = next((each for each in changed if isinstance(each, Event)), event)
+            return await self._through(index + 1, context, found, left_last)
+
+        return await self.middleware[index](call_next, context.socket, event)
+
+    async def _handle(
+        self,
+        context: Any,
+        arguments: tuple[Any, ...],
+        reply: Reply | None,
+        left_last: AsyncExitStack | None = None,
+    ) -> Any:
+        values = self._validate(arguments)
+        callee = self._callee
+        if callee.solver is None:
+            return self._dump(await callee.start(context, values))
+
+        async def handle(solved: dict[str, Any]) -> Any:
+            return self._dump(await callee.with_values(context, values, solved))
+
+        return await callee.solver.call(context, handle, reply, left_last)
+
+    def _dump(self, answer: Any) -> Any:
+        kind = type(answer)
+        if kind in PLAIN_TYPES:
+            return answer
+        if kind is tuple:
+            return self._dump_several(answer)
+        return self.answer.dump(answer)
+
+    def _dump_several(self, answer: tuple[Any, ...]) -> tuple[Any, ...]:
+        dumped = self.answer.dump(answer)
+        return tuple(dumped) if isinstance(dumped, list) else (dumped,)
+
+    def _validate(self, arguments: tuple[Any, ...]) -> list[Any]:
+        if not arguments and not self.arguments:
+            return []
+        missing = len(self.arguments) - len(arguments)
+        if missing > len(self._defaults) or (missing < 0 and self._rest is None):
+            raise InvalidPayloadError(
+                f"{self.name!r} takes {self._expected()}, not {len(arguments)}"
+            )
+        named = zip(self._names, self.arguments, arguments, strict=False)
+        values = [_validate(name, type_, argument) for name, type_, argument in named]
+        if missing < 0:
+            return values + self._validate_rest(arguments[len(self.arguments) :])
+        return values + self._defaults[len(self._defaults) - missing :]
+
+    def _validate_rest(self, arguments: tuple[Any, ...]) -> list[Any]:
+        assert self._rest is not None  # noqa: S101 - for the type checker; see above
+        start = len(self.arguments)
+        return [
+            _validate(str(start + index), self._rest, each) for index, each in enumerate(arguments)
+        ]
+
+    def _expected(self) -> str:
+        most = len(self.arguments)
+        if self._rest is not None:
+            return f"at least {self.required} argument{'' if self.required == 1 else 's'}"
+        numbers = f"{self.required} to {most}" if self._defaults else str(most)
+        return f"{numbers} argument{'' if numbers == '1' else 's'}"
+
+
+def _validate(name: str, type_: PayloadType, argument: Any) -> Any:
+    try:
+        return type_.validate(argument)
+    except ValidationError as error:
+        raise InvalidPayloadError(explain(name, error)) from error
+
+
+def _dumped(answer: Any) -> Any:
+    """Return what a middleware returned as JSON data; several arguments stay a tuple."""
+    return tuple(map(_ANY.dump, answer)) if type(answer) is tuple else _ANY.dump(answer)
+
+
+_ANY = PayloadType(Any)
+
+
+def explain(name: str, error: ValidationError) -> str:
+    """Return what is wrong with an argument, on one line."""
+    parts = []
+    for item in error.errors(include_url=False, include_input=False):
+        where = ".".join(map(str, (name, *item["loc"])))
+        parts.append(f"{where}: {item['msg']}")
+    return "; ".join(parts)
+
+
+def _in_a_thread(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    async def call(*arguments: Any, **keywords: Any) -> Any:
+        return await run_in_threadpool(function, *arguments, **keywords)
+
+    return call

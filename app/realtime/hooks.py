@@ -1,0 +1,80 @@
+"""Handlers of connects and disconnects."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi.params import Depends
+from pydantic import ValidationError
+
+from .context import Context
+from .declarations import declaration_error
+from .errors import InvalidPayloadError
+from .handlers import AnyHandler, Callee, explain
+from .payloads import PayloadType
+from .socket import Socket
+
+
+class Hook:
+    """A function that is called when a socket connects or disconnects.
+
+    Args:
+        function: takes the socket, at most one argument, and dependencies.
+        dependencies: of the routers around it.
+        argument: what its argument is, for messages.
+
+    Raises:
+        TypeError: it cannot be called so; the message names the function and the line.
+    """
+
+    def __init__(
+        self, function: AnyHandler, dependencies: Sequence[Depends], *, argument: str
+    ) -> None:
+        self.function = function
+        self.dependencies = tuple(dependencies)
+        self._callee = Callee(function, dependencies, Socket)
+        if len(self._callee.arguments) > 1 or self._callee.rest is not None:
+            raise declaration_error(
+                function, f"beside the socket and dependencies it takes {argument} and no more"
+            )
+
+    @property
+    def type(self) -> PayloadType | None:
+        """The type of its argument, None if it takes none."""
+        return next((each.type for each in self._callee.arguments), None)
+
+    @property
+    def keeps_handshake(self) -> bool:
+        """Whether anything of it reads the handshake's headers, cookies, query or client."""
+        solver = self._callee.solver
+        return solver is not None and solver.keeps_handshake
+
+    async def __call__(self, context: Context, value: Any) -> Any:
+        """Call the function; raise what it raises, or InvalidPayloadError."""
+        arguments = self._arguments(value)
+        callee = self._callee
+        if callee.solver is None:
+            return await callee.start(context, arguments)
+
+        async def call(solved: dict[str, Any]) -> Any:
+            return await callee.with_values(context, arguments, solved)
+
+        return await callee.solver.call(context, call)
+
+    def _arguments(self, value: Any) -> list[Any]:
+        return [value for _ in self._callee.arguments]
+
+
+class ConnectHook(Hook):
+    """A function that may refuse a connect; its argument is the client's `auth`."""
+
+    def _arguments(self, value: Any) -> list[Any]:
+        """Return the validated `auth`: its default, or an empty object, where the client sent none."""
+        for given in self._callee.arguments:
+            if value is None and given.has_default:
+                return [given.parameter.default]
+            assert given.type is not None  # noqa: S101 - for the type checker: it is an argument
+            try:
+                return [given.type.validate({} if value is None else value)]
+            except ValidationError as error:
+                raise InvalidPayloadError(explain(given.name, error)) from error
+        return []

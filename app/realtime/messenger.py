@@ -1,0 +1,385 @@
+"""Sends to sockets on all nodes, moves them between rooms, counts and disconnects them."""
+
+import asyncio
+import itertools
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from .bodies import Body, read_body, write_body
+from .bus.base import BusUnavailableError
+from .bus.messages import (
+    CallMessage,
+    DisconnectMessage,
+    EmitMessage,
+    EventMessage,
+    MembershipMessage,
+    Message,
+    ReplyMessage,
+)
+from .bus.relay import BusRelay
+from .emitter import ack_of_call, check_event
+from .events import EventRouter
+from .payloads import PLAIN_TYPES
+from .presence import Presence
+from .registry import Member, SocketRegistry
+from .rooms import Rooms, namespace_key, room_key
+from .sender import PacketSender
+from .targets import Target
+from .user_sockets import UserSockets, user_key
+
+logger = logging.getLogger(__name__)
+
+PUBLISH_TIMEOUT_SECONDS = 1.0
+PUBLISH_BUDGET_SECONDS = 2.0
+"""All that one request or event waits for the bus."""
+PROBE_TIMEOUT_SECONDS = 1.0
+
+Disconnect = Callable[[Member, bool], Awaitable[None]]
+
+
+class Messenger:
+    """The sockets of all nodes, as an Emitter reaches them.
+
+    Args:
+        router: what is declared, by namespace.
+        registry: the sockets of this node.
+        sender: sends to them.
+        relay: this node's end of the bus.
+        presence: numbers of sockets over all nodes.
+    """
+
+    def __init__(
+        self,
+        router: EventRouter,
+        registry: SocketRegistry,
+        sender: PacketSender,
+        relay: BusRelay,
+        presence: Presence,
+    ) -> None:
+        self._router = router
+        self.registry = registry
+        self._sender = sender
+        self._relay = relay
+        self._presence = presence
+        self.rooms = Rooms(presence.publish_count)
+        self.users = UserSockets(presence.publish_count)
+        self.disconnect_member: Disconnect
+        self._calls: dict[str, asyncio.Future[list[Any]]] = {}
+        self._numbers = itertools.count()
+        self._waited: WeakKeyDictionary[asyncio.Task[Any], float] = WeakKeyDictionary()
+
+    async def publish(self, key: str, version: int, event: str, value: Any) -> None:
+        """Send an event of state to the sockets of a session key, on all nodes."""
+        for declared in self._router.sending(event):
+            [value] = declared.dump(event, value)
+        self._publish_here(key, version, event, value)
+        if not self._relay.alone:
+            self._relay.send(_state_message(key, version, event, value))
+
+    async def emit(
+        self,
+        to: Target,
+        event: str,
+        args: Iterable[Any],
+        *,
+        skip_sid: str | None,
+        namespace: str,
+        volatile: bool,
+        wait: bool,
+    ) -> None:
+        """Send an event to sockets, on all nodes."""
+        body = self._body(event, args, namespace)
+        here = self._members(to, namespace)
+        self._send_here(here, body, skip_sid, volatile=volatile)
+        if self._relay.alone or (to.space == "socket" and here):
+            return
+        message = EventMessage(
+            space=to.space,
+            name=to.name,
+            namespace=namespace,
+            body=body.on_the_bus(),
+            skip=skip_sid,
+            volatile=volatile,
+        )
+        await self._send(message, wait=wait)
+
+    async def call(
+        self,
+        to: Target,
+        event: str,
+        args: Iterable[Any],
+        *,
+        namespace: str,
+        timeout: float,  # noqa: ASYNC109 - a part of what is asked
+    ) -> Any:
+        """Send an event to one socket, and return its ack."""
+        if to.space != "socket":
+            raise TypeError("call() takes one socket: to=to_socket(sid)")
+        body = self._body(event, args, namespace)
+        async with asyncio.timeout(timeout):
+            member = self.registry.member(to.name)
+            if member is not None:
+                answer = await self._call_here(member, body)
+            elif self._relay.alone:
+                raise TimeoutError
+            else:
+                answer = await self._call_there(to.name, body)
+        return ack_of_call(answer)
+
+    async def join(self, to: Target, room: str, *, namespace: str) -> None:
+        """Add sockets to a room, on all nodes."""
+        await self._move(to, room, namespace, joins=True)
+
+    async def leave(self, to: Target, room: str, *, namespace: str) -> None:
+        """Take sockets out of a room, on all nodes."""
+        await self._move(to, room, namespace, joins=False)
+
+    async def count(self, to: Target, *, namespace: str) -> int:
+        """Return the number of connected sockets, on all nodes; of a session that of its connections."""
+        match to.space:
+            case "session":
+                here, key = self.registry.connected(to.name), to.name
+            case "room":
+                here = len(self.rooms.members(namespace, to.name))
+                key = room_key(namespace, to.name)
+            case "user":
+                here = len(self.users.members(namespace, to.name))
+                key = user_key(namespace, to.name)
+            case "all":
+                here, key = self.registry.connected_in(namespace), namespace_key(namespace)
+            case _:
+                return int(await self._is_connected(to.name))
+        return here + await self._presence.count_remote(key)
+
+    async def disconnect(self, to: Target, *, reconnect: bool, namespace: str | None) -> None:
+        """Disconnect sockets, on all nodes; without a namespace in all of them, but for a room in `/`."""
+        if namespace is None and to.space == "room":
+            namespace = "/"
+        here = await self._disconnect_here(to, namespace, reconnect)
+        if self._relay.alone or (to.space == "socket" and here):
+            return
+        message = DisconnectMessage(
+            space=to.space, name=to.name, namespace=namespace, reconnect=reconnect
+        )
+        await self._send(message, wait=True)
+
+    async def join_here(self, member: Member, room: str) -> None:
+        """Add a socket of this node to a room."""
+        if not isinstance(room, str):
+            raise TypeError(f"the name of a room is a string, not {room!r}")
+        if self.registry.member(member.sid) is member:  # else it has gone, with its rooms
+            self.rooms.join(member, room)
+
+    async def leave_here(self, member: Member, room: str) -> None:
+        """Take a socket of this node out of a room."""
+        self.rooms.leave(member, room)
+
+    def rooms_of(self, member: Member) -> Collection[str]:
+        """Return the rooms of the application that a socket of this node is in."""
+        return frozenset(member.rooms or ())
+
+    def forget(self, member: Member) -> None:
+        """Drop what is kept of a socket that has gone."""
+        self.rooms.leave_all(member)
+        self.users.leave(member)
+        for waiting in (member.calls or {}).values():
+            waiting.cancel()
+        member.calls = None
+
+    def receive_ack(self, member: Member, number: int, arguments: list[Any]) -> bool:
+        """Handle the ack of a call; return False if nobody waits for it."""
+        waiting = (member.calls or {}).pop(number, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(arguments)
+        return waiting is not None
+
+    async def receive(self, message: Message) -> None:
+        """Apply a message of another node."""
+        match message:
+            case EmitMessage() | EventMessage():
+                self._receive_event(message)
+            case MembershipMessage():
+                to = Target(message.space, message.name)
+                self._move_here(to, message.room, message.namespace, joins=message.joins)
+            case DisconnectMessage():
+                to = Target(message.space, message.name)
+                await self._disconnect_here(to, message.namespace, message.reconnect)
+            case CallMessage() | ReplyMessage():
+                self._receive_call(message)
+
+    def _receive_event(self, message: EmitMessage | EventMessage) -> None:
+        if isinstance(message, EventMessage):
+            here = self._members(Target(message.space, message.name), message.namespace)
+            body = Body.from_the_bus(message.body)
+            self._send_here(here, body, message.skip, volatile=message.volatile)
+            return
+        value = message.value
+        if message.body is not None:
+            [value] = read_body(Body.from_the_bus(message.body))
+        self._publish_here(message.key, message.version, message.event, value)
+
+    def _receive_call(self, message: CallMessage | ReplyMessage) -> None:
+        if isinstance(message, CallMessage):
+            member = self.registry.member(message.sid)
+            if member is not None:
+                self._sender.engine.run(self._answer(member, message))
+            return
+        waiting = self._calls.get(message.call)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(read_body(Body.from_the_bus(message.body)))
+
+    def _body(self, event: str, args: Iterable[Any], namespace: str) -> Body:
+        check_event(event)
+        declared = self._router.namespaces.get(namespace)
+        if declared is None:
+            raise ValueError(f"there is no namespace {namespace!r}")
+        return write_body([event, *declared.dump(event, *args)])
+
+    def _members(self, to: Target, namespace: str) -> list[Member]:
+        match to.space:
+            case "room":
+                return list(self.rooms.members(namespace, to.name))
+            case "session":
+                connections = self.registry.sockets(to.name)
+                found = [each.members.get(namespace) for each in connections]
+                return [each for each in found if each is not None and each.loaded]
+            case "socket":
+                member = self.registry.member(to.name)
+                return [] if member is None else [member]
+            case "user":
+                return list(self.users.members(namespace, to.name))
+            case "all":
+                return self.registry.members(namespace)
+
+    def _members_anywhere(self, to: Target, namespace: str | None) -> list[Member]:
+        if namespace is not None or to.space == "socket":
+            return self._members(to, namespace or "/")
+        return [member for each in self._router for member in self._members(to, each.name)]
+
+    def _send_here(
+        self, members: Iterable[Member], body: Body, skip_sid: str | None, *, volatile: bool
+    ) -> None:
+        written: dict[str, Any] = {}
+        for member in members:
+            if member.sid == skip_sid:
+                continue
+            encoded = written.get(member.namespace)
+            if encoded is None:
+                encoded = self._sender.codec.encode_body(body, member.namespace)
+                written[member.namespace] = encoded
+            self._sender.deliver(member, encoded, volatile=volatile)
+
+    def _publish_here(self, key: str, version: int, event: str, value: Any) -> None:
+        session_sockets = self.registry.session_sockets(key)
+        if session_sockets is None or not session_sockets.accept(event, version, value):
+            return
+        for declared in self._router.sending(event):
+            self._sender.send_event(session_sockets.loaded(declared.name), event, value)
+
+    async def _send(self, message: Message, *, wait: bool) -> None:
+        if not wait:
+            self._relay.send(message)
+            return
+        task = asyncio.current_task()
+        waited = self._waited.get(task, 0.0) if task else 0.0
+        within = min(PUBLISH_TIMEOUT_SECONDS, PUBLISH_BUDGET_SECONDS - waited)
+        if within <= 0:
+            raise BusUnavailableError("the bus is unavailable, and this request has waited enough")
+        try:
+            await self._relay.publish(message, within)
+        except BusUnavailableError:
+            if task:
+                self._waited[task] = waited + within
+            raise
+        if waited and task:
+            del self._waited[task]
+
+    async def _move(self, to: Target, room: str, namespace: str, *, joins: bool) -> None:
+        if not isinstance(room, str):
+            raise TypeError(f"the name of a room is a string, not {room!r}")
+        here = self._move_here(to, room, namespace, joins=joins)
+        if self._relay.alone or (to.space == "socket" and here):
+            return
+        message = MembershipMessage(
+            space=to.space, name=to.name, namespace=namespace, room=room, joins=joins
+        )
+        await self._send(message, wait=True)
+
+    def _move_here(self, to: Target, room: str, namespace: str, *, joins: bool) -> bool:
+        members = self._members(to, namespace)
+        for member in members:
+            if joins:
+                self.rooms.join(member, room)
+            else:
+                self.rooms.leave(member, room)
+        return bool(members)
+
+    async def _disconnect_here(self, to: Target, namespace: str | None, reconnect: bool) -> bool:
+        members = self._members_anywhere(to, namespace)
+        for member in members:
+            await self.disconnect_member(member, reconnect)
+        return bool(members)
+
+    async def _call_here(self, member: Member, body: Body) -> list[Any]:
+        if member.calls is None:
+            member.calls = {}
+        number = next(self._numbers)
+        waiting = member.calls[number] = asyncio.get_running_loop().create_future()
+        encoded = self._sender.codec.encode_body(body, member.namespace, number)
+        self._sender.deliver(member, encoded)
+        try:
+            arguments: list[Any] = await waiting
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise TimeoutError("the socket has gone without an ack") from None
+        finally:
+            if member.calls is not None:
+                member.calls.pop(number, None)
+        return arguments
+
+    async def _call_there(self, sid: str, body: Body | None) -> list[Any]:
+        name = secrets.token_urlsafe(12)
+        waiting = self._calls[name] = asyncio.get_running_loop().create_future()
+        try:
+            written = [] if body is None else body.on_the_bus()
+            await self._send(CallMessage(call=name, sid=sid, body=written), wait=True)
+            arguments: list[Any] = await waiting
+        finally:
+            del self._calls[name]
+        return arguments
+
+    async def _answer(self, member: Member, message: CallMessage) -> None:
+        """Send the ack of a socket here to the node that has asked for it."""
+        if message.body:
+            try:
+                answer = await self._call_here(member, Body.from_the_bus(message.body))
+            except TimeoutError:
+                return
+        else:
+            answer = [member.connected]
+        self._relay.send(ReplyMessage(call=message.call, body=write_body(answer).on_the_bus()))
+
+    async def _is_connected(self, sid: str) -> bool:
+        member = self.registry.member(sid)
+        if member is not None or self._relay.alone:
+            return member is not None and member.connected
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+                [answer] = await self._call_there(sid, None)
+        except TimeoutError:
+            return False
+        return bool(answer)
+
+
+def _state_message(key: str, version: int, event: str, value: Any) -> EmitMessage:
+    if type(value) not in PLAIN_TYPES:
+        body = write_body([value])
+        if body.attachments:
+            written = body.on_the_bus()
+            return EmitMessage(key=key, version=version, event=event, value=None, body=written)
+    return EmitMessage(key=key, version=version, event=event, value=value)

@@ -1,0 +1,44 @@
+"""Options of the Socket.IO server."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..asgi.limits import UNSENT_BYTES
+
+Activity = Literal["http", "events", "connected"]
+
+
+@dataclass(frozen=True)
+class RealtimeOptions:
+    """Options of a RealtimeService.
+
+    Attributes:
+        reload_interval: seconds within which each session that has sockets is read again.
+        activity: what extends a session's idle deadline: requests and handshakes alone, events too,
+            or an open socket.
+        max_sockets: sockets of one session that this node accepts.
+        max_events: events of one socket that may wait for their handler.
+        max_packet_bytes: size of the largest frame, or POST, that is accepted.
+        max_buffered_bytes: how much may be queued for a client that does not read.
+        ping_interval: seconds between a pong and the next ping.
+        ping_timeout: seconds that a client has to answer a ping.
+        connect_timeout: seconds that a client has to connect to the namespace after its handshake,
+            and to send the attachments that a packet has announced.
+        overrides: returns the app's `dependency_overrides`.
+        fast_dependencies: solve dependencies that take nothing of a request without FastAPI.
+        fast_codec: encode and decode plain packets without python-socketio.
+    """
+
+    reload_interval: float = 30.0
+    activity: Activity = "events"
+    max_sockets: int = 100
+    max_events: int = 10_000
+    max_packet_bytes: int = 1_000_000
+    max_buffered_bytes: int = UNSENT_BYTES
+    ping_interval: float = 25.0
+    ping_timeout: float = 20.0
+    connect_timeout: float = 10.0
+    overrides: Callable[[], Mapping[Any, Any]] = dict
+    fast_dependencies: bool = True
+    fast_codec: bool = True

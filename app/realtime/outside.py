@@ -1,0 +1,189 @@
+"""Sockets as code outside of the app reaches them: over the bus, without being a node."""
+
+import asyncio
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+from ..redis.url import TIMEOUT, connect
+from .bodies import Body, read_body, write_body
+from .bus.base import BusUnavailableError
+from .bus.messages import (
+    CallMessage,
+    DisconnectMessage,
+    EventMessage,
+    MembershipMessage,
+    Message,
+    ReplyMessage,
+)
+from .bus.redis import WAIT, RedisBus
+from .bus.relay import BusRelay
+from .emitter import ack_of_call, check_event
+from .payloads import jsonable
+from .redis_presence import RedisPresence
+from .rooms import namespace_key, room_key
+from .targets import Target
+from .user_sockets import user_key
+
+PUBLISH_TIMEOUT_SECONDS = 1.0
+PROBE_TIMEOUT_SECONDS = 1.0
+_COUNTS_FOR_SECONDS = 60.0
+
+
+class Outside:
+    """What an Emitter of a worker sends with.
+
+    It reads the bus only once it has called a socket: the answer comes that way.
+
+    Args:
+        redis_url: where the bus is.
+        prefix: of its keys.
+    """
+
+    def __init__(self, redis_url: str, prefix: str) -> None:
+        name = f"outside-{secrets.token_hex(8)}"
+        self._client = connect(redis_url)
+        reader = connect(redis_url, timeout=WAIT + TIMEOUT)
+        bus = RedisBus(self._client, reader, prefix=prefix)
+        self._relay = BusRelay(bus, self._deliver, self._joined, node=name)
+        self._presence = RedisPresence(
+            self._client, self._client, node=name, lifetime=_COUNTS_FOR_SECONDS, prefix=prefix
+        )
+        self._reads: asyncio.Event | None = None
+        self._calls: dict[str, asyncio.Future[list[Any]]] = {}
+
+    async def emit(
+        self,
+        to: Target,
+        event: str,
+        args: Iterable[Any],
+        *,
+        skip_sid: str | None,
+        namespace: str,
+        volatile: bool,
+        wait: bool,
+    ) -> None:
+        """Send an event to sockets."""
+        message = EventMessage(
+            space=to.space,
+            name=to.name,
+            namespace=namespace,
+            body=_body(event, args).on_the_bus(),
+            skip=skip_sid,
+            volatile=volatile,
+        )
+        if wait:
+            await self._publish(message)
+        else:
+            self._relay.send(message)
+
+    async def call(
+        self,
+        to: Target,
+        event: str,
+        args: Iterable[Any],
+        *,
+        namespace: str,
+        timeout: float,  # noqa: ASYNC109 - a part of what is asked
+    ) -> Any:
+        """Send an event to one socket, and return its ack."""
+        del namespace  # a socket is found in whichever it is
+        if to.space != "socket":
+            raise TypeError("call() takes one socket: to=to_socket(sid)")
+        async with asyncio.timeout(timeout):
+            return ack_of_call(await self._call(to.name, _body(event, args)))
+
+    async def join(self, to: Target, room: str, *, namespace: str) -> None:
+        """Add sockets to a room."""
+        await self._move(to, room, namespace, joins=True)
+
+    async def leave(self, to: Target, room: str, *, namespace: str) -> None:
+        """Take sockets out of a room."""
+        await self._move(to, room, namespace, joins=False)
+
+    async def count(self, to: Target, *, namespace: str) -> int:
+        """Return the number of connected sockets; of a session that of its connections."""
+        match to.space:
+            case "session":
+                key = to.name
+            case "room":
+                key = room_key(namespace, to.name)
+            case "user":
+                key = user_key(namespace, to.name)
+            case "all":
+                key = namespace_key(namespace)
+            case _:
+                return int(await self._is_connected(to.name))
+        return await self._presence.count_remote(key)
+
+    async def disconnect(self, to: Target, *, reconnect: bool, namespace: str | None) -> None:
+        """Disconnect sockets; without a namespace in all of them, but for a room in `/`."""
+        if namespace is None and to.space == "room":
+            namespace = "/"
+        await self._publish(
+            DisconnectMessage(
+                space=to.space, name=to.name, namespace=namespace, reconnect=reconnect
+            )
+        )
+
+    async def aclose(self) -> None:
+        """Send what is left, and close the connections."""
+        await self._relay.aclose()
+        await self._client.aclose()
+
+    async def _move(self, to: Target, room: str, namespace: str, *, joins: bool) -> None:
+        await self._publish(
+            MembershipMessage(
+                space=to.space, name=to.name, namespace=namespace, room=room, joins=joins
+            )
+        )
+
+    async def _publish(self, message: Message) -> None:
+        await self._relay.publish(message, PUBLISH_TIMEOUT_SECONDS)
+
+    async def _call(self, sid: str, body: Body | None) -> list[Any]:
+        await self._read()
+        name = secrets.token_urlsafe(12)
+        waiting = self._calls[name] = asyncio.get_running_loop().create_future()
+        try:
+            written = [] if body is None else body.on_the_bus()
+            await self._publish(CallMessage(call=name, sid=sid, body=written))
+            arguments: list[Any] = await waiting
+        finally:
+            del self._calls[name]
+        return arguments
+
+    async def _is_connected(self, sid: str) -> bool:
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+                [answer] = await self._call(sid, None)
+        except TimeoutError:
+            return False
+        return bool(answer)
+
+    async def _read(self) -> None:
+        """Start to read the bus, and wait until it is known from where."""
+        if self._reads is None:
+            self._reads = asyncio.Event()
+            self._relay.start()
+        try:
+            async with asyncio.timeout(PUBLISH_TIMEOUT_SECONDS):
+                await self._reads.wait()
+        except TimeoutError:
+            raise BusUnavailableError("the bus cannot be read") from None
+
+    async def _joined(self) -> None:
+        """Go on: from here on nothing is missed. After a gap those who wait for acks time out."""
+        if self._reads is not None:
+            self._reads.set()
+
+    async def _deliver(self, message: Message) -> None:
+        if isinstance(message, ReplyMessage):
+            waiting = self._calls.get(message.call)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(read_body(Body.from_the_bus(message.body)))
+
+
+def _body(event: str, args: Iterable[Any]) -> Body:
+    check_event(event)
+    return write_body([event, *map(jsonable, args)])

@@ -1,0 +1,168 @@
+"""Types of what events carry: arguments are validated strictly, values are dumped, bytes stay bytes."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from types import NoneType
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
+from pydantic_core import to_jsonable_python
+
+PLAIN_TYPES = {bool, int, str, NoneType}
+"""Types whose values are JSON as they are."""
+
+_KEPT = PLAIN_TYPES | {float, bytes}
+_MARK = "\x00bytes %d\x00"
+
+
+class PayloadType:
+    """The type of an argument or a result.
+
+    Args:
+        hint: the annotation.
+
+    Attributes:
+        adapter: Pydantic's.
+
+    Raises:
+        PydanticUserError: Pydantic cannot validate it.
+    """
+
+    __slots__ = ("_binary", "_open", "adapter", "plain")
+
+    def __init__(self, hint: Any) -> None:
+        self.adapter: TypeAdapter[Any] = TypeAdapter(hint)
+        self.plain: type | None = next((each for each in PLAIN_TYPES if hint is each), None)
+        kinds = set(_kinds(self.adapter.core_schema))
+        self._binary = "bytes" in kinds
+        self._open = bool(kinds & {"any", "is-instance"})
+
+    def validate(self, value: Any) -> Any:
+        """Return a value from a client; raise ValidationError. Strict: `"3"` is no int, a str no bytes.
+
+        Where JSON has no type, as for times, UUIDs, members of an Enum and tuples, its form counts.
+        """
+        try:
+            return self.adapter.validate_python(value, strict=True)
+        except ValidationError as error:
+            try:
+                return self._validate_json(value, error)
+            except RecursionError:
+                raise error from None
+
+    def dump(self, value: Any) -> Any:
+        """Return a value of this type as JSON data, in which bytes stay bytes."""
+        kind = type(value)
+        if kind in PLAIN_TYPES or kind is bytes:
+            return value
+        if self._binary or self._open:
+            return jsonable(self.adapter.dump_python(value))
+        return self.adapter.dump_python(value, mode="json")
+
+    def accept(self, value: Any) -> Any:
+        """Validate a value of the application's, and return it as JSON data."""
+        if type(value) is self.plain:
+            return value
+        return self.dump(self.adapter.validate_python(value))
+
+    def _validate_json(self, value: Any, error: ValidationError) -> Any:
+        marked: dict[str, bytes] = {}
+
+        def mark(found: Any) -> str:
+            if not isinstance(found, bytes):
+                raise TypeError
+            name = (_MARK % len(marked)).ljust(len(found), "~")
+            marked[name] = found
+            return name
+
+        try:
+            written = orjson.dumps(value, mark)
+        except TypeError:
+            raise error from None
+        found = self.adapter.validate_json(written, strict=True)
+        if not self._binary and not marked:
+            return found
+        return _unmark(found, marked, error)
+
+
+def payload_type(hint: Any, refuse: Callable[[str], Exception]) -> PayloadType:
+    """Return the type of an annotation; raise what `refuse` makes of a message if it is not for events."""
+    try:
+        return PayloadType(hint)
+    except PydanticUserError as error:
+        raise refuse(f"has a type that is not for events: {hint!r}") from error
+
+
+def jsonable(value: Any) -> Any:
+    """Return any value as JSON data, in which bytes stay bytes; raise TypeError for what has no such form."""
+    kind = type(value)
+    if kind in _KEPT:
+        return value
+    if kind is list or kind is tuple:
+        return [jsonable(each) for each in value]
+    if kind is dict:
+        return {
+            name if type(name) is str else str(to_jsonable_python(name)): jsonable(each)
+            for name, each in value.items()
+        }
+    return _jsonable_object(value)
+
+
+def _jsonable_object(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return jsonable(value.model_dump())
+    if isinstance(value, bytearray | memoryview):
+        return bytes(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return {each.name: jsonable(getattr(value, each.name)) for each in fields}
+    if isinstance(value, Mapping):
+        return jsonable(dict(value))
+    if isinstance(value, list | tuple | set | frozenset):
+        return [jsonable(each) for each in value]
+    try:
+        return to_jsonable_python(value)
+    except ValueError as error:  # PydanticSerializationError is one
+        raise TypeError(f"a {type(value).__name__} has no form in JSON") from error
+
+
+def _kinds(schema: Any) -> Any:
+    """Return the kinds of all schemas within one of Pydantic's."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("type"), str):
+            yield schema["type"]
+        for each in schema.values():
+            yield from _kinds(each)
+    elif isinstance(schema, list | tuple):
+        for each in schema:
+            yield from _kinds(each)
+
+
+def _unmark(value: Any, marked: Mapping[str, bytes], error: ValidationError) -> Any:
+    """Put bytes in the place of their marks; raise the error where one became text, or text bytes."""
+
+    def put(found: Any) -> Any:
+        if isinstance(found, bytes):
+            name = found.decode(errors="replace")
+            if name not in marked:
+                raise error
+            return marked[name]
+        if isinstance(found, str) and found in marked:
+            raise error
+        if isinstance(found, dict):
+            return {put(name): put(each) for name, each in found.items()}
+        if isinstance(found, list | set | frozenset) or type(found) is tuple:
+            return type(found)(put(each) for each in found)
+        if isinstance(found, BaseModel) or dataclasses.is_dataclass(found):
+            _replace_fields(found, put)
+        return found
+
+    return put(value)
+
+
+def _replace_fields(value: Any, put: Callable[[Any], Any]) -> None:
+    for name, each in vars(value).items():
+        new = put(each)
+        if new is not each:
+            object.__setattr__(value, name, new)

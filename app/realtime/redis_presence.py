@@ -1,0 +1,230 @@
+"""How many sockets each session has, over all nodes of a Redis server."""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+
+from ..aio.tasks import cancel, is_running
+from ..redis.connection import RedisClient
+from ..redis.errors import RedisReplyError
+from ..redis.probe import probe
+from .bus.base import BusUnavailableError
+from .bus.redis import execute
+from .presence import Presence
+
+LOOK_SECONDS = 10.0
+"""How often a node looks for others that have died. Two looks must find it so."""
+
+_RETRY_SECONDS = 1.0
+_RENEW_SECONDS = 3.0
+_CLAIM_SECONDS = 60
+_FLUSH_TIMEOUT_SECONDS = 0.5
+"""How long a node that stops tries to write that it has no sockets."""
+
+_KEYS_AT_ONCE = 200
+_MAX_DIGITS = 9
+
+_NEEDED = (
+    *("DEL KEY", "HSET KEY n 1", "PEXPIRE KEY 1000", "HGETALL KEY", "HDEL KEY n"),
+    *("DEL KEY", "SADD KEY n", "SMEMBERS KEY", "SRANDMEMBER KEY 1", "SREM KEY n", "DEL KEY"),
+)
+
+
+class RedisPresence(Presence):
+    """A hash a session with a field a node; a node is alive while it subscribes to its own channel.
+
+    So nothing is written while nothing changes, and a node that is killed stops counting
+    immediately: the server sees its connection end. A count is written when it changes, and again
+    until the write succeeds, or when the server has lost it. What a killed node has written is
+    removed by the others: a set of the nodes, and a set of each one's sessions, say what that is.
+
+    Args:
+        client: used for reading and writing counts; not closed by this.
+        listener: used for the subscription; closed by `aclose`.
+        node: this node's id.
+        lifetime: seconds after which a hash that no node cleared expires.
+        prefix: hashes are `<prefix>:sockets:<key>`, sets `<prefix>:nodes` and `<prefix>:counted:<node>`,
+            channels `<prefix>:node:<node>`.
+        look_seconds: how often to look for nodes that have died.
+    """
+
+    def __init__(
+        self,
+        client: RedisClient,
+        listener: RedisClient,
+        *,
+        node: str,
+        lifetime: float,
+        prefix: str = "mooring",
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
+        self._client = client
+        self._listener = listener
+        self._node = node
+        self._lifetime_ms = int(lifetime * 1000)
+        self._prefix = prefix
+        self._look_seconds = look_seconds
+        self._counts: dict[str, int] = {}
+        self._changed: dict[str, int] = {}
+        self._refused = ""
+        self._writer: asyncio.Task[None] | None = None
+        self._subscriber: asyncio.Task[None] | None = None
+        self._undertaker: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._subscriber = asyncio.create_task(self._subscribe(), name="presence")
+        self._undertaker = asyncio.create_task(self._look_for_dead(), name="presence of others")
+
+    async def aclose(self) -> None:
+        if is_running(self._writer):
+            await asyncio.wait([self._writer], timeout=_FLUSH_TIMEOUT_SECONDS)
+        if is_running(self._subscriber) and not self._counts:
+            with suppress(BusUnavailableError):
+                await execute(self._client, "SREM", self._nodes, self._node)
+        await cancel(self._subscriber, self._undertaker, self._writer)
+        await self._listener.aclose()
+
+    def publish_count(self, key: str, sockets: int) -> None:
+        if sockets:
+            self._counts[key] = sockets
+        else:
+            self._counts.pop(key, None)
+        self._write_soon({key: sockets})
+
+    async def count_remote(self, key: str) -> int:
+        found = await execute(self._client, "HGETALL", self._hash(key))
+        counts = dict(zip(found[::2], found[1::2], strict=True))
+        counts.pop(self._node.encode(), None)
+        if not counts:
+            return 0
+        alive = await asyncio.gather(
+            *(self._is_alive(node.decode(errors="replace")) for node in counts)
+        )
+        return sum(
+            _number(count)
+            for count, is_alive in zip(counts.values(), alive, strict=True)
+            if is_alive
+        )
+
+    async def ping(self) -> None:
+        """Prove the rights: on hashes, on sets, and on this node's channel."""
+        channel = self._channel(self._node)
+        await asyncio.gather(
+            execute(self._client, *probe(f"{self._prefix}:ready", *_NEEDED)),
+            execute(self._client, "PUBSUB", "NUMSUB", channel),
+        )
+        if self._refused:
+            raise BusUnavailableError(f"the channel {channel}: {self._refused}")
+
+    async def claim(self, name: str) -> bool:
+        key = f"{self._prefix}:claim:{name}"
+        return bool(await execute(self._client, "SET", key, self._node, "NX", "EX", _CLAIM_SECONDS))
+
+    async def _is_alive(self, node: str) -> bool:
+        # One command a node: those of one turn share a write, and on a Cluster each has its own server.
+        channel = self._channel(node)
+        _name, subscribers = await execute(self._client, "PUBSUB", "NUMSUB", channel)
+        return bool(subscribers)
+
+    def _write_soon(self, counts: dict[str, int]) -> None:
+        self._changed |= counts
+        if self._changed and not is_running(self._writer):
+            self._writer = asyncio.create_task(self._write(), name="presence writer")
+
+    async def _write(self) -> None:
+        while self._changed:
+            batch, self._changed = self._changed, {}
+            try:
+                await asyncio.gather(*(self._put(*item) for item in batch.items()))
+            except BusUnavailableError:
+                self._changed = batch | self._changed
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _put(self, key: str, sockets: int) -> None:
+        name, counted = self._hash(key), self._counted(self._node)
+        if sockets == 0:
+            await self._remove([key], self._node)
+            return
+        await asyncio.gather(
+            execute(self._client, "HSET", name, self._node, sockets),
+            execute(self._client, "PEXPIRE", name, self._lifetime_ms),
+            execute(self._client, "SADD", counted, key),
+            execute(self._client, "PEXPIRE", counted, self._lifetime_ms),
+        )
+
+    async def _remove(self, keys: Iterable[str], node: str) -> None:
+        """Remove a node's counts; the set that tells of them last."""
+        keys = list(keys)
+        deleting = (execute(self._client, "HDEL", self._hash(key), node) for key in keys)
+        await asyncio.gather(*deleting)
+        await execute(self._client, "SREM", self._counted(node), *keys)
+
+    async def _subscribe(self) -> None:
+        """Keep a connection that subscribes to this node's channel.
+
+        The subscription is renewed now and then: an idle connection does not show that its server
+        hangs, or that another one has the channel's slot.
+        """
+        is_new = True
+        while True:
+            try:
+                await execute(self._listener, "SUBSCRIBE", self._channel(self._node))
+                self._refused = ""
+                if is_new:
+                    await self._register()
+                is_new = True
+                async with asyncio.timeout(_RENEW_SECONDS):
+                    await self._listener.lost()
+            except TimeoutError:
+                is_new = False
+            except BusUnavailableError as error:
+                self._refused = str(error) if isinstance(error.__cause__, RedisReplyError) else ""
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _register(self) -> None:
+        """Enter this node among the nodes; if it was not there, the server has lost its counts."""
+        if await execute(self._client, "SADD", self._nodes, self._node):
+            self._write_soon(self._counts | self._changed)
+
+    async def _look_for_dead(self) -> None:
+        """Remove the counts of nodes that were dead at two looks in turn."""
+        suspects: set[str] = set()
+        while True:
+            await asyncio.sleep(self._look_seconds)
+            with suppress(BusUnavailableError):
+                dead = await self._find_dead()
+                for node in dead & suspects:
+                    await self._bury(node)
+                suspects = dead
+
+    async def _find_dead(self) -> set[str]:
+        nodes = [each.decode() for each in await execute(self._client, "SMEMBERS", self._nodes)]
+        if self._node not in nodes:
+            await self._register()
+        others = [node for node in nodes if node != self._node]
+        alive = await asyncio.gather(*(self._is_alive(node) for node in others))
+        return {node for node, is_alive in zip(others, alive, strict=True) if not is_alive}
+
+    async def _bury(self, node: str) -> None:
+        counted = self._counted(node)
+        while keys := await execute(self._client, "SRANDMEMBER", counted, _KEYS_AT_ONCE):
+            await self._remove((key.decode() for key in keys), node)
+        await execute(self._client, "SREM", self._nodes, node)
+
+    @property
+    def _nodes(self) -> str:
+        return f"{self._prefix}:nodes"
+
+    def _counted(self, node: str) -> str:
+        return f"{self._prefix}:counted:{node}"
+
+    def _hash(self, key: str) -> str:
+        return f"{self._prefix}:sockets:{key}"
+
+    def _channel(self, node: str) -> str:
+        return f"{self._prefix}:node:{node}"
+
+
+def _number(count: bytes) -> int:
+    """Return a count as it was written; 0 for what no node writes."""
+    return int(count) if count.isdigit() and len(count) <= _MAX_DIGITS else 0

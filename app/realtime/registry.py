@@ -1,0 +1,359 @@
+"""Which sockets of this node belong to which session."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, Protocol
+
+from ..sessions import EndReason, LoadResult, Record
+
+Load = Callable[[str], Awaitable[LoadResult]]
+
+SLOTS = 16
+"""Parts that the sessions are kept in, so that a reload of one part need not search all of them."""
+
+
+class RegistryListener(Protocol):
+    """Is notified of changes in a SocketRegistry; returns at once."""
+
+    def connected_changed(self, key: str, sockets: int) -> None:
+        """Handle a new number of connections of a session that are connected to a namespace."""
+
+    def namespace_changed(self, namespace: str, sockets: int) -> None:
+        """Handle a new number of connected sockets of a namespace."""
+
+    def session_emptied(self, key: str, *, unused: bool) -> None:
+        """Handle that the last socket of a session has been unregistered.
+
+        `unused`: a handshake here opened the session, and none of its sockets has ever connected.
+        """
+
+
+class LastSent(NamedTuple):
+    """The last value of an event that a session's sockets have received, or are taken to know."""
+
+    version: int
+    value: Any
+    received: bool
+
+
+class Member:
+    """A connection's socket in one namespace, from its CONNECT to its end.
+
+    Attributes:
+        loaded: its connect has loaded the session.
+        connected: the client has been sent its `sid`.
+        held: what is to be sent behind the answer to its CONNECT; None once that is sent.
+        rooms: of the application, that it is in; None if it has never been in any.
+        calls: what awaits the client's acks, by their number; None if nothing ever did.
+        user: the name under which an index knows its user; None if nobody is signed in.
+        greeted: its connect handlers have accepted it, so that its disconnect handlers are to run.
+    """
+
+    __slots__ = (
+        "calls",
+        "connected",
+        "connection",
+        "greeted",
+        "held",
+        "loaded",
+        "namespace",
+        "rooms",
+        "sid",
+        "user",
+    )
+
+    def __init__(self, connection: "Connection", namespace: str, sid: str) -> None:
+        self.connection = connection
+        self.namespace = namespace
+        self.sid = sid
+        self.loaded = False
+        self.connected = False
+        self.greeted = False
+        self.held: list[Any] | None = []
+        self.rooms: dict[str, None] | None = None
+        self.user: str | None = None
+        self.calls: dict[int, asyncio.Future[list[Any]]] | None = None
+
+
+class Connection:
+    """One client's connection, from its handshake to its end, with its sockets in namespaces.
+
+    `pending_close` is set when the session ends before a socket is connected: only a connected
+    client can be told why. With `ending` an event of its own ends the session: its ack is sent before
+    the connection is closed. `closed_for` is why the server closed it, `left` has the namespaces that it
+    has disconnected the client from.
+    """
+
+    __slots__ = (
+        "address",
+        "closed_for",
+        "connected",
+        "eio_sid",
+        "ending",
+        "handshake",
+        "left",
+        "members",
+        "pending_close",
+        "session_sockets",
+    )
+
+    def __init__(self, eio_sid: str, session_sockets: "SessionSockets") -> None:
+        self.eio_sid = eio_sid
+        self.session_sockets = session_sockets
+        self.members: dict[str, Member] = {}
+        self.connected = 0
+        self.ending = False
+        self.pending_close: EndReason | None = None
+        self.closed_for: EndReason | None = None
+        self.address: str | None = None
+        self.handshake: Any = None
+        self.left: set[str] = set()
+
+
+class SessionSockets:
+    """The sockets of one session on this node, and what they have received of its state.
+
+    Attributes:
+        reloaded_version: version that the last reload found, unless a socket has come since with an
+            older one; 0 if there was none. A reload that finds it again has nothing to do. Other
+            loads leave it as it is: they refresh sessions, but resend no missed state.
+        baseline_version: version that the first socket loaded; what is older was sent before it came.
+        record: the newest that is known here; None until a socket has loaded the session.
+        deadline: time of `running_time()` before which the session does not expire, as far as is known.
+        unused: a handshake has opened the session, and no socket has connected since.
+        expired: hooks have been called for its end.
+        watched: the values that hooks wait for changes of, as the sockets know them.
+        when_newer: called when a newer record is known; None if nobody waits for it.
+    """
+
+    __slots__ = (
+        "_last_sent",
+        "_loading",
+        "baseline_version",
+        "connected",
+        "deadline",
+        "expired",
+        "key",
+        "record",
+        "reloaded_version",
+        "sockets",
+        "unused",
+        "watched",
+        "when_newer",
+    )
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.watched: dict[str, Any] | None = None
+        self.when_newer: Callable[[SessionSockets], None] | None = None
+        self.connected = 0
+        self.sockets: dict[str, Connection] = {}
+        self.baseline_version = 0
+        self.reloaded_version = 0
+        self.record: Record | None = None
+        self.deadline = 0.0
+        self.unused = False
+        self.expired = False
+        self._last_sent: dict[str, LastSent] = {}
+        self._loading: asyncio.Task[LoadResult] | None = None
+
+    def add_baseline(self, version: int) -> None:
+        """Note the version that a new socket has loaded: what others received, it may have missed."""
+        self.baseline_version = self.baseline_version or version
+        self.reloaded_version = min(self.reloaded_version, version)
+
+    def accept(self, event: str, version: int, value: Any) -> bool:
+        """Record the value of an event, and return True if the sockets are to receive it.
+
+        An older version never follows a newer one. A second value at one version does follow the
+        first, but the same value is not sent twice.
+        """
+        last = self._last_sent.get(event)
+        if last is None:
+            outdated = version < self.baseline_version
+        elif version == last.version:
+            outdated = not last.received or bool(value == last.value)
+        else:
+            outdated = version < last.version
+        if not outdated:
+            self._last_sent[event] = LastSent(version, value, True)
+        return not outdated
+
+    def seed(self, event: str, version: int, value: Any) -> None:
+        """Take a new socket to know a value, unless the session's sockets have received one."""
+        self._last_sent.setdefault(event, LastSent(version, value, received=False))
+
+    def last_sent(self, event: str) -> LastSent | None:
+        """Return the last value of an event, None if there is none."""
+        return self._last_sent.get(event)
+
+    def loaded(self, namespace: str = "/") -> list[Member]:
+        """Return the sockets in a namespace that have loaded the session: to these its state may be sent."""
+        members = [each.members.get(namespace) for each in self.sockets.values()]
+        return [member for member in members if member is not None and member.loaded]
+
+    def refresh(self, record: Record) -> None:
+        """Keep a record for the events to come, if it is newer than the one known."""
+        if self.record is None or record.version > self.record.version:
+            self.record = record
+            if self.when_newer is not None:
+                self.when_newer(self)
+
+    @property
+    def known_version(self) -> int:
+        """The highest version that the store is known to have had; 0 if none is."""
+        sent = (each.version for each in self._last_sent.values() if each.received)
+        return max(self.record.version if self.record else 0, *sent, 0)
+
+    def go_back(self, record: Record) -> None:
+        """Take an older record for the newest: a failover has lost what came after it."""
+        self.record = record
+        self.baseline_version = min(self.baseline_version, record.version)
+        for event, last in self._last_sent.items():
+            version = min(last.version, record.version - 1)
+            self._last_sent[event] = LastSent(version, last.value, last.received)
+
+    async def load_shared(self, load: Load) -> LoadResult:
+        """Load the session; calls in one turn of the event loop share one read."""
+        if self._loading is None:
+            self._loading = asyncio.create_task(self._load(load))
+        # Shielded: a caller that is cancelled must not cancel the others' read.
+        return await asyncio.shield(self._loading)
+
+    async def _load(self, load: Load) -> LoadResult:
+        self._loading = None  # a call after this needs a newer read
+        return await load(self.key)
+
+
+def slot_of(key: str) -> int:
+    """Return the part that a session belongs to; it differs between processes."""
+    return hash(key) % SLOTS
+
+
+class SocketRegistry:
+    """All connections of this node, by Engine.IO id and by session key, and their sockets by `sid`."""
+
+    def __init__(self, listener: RegistryListener) -> None:
+        self.when_newer: Callable[[SessionSockets], None] | None = None
+        self._listener = listener
+        self._connections: dict[str, Connection] = {}
+        self._members: dict[str, Member] = {}
+        self._in_namespace: dict[str, int] = {}
+        self._sessions: list[dict[str, SessionSockets]] = [{} for _ in range(SLOTS)]
+
+    def __len__(self) -> int:
+        """Return the number of connections."""
+        return len(self._connections)
+
+    def all(self) -> list[Connection]:
+        """Return a copy of the list of all connections."""
+        return list(self._connections.values())
+
+    def keys(self) -> list[str]:
+        """Return the keys of all sessions that have connections here."""
+        return [key for part in self._sessions for key in part]
+
+    def keys_in(self, slot: int) -> list[str]:
+        """Return the keys in one slot."""
+        return list(self._sessions[slot])
+
+    def register(self, eio_sid: str, key: str, *, opened: bool = False) -> Connection:
+        """Register a connection at its handshake, which may have opened the session."""
+        part = self._sessions[slot_of(key)]
+        session_sockets = part.get(key)
+        if session_sockets is None:
+            session_sockets = part[key] = SessionSockets(key)
+            session_sockets.unused = opened
+            session_sockets.when_newer = self.when_newer
+        connection = self._connections[eio_sid] = session_sockets.sockets[eio_sid] = Connection(
+            eio_sid, session_sockets
+        )
+        return connection
+
+    def unregister(self, eio_sid: str) -> None:
+        """Remove a connection with its sockets. If it is not known, this does nothing."""
+        connection = self._connections.pop(eio_sid, None)
+        if connection is None:
+            return
+        for member in list(connection.members.values()):
+            self.leave(member)
+        session_sockets = connection.session_sockets
+        del session_sockets.sockets[eio_sid]
+        if not session_sockets.sockets:
+            del self._sessions[slot_of(session_sockets.key)][session_sockets.key]
+            self._listener.session_emptied(session_sockets.key, unused=session_sockets.unused)
+
+    def enter(self, connection: Connection, namespace: str, sid: str) -> Member:
+        """Register a socket of a connection in a namespace, which is not connected yet."""
+        member = Member(connection, namespace, sid)
+        connection.members[namespace] = self._members[sid] = member
+        return member
+
+    def leave(self, member: Member) -> None:
+        """Remove a socket from its namespace. May be called twice."""
+        self.set_connected(member, connected=False)
+        if self._members.pop(member.sid, None) is not None:
+            del member.connection.members[member.namespace]
+
+    def set_connected(self, member: Member, *, connected: bool) -> None:
+        """Record whether a socket is connected to its namespace."""
+        if member.connected == connected:
+            return
+        member.connected = connected
+        step = 1 if connected else -1
+        in_namespace = self._in_namespace.get(member.namespace, 0) + step
+        self._in_namespace[member.namespace] = in_namespace
+        self._listener.namespace_changed(member.namespace, in_namespace)
+        connection = member.connection
+        connection.connected += step
+        if connection.connected == (1 if connected else 0):
+            self._count(connection.session_sockets, step)
+
+    def _count(self, session_sockets: SessionSockets, step: int) -> None:
+        session_sockets.unused = False
+        session_sockets.connected += step
+        self._listener.connected_changed(session_sockets.key, session_sockets.connected)
+
+    def session_sockets(self, key: str) -> SessionSockets | None:
+        """Return the connections of a session, None if it has none here."""
+        return self._sessions[slot_of(key)].get(key)
+
+    def reloaded_version(self, key: str) -> int:
+        """Return the version of a session that a reload need not read again; see SessionSockets."""
+        session_sockets = self.session_sockets(key)
+        return session_sockets.reloaded_version if session_sockets else 0
+
+    def connection(self, eio_sid: str | None) -> Connection | None:
+        """Return a connection by its Engine.IO id."""
+        return self._connections.get(eio_sid) if eio_sid is not None else None
+
+    def member(self, sid: str) -> Member | None:
+        """Return a socket by its id."""
+        return self._members.get(sid)
+
+    def members(self, namespace: str) -> list[Member]:
+        """Return all connected sockets of a namespace."""
+        return [
+            each
+            for each in self._members.values()
+            if each.connected and each.namespace == namespace
+        ]
+
+    def sockets(self, key: str) -> list[Connection]:
+        """Return a copy of the list of a session's connections."""
+        session_sockets = self.session_sockets(key)
+        return list(session_sockets.sockets.values()) if session_sockets else []
+
+    def connected(self, key: str) -> int:
+        """Return the number of a session's connections that are connected to a namespace."""
+        session_sockets = self.session_sockets(key)
+        return session_sockets.connected if session_sockets else 0
+
+    def connected_in(self, namespace: str) -> int:
+        """Return the number of connected sockets in a namespace."""
+        return self._in_namespace.get(namespace, 0)
+
+    def is_connected(self, eio_sid: str) -> bool:
+        """Return True if a connection is connected to a namespace."""
+        connection = self._connections.get(eio_sid)
+        return connection is not None and connection.connected > 0

@@ -1,0 +1,292 @@
+"""Composes the Socket.IO server of one event loop."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from ..asgi.errors import ServiceUnavailableError
+from ..asgi.rate_limit import RateLimiter
+from ..sessions import EndReason, Record, SessionManager
+from .asgi_app import SocketIOApp
+from .bus.base import Bus
+from .bus.messages import ChangedMessage, Message, SessionEndedMessage
+from .bus.relay import BusRelay
+from .codec import LibraryCodec
+from .context import Resources
+from .disconnect import disconnect_socket
+from .emitter import Emitter
+from .engineio.server import EngineServer
+from .events import EventRouter
+from .fast_codec import FastCodec
+from .messenger import Messenger
+from .metrics import SESSIONS, SOCKETS, SummedGauge
+from .namespace import Namespaces
+from .options import RealtimeOptions
+from .presence import Presence
+from .reconciler import SessionReconciler
+from .registry import SessionSockets, SocketRegistry
+from .reload_task import ReloadTask
+from .rooms import namespace_key
+from .sender import PacketSender
+from .server import SocketServer
+from .session_hooks import SessionHookCaller
+from .state_sync import StateSync
+from .stop_detector import StopDetector
+
+__all__ = ["RealtimeOptions", "RealtimeService"]
+
+logger = logging.getLogger(__name__)
+
+_EXTENSIONS_PER_IDLE_TIMEOUT = 3
+"""How often an open socket extends its session, where it counts as activity."""
+
+_DRAIN_STEPS = 60
+EVENTS_TIMEOUT_SECONDS = 2.0
+"""Time for events that are being handled at shutdown."""
+LAST_POLLS_TIMEOUT_SECONDS = 2.0
+"""Time for polling clients to fetch their CLOSE at shutdown, and for handshakes to end."""
+LAST_POLLS_INTERVAL_SECONDS = 0.05
+RECHECK_DELAY_SECONDS = 0.1
+DOUBT_SECONDS = 0.4
+"""Time for an end to be replied to; longer than a write waits for replicas."""
+
+
+class RealtimeService:
+    """The Socket.IO server of one event loop, with the sessions and the bus that it works on.
+
+    Nothing is started by the constructor, which needs no event loop. A process may have several: they
+    share nothing but metrics.
+
+    Args:
+        manager: the sessions.
+        router: the events, and the handlers of those that clients send.
+        options: limits and time-outs.
+        bus: what connects this node with the others.
+        presence: numbers of sockets over all nodes.
+        node_id: this node's id on the bus.
+        rate_limiter: limits the handshakes of one client.
+
+    Attributes:
+        app: the ASGI app, to be called for scopes that it `matches`.
+        emitter: sends events to the sockets of sessions.
+        handler_scope: what dependencies of events find in their scope, beside what belongs to the event.
+    """
+
+    def __init__(
+        self,
+        manager: SessionManager,
+        router: EventRouter,
+        options: RealtimeOptions,
+        *,
+        bus: Bus,
+        presence: Presence,
+        node_id: str,
+        rate_limiter: RateLimiter,
+    ) -> None:
+        self.presence = presence
+        self.emitter = Emitter(lambda: self.messenger)
+        self.registry = SocketRegistry(self)
+        self.sender = PacketSender(
+            _make_engine(options), FastCodec() if options.fast_codec else LibraryCodec()
+        )
+        state_sync = StateSync(router, self.sender.send_event)
+        self.reconciler = SessionReconciler(
+            manager,
+            self.registry,
+            partial(disconnect_socket, self.sender),
+            state_sync.resync,
+            extend=options.activity != "http",
+        )
+        self.stop = StopDetector(self.reconciler.reload_all, self.sender.release)
+        self.reconciler.stop = self.stop
+        self.sender.is_stopped = self.stop.check
+        self.relay = BusRelay(bus, self._deliver, self.reconciler.reload_all, node=node_id)
+        self.messenger = Messenger(router, self.registry, self.sender, self.relay, presence)
+        self.handler_scope: dict[str, Any] = {}
+        resources = Resources(
+            self.emitter, options.overrides, options.fast_dependencies, self.handler_scope
+        )
+        namespaces = Namespaces(
+            manager,
+            router,
+            resources,
+            reconciler=self.reconciler,
+            state_sync=state_sync,
+            registry=self.registry,
+            sender=self.sender,
+        )
+        namespaces.add_to_user = self.messenger.users.join
+        self.server = SocketServer(
+            self.sender, self.registry, self.messenger, namespaces, options, self.stop
+        )
+        self.reload_task = self._make_reload_task(manager, options)
+        self.app = SocketIOApp(self.server, rate_limiter, options)
+        self._gauges = self._make_gauges()
+        self._hooks = SessionHookCaller(
+            router.session_hooks, resources, manager.attach, self.sender.engine.run
+        )
+        self._add_hooks(manager)
+        self.on_session_ending: Callable[[str], Awaitable[None]] = _ignore
+        """Awaited when another node says that a session is ending, for what is no socket."""
+        manager.add_end_listener(self.reconciler.disconnect_all)
+        manager.add_before_end_listener(self._end_begins)
+
+    def start(self) -> None:
+        """Start the background tasks; needs a running event loop."""
+        for gauge, source in self._gauges:
+            gauge.add(source)
+        self.stop.start()
+        self.relay.start()
+        self.presence.start()
+        self.reload_task.start()
+
+    def leave_metrics(self) -> None:
+        """Be counted no longer. May be called twice, and without a running event loop."""
+        for gauge, source in self._gauges:
+            gauge.discard(source)
+
+    async def aclose(self) -> None:
+        """Stop the background tasks. May be called twice."""
+        self.leave_metrics()
+        await self.stop.aclose()
+        await self.reload_task.aclose()
+        self.reconciler.deadlines.close()
+        await self.presence.aclose()
+        await self.relay.aclose()
+
+    async def drain(self, seconds: float) -> None:
+        """Refuse handshakes, and disconnect all sockets over a time, so that they reconnect elsewhere."""
+        self.app.draining = True
+        sockets = self.registry.all()
+        steps = min(_DRAIN_STEPS, len(sockets))
+        for step in range(steps):
+            for socket in sockets[step::steps]:
+                await disconnect_socket(self.sender, socket, EndReason.SHUTDOWN)
+            if step < steps - 1:
+                await asyncio.sleep(seconds / steps)
+        await self._drain_late_sockets()
+        await self.server.executor.drain(EVENTS_TIMEOUT_SECONDS)
+
+    def connected_changed(self, key: str, sockets: int) -> None:
+        """Make the number of a session's connected sockets known to other nodes."""
+        self.presence.publish_count(key, sockets)
+
+    def namespace_changed(self, namespace: str, sockets: int) -> None:
+        """Make the number of a namespace's connected sockets known to other nodes."""
+        self.presence.publish_count(namespace_key(namespace), sockets)
+
+    def session_emptied(self, key: str, *, unused: bool) -> None:
+        """Drop the deadline of a session that has no sockets here any more; delete one that none used."""
+        self.reconciler.deadlines.forget(key)
+        if unused and not self.app.draining:
+            self.sender.engine.run(self.reconciler.discard(key, self.presence))
+
+    async def _drain_late_sockets(self) -> None:
+        """Disconnect sockets whose handshake was under way, and wait for polls that fetch the CLOSE."""
+        for _ in range(round(LAST_POLLS_TIMEOUT_SECONDS / LAST_POLLS_INTERVAL_SECONDS)):
+            for socket in self.registry.all():
+                await disconnect_socket(self.sender, socket, EndReason.SHUTDOWN)
+            if not self.sender.engine.sockets:
+                return
+            await asyncio.sleep(LAST_POLLS_INTERVAL_SECONDS)
+
+    async def _deliver(self, message: Message) -> None:
+        """Apply a message of another node."""
+        if isinstance(message, SessionEndedMessage):
+            await self._check_ended(message.key)
+        elif isinstance(message, ChangedMessage):
+            await self._read_changed(message.key)
+        else:
+            await self.messenger.receive(message)
+
+    def created(self, key: str, record: Record) -> None:
+        """Call the hooks for a session that was opened here."""
+        self._hooks.created(key, record)
+
+    def committed(self, key: str, before: bytes, after: bytes) -> None:
+        """Have hooks called, on all nodes, for what has changed of a session."""
+        if self._hooks.watches and self._hooks.has_changed(before, after):
+            self.relay.send(ChangedMessage(key=key))
+            self.sender.engine.run(self._read_changed(key))
+
+    def ended(self, key: str, reason: EndReason, record: Record | None) -> None:
+        """Call the hooks for a session that was ended here."""
+        self._hooks.ended(key, reason, record)
+
+    def _add_hooks(self, manager: SessionManager) -> None:
+        manager.add_life_listener(self)
+        self.registry.when_newer = self._when_newer
+        self.reconciler.on_expired = self._expired
+
+    def _when_newer(self, session_sockets: SessionSockets) -> None:
+        if self._hooks.watches:
+            self._hooks.seen(session_sockets)
+
+    def _expired(self, session_sockets: SessionSockets) -> None:
+        """Call the hooks for a session whose time is over, on one of the nodes that find it so."""
+        if self._hooks.awaits_ends and not session_sockets.expired:
+            session_sockets.expired = True
+            self.sender.engine.run(self._claim_end(session_sockets.key, session_sockets.record))
+
+    async def _claim_end(self, key: str, record: Record | None) -> None:
+        with suppress(ServiceUnavailableError):  # else no node calls it, rather than each
+            if await self.presence.claim(f"ended:{key}"):
+                self._hooks.ended(key, EndReason.EXPIRED, record)
+
+    async def _read_changed(self, key: str) -> None:
+        if self.registry.session_sockets(key) is not None:
+            await self.reconciler.reconcile([key])
+
+    def _end_begins(self, key: str) -> None:
+        """Have all nodes look at a session, this one as well: its end may get no reply, and be true."""
+        self.relay.send(SessionEndedMessage(key=key))
+        if self.registry.session_sockets(key) is not None:
+            self.reconciler.deadlines.note(key, DOUBT_SECONDS)
+
+    async def _check_ended(self, key: str) -> None:
+        """Load a session that another node says is ending: the record decides."""
+        await self.on_session_ending(key)
+        if self.registry.session_sockets(key) is None:
+            return
+        await self.reconciler.reconcile([key])
+        if self.registry.session_sockets(key) is not None:
+            # On a Cluster the message may arrive before the tombstone.
+            self.reconciler.deadlines.note(key, RECHECK_DELAY_SECONDS)
+
+    def _make_reload_task(self, manager: SessionManager, options: RealtimeOptions) -> ReloadTask:
+        if options.activity == "connected":
+            interval = min(
+                options.reload_interval, manager.policy.idle / _EXTENSIONS_PER_IDLE_TIMEOUT
+            )
+            extend = partial(self.reconciler.reconcile, extend=True)
+            return ReloadTask(self.registry.keys_in, extend, interval=interval)
+        return ReloadTask(
+            self.registry.keys_in, self.reconciler.reload, interval=options.reload_interval
+        )
+
+    def _make_gauges(self) -> list[tuple[SummedGauge, Callable[[], float]]]:
+        by_transport: list[tuple[SummedGauge, Callable[[], float]]] = [
+            (gauge, partial(self._count_on, transport)) for transport, gauge in SOCKETS.items()
+        ]
+        return [(SESSIONS, lambda: len(self.registry.keys())), *by_transport]
+
+    def _count_on(self, transport: str) -> int:
+        upgraded = transport == "websocket"
+        sockets = list(self.sender.engine.sockets.values())
+        return sum(socket.connected and socket.upgraded == upgraded for socket in sockets)
+
+
+def _make_engine(options: RealtimeOptions) -> EngineServer:
+    return EngineServer(
+        ping_interval=options.ping_interval,
+        ping_timeout=options.ping_timeout,
+        max_packet_bytes=options.max_packet_bytes,
+        max_buffered_bytes=options.max_buffered_bytes,
+    )
+
+
+async def _ignore(_key: str) -> None:
+    return

@@ -1,0 +1,106 @@
+"""An Emitter for code without an event loop, such as a Celery task."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self
+
+from .emitter import Emitter
+from .targets import To
+
+
+class SyncEmitter:
+    """The verbs of an Emitter that code without an event loop needs: `emit` and `disconnect`.
+
+    `with SyncEmitter.connect(redis_url) as emitter:`. It may be used by several threads; make it after a
+    process has forked, not before. Its connections are served by a thread of its own.
+    """
+
+    def __init__(self, emitter: Emitter, aclose: Any) -> None:
+        self._emitter = emitter
+        self._aclose = aclose
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="mooring emitter", daemon=True
+        )
+        self._thread.start()
+
+    @classmethod
+    def connect(cls, redis_url: str, *, prefix: str = "mooring") -> "SyncEmitter":
+        """Return an emitter; it connects at its first use.
+
+        Args:
+            redis_url: REDIS_URL of the app.
+            prefix: REDIS_PREFIX of the app.
+
+        Raises:
+            ValueError: the URL cannot be used.
+            ImportError: the extra `redis` is not installed.
+        """
+        emitter = Emitter.connect(redis_url, prefix=prefix)
+        return cls(emitter, emitter.aclose)
+
+    def emit(
+        self,
+        event: str,
+        *args: Any,
+        to: To,
+        skip_sid: str | None = None,
+        namespace: str = "/",
+        volatile: bool = False,
+    ) -> None:
+        """Send an event to sockets, as `Emitter.emit` does.
+
+        Args:
+            event: its name.
+            *args: its arguments.
+            to: which sockets.
+            skip_sid: the id of a socket that is left out.
+            namespace: where the sockets are.
+            volatile: drop the event where a client does not keep up.
+
+        Raises:
+            BusUnavailableError: sockets may, or may not, get the event.
+        """
+        self._run(
+            self._emitter.emit(
+                event, *args, to=to, skip_sid=skip_sid, namespace=namespace, volatile=volatile
+            )
+        )
+
+    def disconnect(self, to: To, *, reconnect: bool = False, namespace: str | None = None) -> None:
+        """Disconnect sockets, as `Emitter.disconnect` does.
+
+        Args:
+            to: which sockets.
+            reconnect: close their connections, so that the clients come back by themselves.
+            namespace: where the sockets are. Left out it is `/` for a room, and all for all others.
+
+        Raises:
+            BusUnavailableError: sockets may, or may not, be disconnected.
+        """
+        self._run(self._emitter.disconnect(to, reconnect=reconnect, namespace=namespace))
+
+    def close(self) -> None:
+        """Send what is left, and close the connections. May be called twice."""
+        if self._loop.is_closed():
+            return
+        self._run(self._aclose())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _run(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()

@@ -1,0 +1,356 @@
+"""One pipelined connection to a Redis server: the commands of one event-loop turn leave in one write."""
+
+import asyncio
+import logging
+import math
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+from hiredis import pack_command
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import InvalidResponse, ReadOnlyError, RedisError, ResponseError
+
+from .commands import Argument, Command, ReplicationBarrier, Reply, retrieve, with_barrier
+from .errors import reply_text
+from .refused import RefusedCommands
+
+__all__ = ["Argument", "PipelinedConnection", "RedisClient", "Reply"]
+
+logger = logging.getLogger(__name__)
+
+_RECONNECT_SECONDS = 1.0
+"""How often a connection is made anew because its master has too few replicas."""
+
+_KEEP_ALIVE_SECONDS = 1.0
+"""After this time without a command one is sent: proxies and NAT forget connections that are silent."""
+
+_STALL_SECONDS = 0.05
+"""A timer that fires later than this shows that the event loop was blocked."""
+
+
+class RedisClient(Protocol):
+    """A connection to Redis, Sentinel or Cluster, as adapters use it.
+
+    It may be used in one event loop after another: what belongs to a closed loop is dropped, and the
+    next command connects anew.
+    """
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, or one is being made."""
+        ...
+
+    def execute(self, *arguments: Argument) -> Reply:
+        """Send a command and return the future of its reply.
+
+        The future raises RedisReplyError if the server replied with an error, RedisUnavailableError
+        if no reply came in time.
+        """
+        ...
+
+    async def lost(self) -> None:
+        """Return when the current connection, if any, is lost."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connection; commands under way fail. May be called twice."""
+        ...
+
+
+class PipelinedConnection:
+    """Sends commands in the order of the calls, and delivers each reply to its caller.
+
+    redis-py's connection connects, packs and parses; it has no notion of many commands under way. A
+    command whose reply does not come within `timeout` seconds fails with RedisUnavailableError, and so
+    do all others under way, because replies on one connection have no names. The next command connects
+    anew. Where the connection is lost before that, or its server is no longer the master, writes that
+    were sent fail, as they may have happened: none is ever sent twice. What was not sent yet, or is
+    only read, follows on the next connection. An idle connection is kept alive.
+
+    Args:
+        new_connection: makes a connection of redis-py's, not yet connected.
+        timeout: seconds that a command may take, connecting included.
+        replicas: replicas that must have a write before its reply is delivered. Reads do not wait:
+            they succeed when there are too few replicas.
+        name: what log lines call the server.
+    """
+
+    def __init__(
+        self,
+        new_connection: Callable[[], AbstractConnection],
+        *,
+        timeout: float,
+        replicas: int = 0,
+        name: str = "redis",
+    ) -> None:
+        self.new_connection = new_connection
+        self._timeout = timeout
+        self._replicas = replicas
+        self._name = name
+        self._refused = RefusedCommands(name)
+        self._keeper: asyncio.TimerHandle | None = None
+        self._reconnected_at = -math.inf
+        self._available: bool | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: list[Command] = []
+        self._sent: deque[Command] = deque()
+        self._connection: AbstractConnection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._flushing = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self._stalled = False
+
+    def execute(self, *arguments: Argument) -> Reply:
+        """Send a command and return the future of its reply; see RedisClient."""
+        loop = self._loop
+        # Below Python 3.12 get_running_loop() makes a system call, which a loaded machine may delay.
+        if loop is None or loop.is_closed():
+            loop = self._use_running_loop()
+        reply: Reply = loop.create_future()
+        self._waiting.append(Command(arguments, reply, loop.time() + self._timeout))
+        if not self._flushing:
+            self._flushing = True
+            loop.call_soon(self._flush)
+        if self._alarm is None:
+            self._alarm = loop.call_at(self._waiting[0].deadline, self._check_deadline)
+        return reply
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, or one is being made."""
+        return self._task is not None and not self._task.get_loop().is_closed()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection on which a command would be sent at once."""
+        return self._connection is not None and self.connected
+
+    async def aclose(self) -> None:
+        """Close the connection; commands under way fail. May be called twice."""
+        if self._loop is not None and self._loop.is_closed():
+            self._drop_closed_loop()
+        if self._alarm:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._keeper:
+            self._keeper.cancel()
+            self._keeper = None
+        task, self._task = self._task, None
+        if task:
+            task.cancel()
+            await asyncio.wait([task])
+        self._fail("the connection was closed")
+
+    async def lost(self) -> None:
+        """Return when the current connection, if any, is lost."""
+        if self._task and self.connected:
+            await asyncio.wait([self._task])
+
+    def reconnect(self) -> None:
+        """Drop the connection: its server is no longer the right one."""
+        if self._task:
+            self._task.cancel()
+        self._restart("the connection was dropped")
+
+    async def connect(self) -> AbstractConnection:
+        """Return an open connection. Subclasses choose the server."""
+        connection = self.new_connection()
+        try:
+            await connection.connect()  # type: ignore[no-untyped-call] # it has no types
+        except BaseException:
+            await abort(connection)
+            raise
+        return connection
+
+    def required_replicas(self) -> int:
+        """Return how many replicas must have a write. Subclasses may know of more."""
+        return self._replicas
+
+    def look_for_master(self) -> None:
+        """Look whether there is another master, as replicas have left this one. Subclasses know how."""
+        return
+
+    def _use_running_loop(self) -> asyncio.AbstractEventLoop:
+        """Bind to the running event loop, and drop what belongs to a closed one."""
+        if self._loop is not None:
+            self._drop_closed_loop()
+        self._loop = asyncio.get_running_loop()
+        return self._loop
+
+    def _drop_closed_loop(self) -> None:
+        """Forget the connection and the commands of a closed event loop: nothing of it can be awaited."""
+        self._waiting.clear()
+        self._sent.clear()
+        self._connection = self._task = self._alarm = self._keeper = None
+        self._flushing = self._stalled = False
+
+    def _flush(self) -> None:
+        self._flushing = False
+        if self._connection is None:
+            if self._task is None:
+                self._task = asyncio.create_task(self._run(), name="redis connection")
+            return
+        batch = [command for command in self._waiting if not command.reply.done()]
+        self._waiting.clear()
+        if batch:
+            self._write(self._connection, batch)
+
+    def _write(self, connection: AbstractConnection, batch: list[Command]) -> None:
+        if self._replicas:
+            batch = with_barrier(batch, self.required_replicas())
+        packed = b"".join([pack_command(each.arguments) for each in batch])  # type: ignore[arg-type] # its stub means any length
+        self._sent.extend(batch)
+        writer = connection._writer  # noqa: SLF001 - its own send waits for a drain
+        # A closed writer raises: the reader sees the end of the connection, and fails what was sent.
+        with suppress(RuntimeError):
+            if writer is not None:
+                writer.write(packed)
+
+    async def _run(self) -> None:
+        """Connect, then read replies until the connection breaks."""
+        connection = None
+        current = asyncio.current_task()
+        try:
+            connection = await self.connect()
+            if current is not None and current.cancelling():
+                # asyncio.wait_for, by which the library sends, may swallow it (before Python 3.12).
+                raise asyncio.CancelledError
+            self._connection = connection
+            self._log_state(available=True)
+            self._keep_alive()
+            self._flush()
+            await self._read(connection)
+        except (RedisError, OSError, RuntimeError) as error:
+            # uvloop raises RuntimeError for a handle that is closed.
+            if self._task is current:
+                self._lose(str(error))
+        finally:
+            if self._task is current:
+                self._task = self._connection = None
+            if connection is not None:
+                await abort(connection)
+
+    def _lose(self, reason: str) -> None:
+        """Handle that the connection broke, or that none could be made."""
+        self._log_state(available=False, reason=reason)
+        if self._connection is None:
+            self._fail(reason)
+        else:
+            self._restart(reason)
+
+    def _keep_alive(self) -> None:
+        """Send something now and then while nothing else is sent."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+        self._keeper = None
+        if self._connection is None:
+            return
+        if not self._sent and not self._waiting:
+            self.execute("PING").add_done_callback(retrieve)
+        loop = asyncio.get_running_loop()
+        self._keeper = loop.call_later(_KEEP_ALIVE_SECONDS, self._keep_alive)
+
+    async def _read(self, connection: AbstractConnection) -> None:
+        while self._connection is connection:
+            try:
+                reply = await connection.read_response(
+                    disable_decoding=True, timeout=math.inf, disconnect_on_error=False
+                )
+            except ResponseError as error:
+                reply = error
+            if not self._sent:
+                raise InvalidResponse("the server sent a reply to no command")
+            command = self._sent.popleft()
+            if isinstance(reply, ResponseError):
+                command.set_reply(reply)
+                self._handle_refusal(command, reply)
+                continue
+            if self._refused:
+                self._refused.accept(command.arguments)
+            if command.barrier:
+                command.barrier.hold(command, reply)
+                continue
+            command.set_reply(reply)
+            if type(command) is ReplicationBarrier and command.too_few:
+                self.look_for_master()
+
+    def _handle_refusal(self, command: Command, reply: ResponseError) -> None:
+        """Log what the server refuses, and leave it if it is the master no longer.
+
+        The codes are searched for anywhere: before version 7, scripts wrap the error of the command
+        that failed. Where it begins the error, redis-py strips READONLY.
+        """
+        self._refused.refuse(command.arguments, reply_text(reply))
+        if isinstance(reply, ReadOnlyError) or "READONLY" in str(reply):
+            self.reconnect()
+        elif "NOREPLICAS" in str(reply):
+            self._reconnect_sometimes()
+
+    def _reconnect_sometimes(self) -> None:
+        """Reconnect, but let reads go on: behind the name there may be a new master by now."""
+        now = asyncio.get_running_loop().time()
+        if now - self._reconnected_at >= _RECONNECT_SECONDS:
+            self._reconnected_at = now
+            self.reconnect()
+
+    def _check_deadline(self) -> None:
+        """Drop the connection if its oldest command has no reply in time."""
+        self._alarm = None
+        oldest = next(iter(self._sent), None) or next(iter(self._waiting), None)
+        if oldest is None:
+            return
+        loop = asyncio.get_running_loop()
+        late = loop.time() - oldest.deadline
+        if late < 0:
+            self._alarm = loop.call_at(oldest.deadline, self._check_deadline)
+            return
+        if late > _STALL_SECONDS and not self._stalled:
+            # The event loop was blocked, not the server: replies may be waiting to be read.
+            self._stalled = True
+            self._alarm = loop.call_later(_STALL_SECONDS, self._check_deadline)
+            return
+        self._stalled = False
+        reason = f"no reply within {self._timeout} s"
+        self._log_state(available=False, reason=reason)
+        if self._task:
+            self._task.cancel()
+        self._fail(reason)
+
+    def _fail(self, reason: str) -> None:
+        self._task = self._connection = None
+        commands = [*self._sent, *self._waiting]
+        self._sent.clear()
+        self._waiting.clear()
+        for command in commands:
+            command.fail(reason)
+
+    def _restart(self, reason: str) -> None:
+        """Fail the writes that were sent, which are in doubt; send the rest on another connection."""
+        again = [command for command in self._sent if command.is_repeatable]
+        waiting, self._waiting = self._waiting, []
+        self._sent = deque(command for command in self._sent if not command.is_repeatable)
+        self._fail(reason)
+        for command in again:
+            command.repeated = True
+        self._waiting = again + waiting
+        if self._waiting and not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _log_state(self, *, available: bool, reason: str = "") -> None:
+        """Log a change of state, once."""
+        if available and self._available is False:
+            logger.warning("%s connection restored", self._name)
+        elif not available and self._available is not False:
+            logger.error("%s connection lost: %s", self._name, reason)
+        self._available = available
+
+
+async def abort(connection: AbstractConnection) -> None:
+    """Close a connection without waiting for its server, which TLS would do even when it is cancelled."""
+    writer = connection._writer  # noqa: SLF001 - its disconnect() only closes
+    if writer is not None:
+        writer.transport.abort()
+    await connection.disconnect(nowait=True)

@@ -1,0 +1,41 @@
+"""What nodes share on a Redis server. Importing this needs the extra `redis`."""
+
+from dataclasses import dataclass
+
+from .backends import Backend, new_node_id
+from .realtime.bus.redis import WAIT, RedisBus
+from .realtime.redis_presence import RedisPresence
+from .redis.url import TIMEOUT, connect_together
+from .sessions.stores.redis import RedisStore
+
+
+@dataclass(frozen=True)
+class RedisBackendFactory:
+    """Makes backends on a Redis server; see `backend_factory`."""
+
+    url: str
+    prefix: str
+    lifetime: float
+
+    def __call__(self) -> Backend:
+        """Return a backend that connects at its first use.
+
+        Raises:
+            ValueError: the URL cannot be used.
+        """
+        node_id = new_node_id()
+        try:
+            commands, reader, listener = connect_together(
+                self.url, TIMEOUT, WAIT + TIMEOUT, TIMEOUT
+            )
+        except ValueError as error:
+            raise ValueError(f"REDIS_URL: {error}") from None
+        presence = RedisPresence(
+            commands, listener, node=node_id, lifetime=self.lifetime, prefix=self.prefix
+        )
+        return Backend(
+            RedisStore(commands, prefix=self.prefix),
+            RedisBus(commands, reader, prefix=self.prefix),
+            presence,
+            node_id,
+        )

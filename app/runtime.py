@@ -1,0 +1,110 @@
+"""What Mooring runs on one event loop: the session manager, the Socket.IO server, its tasks."""
+
+import asyncio
+from collections.abc import Callable
+from threading import RLock
+
+from .asgi.rate_limit import RateLimiter
+from .asgi.scope import USERS
+from .backends import Backend
+from .http.health import Health
+from .realtime.emitter import Emitter
+from .realtime.events import EventRouter
+from .realtime.options import RealtimeOptions
+from .realtime.service import RealtimeService
+from .realtime.targets import to_session
+from .sessions import Policy, SessionManager, UserIndex
+from .sessions.stores.instrumented import InstrumentedStore
+from .sessions.watch import SessionWatch
+from .users.users import Users
+
+
+class Runtime:
+    """The parts that are bound to an event loop.
+
+    Tests run an app on several of them, one after the other: each has a runtime of its own.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        policy: Policy,
+        options: RealtimeOptions,
+        router: EventRouter,
+        rate_limiter: RateLimiter,
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        index = backend.store if isinstance(backend.store, UserIndex) else None
+        self.manager = SessionManager(InstrumentedStore(backend.store), policy, index)
+        self.realtime = RealtimeService(
+            self.manager,
+            router,
+            options,
+            bus=backend.bus,
+            presence=backend.presence,
+            node_id=backend.node_id,
+            rate_limiter=rate_limiter,
+        )
+        self.watch = SessionWatch(self.manager, options.reload_interval)
+        self.realtime.on_session_ending = self.watch.check_soon
+        self.emitter: Emitter = self.realtime.emitter
+        self.users = Users(self.manager, lambda key: self.emitter.count(to_session(key)))
+        self.realtime.handler_scope[USERS] = self.users
+        self.health = Health(self.manager.ping, backend.bus.ping, backend.presence.ping)
+        self.realtime.start()
+
+    async def drain(self, seconds: float) -> None:
+        """Report as not ready, refuse handshakes, and disconnect all sockets over some time."""
+        self.health.draining = True
+        await self.realtime.drain(seconds)
+
+    def forget(self) -> None:
+        """Let go of what holds it, when its event loop has closed without `aclose`."""
+        self.realtime.leave_metrics()
+
+    async def aclose(self) -> None:
+        """Stop the tasks and close the store. May be called twice."""
+        self.watch.close()
+        await self.realtime.aclose()
+        await self.manager.aclose()
+
+
+class Runtimes:
+    """One runtime for each event loop that runs, made at its first use."""
+
+    def __init__(self, make: Callable[[], Runtime]) -> None:
+        self._make = make
+        self._latest: Runtime | None = None
+        self._all: list[Runtime] = []
+        self._lock = RLock()  # event loops may run in several threads
+
+    def current(self) -> Runtime:
+        """Return the runtime of the running event loop."""
+        loop = asyncio.get_running_loop()
+        latest = self._latest
+        if latest is not None and latest.loop is loop:
+            return latest
+        with self._lock:
+            self._forget_closed()
+            found = next((each for each in self._all if each.loop is loop), None)
+            if found is None:
+                found = self._make()
+                self._all.append(found)
+            self._latest = found
+        return found
+
+    async def aclose(self) -> None:
+        """Close the runtime of the running event loop, if there is one; another use makes a new one."""
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            closing = [each for each in self._all if each.loop is loop]
+            self._all = [each for each in self._all if each.loop is not loop]
+            self._latest = None
+        for each in closing:
+            await each.aclose()
+
+    def _forget_closed(self) -> None:
+        for each in self._all:
+            if each.loop.is_closed():
+                each.forget()
+        self._all = [each for each in self._all if not each.loop.is_closed()]

@@ -1,0 +1,1 @@
+"""uvicorn: the draining server, and the fast paths that reach into it."""

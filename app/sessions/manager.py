@@ -1,0 +1,430 @@
+"""Creates, loads, changes and ends sessions in a store, by the timeout policy."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any, Protocol, TypeVar
+from weakref import WeakValueDictionary
+
+from .changes import EMPTY, NO_CHANGES, Changes, dump_checked, parse
+from .errors import (
+    SessionEndedError,
+    SessionExistsError,
+    SessionTooLargeError,
+    StoreUnavailableError,
+    UnreadableRecordError,
+)
+from .ids import new_session_id, session_key, short, user_name
+from .models import (
+    CommitOutcome,
+    Committed,
+    ConditionalResult,
+    Conflict,
+    EndReason,
+    Gone,
+    LoadResult,
+    NotModified,
+    Record,
+    Tombstone,
+    newer,
+)
+from .policy import Policy
+from .rotation import Predecessor, Rotation, complete
+from .selection import DeadKeys, refuse_in_flight
+from .session import Session
+from .sign_in import index_names, unpack
+from .stores.base import SessionStore
+from .stores.user_index import UserIndex
+from .usage import Usage
+from .write_lock import FailFast, WriteLock
+
+logger = logging.getLogger(__name__)
+
+BeforeEndListener = Callable[[str], None]
+EndListener = Callable[[str, EndReason], Awaitable[None]]
+Result = TypeVar("Result")
+
+
+class LifeListener(Protocol):
+    """Is notified of what is opened, changed and ended on this node; returns at once."""
+
+    def created(self, key: str, record: Record) -> None:
+        """Handle a session that was opened."""
+
+    def committed(self, key: str, before: bytes, after: bytes) -> None:
+        """Handle data that were replaced."""
+
+    def ended(self, key: str, reason: EndReason, record: Record | None) -> None:
+        """Handle a session that was ended on purpose, with what was stored last."""
+
+
+_NO_VERSION, _FIRST_VERSION = 0, 1
+_NO_TRACE_SECONDS = 0.001
+"""How long the tombstone stays of a session that nobody knows."""
+_MAX_KIN = 16
+_WITHOUT_SUCCESSOR = {EndReason.EXPIRED, EndReason.REVOKED}
+"""After these no newer cookie may be on its way to the browser."""
+_DONE_SECONDS = 900.0
+_INDEX_MARGIN_SECONDS = 60.0
+"""For how long an entry of the index outlives its session: clocks of two servers differ."""
+_RECENT_LOCKS = 500
+"""Locks that are kept while nobody holds them: a session that was written is often written again."""
+
+
+class SessionManager:
+    """Creates, loads, changes and ends the sessions of a store.
+
+    Args:
+        store: where they are kept; closed by `aclose`.
+        policy: their limits.
+        index: finds the sessions of a user; None where the store cannot.
+    """
+
+    def __init__(self, store: SessionStore, policy: Policy, index: UserIndex | None = None) -> None:
+        self.store = store
+        self.policy = policy
+        self.index = index
+        self.fail_fast = FailFast()
+        self.dead_keys = DeadKeys()
+        self._write_locks: WeakValueDictionary[str, WriteLock] = WeakValueDictionary()
+        self._recent: deque[WriteLock] = deque(maxlen=_RECENT_LOCKS)
+        self._listeners: list[EndListener] = []
+        self._before_end: BeforeEndListener = lambda _key: None
+        self._life: LifeListener | None = None
+
+    def add_before_end_listener(self, listener: BeforeEndListener) -> None:
+        """Call `listener(key)` when a session is about to end here, before the end is certain."""
+        self._before_end = listener
+
+    def add_life_listener(self, listener: LifeListener) -> None:
+        """Notify a listener of what is opened, changed and ended here."""
+        self._life = listener
+
+    def add_end_listener(self, listener: EndListener) -> None:
+        """Await `listener(key, reason)` after a session was ended here, before `end` returns.
+
+        Also if it turns out to have ended before.
+        """
+        self._listeners.append(listener)
+
+    async def create(self, usage: Usage | None = None, *, in_use: bool = True) -> Session:
+        """Create a session under a fresh id; not `in_use`, it is short-lived until its cookie comes back."""
+        session_id = new_session_id()
+        key = session_key(session_id)
+        policy = self.policy
+        idle = policy.idle if in_use else policy.first
+        record = await self.store.create(key, EMPTY, idle=idle, absolute=policy.absolute)
+        record = _as_used(record, policy)
+        logger.info("session created", extra={"session": short(key)})
+        if self._life is not None:
+            self._life.created(key, record)
+        return Session(self, key, record, session_id, usage)
+
+    async def load(self, session_id: str, usage: Usage | None = None) -> Session | None:
+        """Return the session of an id, its idle deadline extended; None if there is none (any more).
+
+        Raises:
+            SessionEndedError: it was ended on purpose, and who asks may not know of it yet.
+        """
+        key = session_key(session_id)
+        found = await self.store.load(key, idle=self.policy.idle)
+        if isinstance(found, Tombstone):
+            refuse_in_flight(found, self.policy)
+            return None
+        if found is not None and found.predecessor is not None:
+            found = await self.complete(key, found)
+        return None if found is None else Session(self, key, found, session_id, usage)
+
+    def attach(self, key: str, record: Record, usage: Usage | None = None) -> Session:
+        """Return a session of which only the key is known, as a socket's; it cannot rotate."""
+        return Session(self, key, record, None, usage)
+
+    async def discard(self, key: str) -> bool:
+        """Delete a session that was opened for nobody; return False if it was written to since."""
+        outcome = await self.store.end(
+            key, EndReason.REVOKED, keep=_NO_TRACE_SECONDS, version=_FIRST_VERSION
+        )
+        if isinstance(outcome, Committed):
+            logger.info("session discarded, as it was not used", extra={"session": short(key)})
+        return not isinstance(outcome, Conflict)
+
+    async def find(self, key: str, *, extend: bool = False) -> LoadResult:
+        """Load what is stored under a key, with its lease; with `extend`, as activity of the session."""
+        return await self.store.load(key, idle=self.policy.idle if extend else None)
+
+    async def find_if_changed(
+        self, keys: Sequence[str], versions: Sequence[int]
+    ) -> list[ConditionalResult]:
+        """Load many, extending none; one round trip per 500. See SessionStore.load_if_changed."""
+        return await self.store.load_if_changed(keys, versions)
+
+    async def load_live(self, key: str) -> Record:
+        """Return the record of a live session; raise SessionEndedError if it has ended."""
+        found = (await self.store.load_if_changed([key], [_NO_VERSION]))[0]
+        if isinstance(found, Record):
+            return found
+        if isinstance(found, NotModified):
+            raise UnreadableRecordError(key)
+        raise SessionEndedError(Gone(found).reason)
+
+    def write_lock(self, key: str) -> WriteLock:
+        """Return the lock that serialises this node's writers of a session; needs a running event loop."""
+        write_lock = self._write_locks.get(key)
+        if write_lock is None or not write_lock.usable:
+            write_lock = self._write_locks[key] = WriteLock(self.fail_fast)
+            self._recent.append(write_lock)
+        return write_lock
+
+    async def commit(
+        self,
+        lock: WriteLock,
+        key: str,
+        record: Record,
+        change: Callable[[dict[str, Any]], Result],
+        *,
+        extend: bool = False,
+    ) -> tuple[Record, Result]:
+        """Apply a change to the newest data by compare-and-set; return the record and its result.
+
+        `record` is the newest that the caller knows; `lock` is the session's, held by the caller. With
+        `extend` a write extends the idle deadline in the same step.
+        """
+        record, is_newest = newer(record, lock.latest), False
+        while True:
+            draft = parse(record.data, key)
+            result = change(draft)
+            data = dump_checked(draft)
+            if data == record.data:
+                if is_newest:
+                    return record, result
+                # That there is nothing to change is only true of the newest data.
+                record, is_newest = await self.load_live(key), True
+                continue
+            before = record.data
+            match await self._compare_and_set(key, record, data, extend):
+                case Committed(record):
+                    lock.latest = record
+                    if self._life is not None:
+                        self._life.committed(key, before, record.data)
+                    return record, result
+                case Conflict(record):
+                    is_newest = True
+                case Gone() as gone:
+                    raise SessionEndedError(gone.reason)
+
+    async def _compare_and_set(
+        self, key: str, record: Record, data: bytes, extend: bool
+    ) -> CommitOutcome:
+        if len(data) > self.policy.max_data:
+            raise SessionTooLargeError(len(data), self.policy.max_data)
+        idle = self.policy.idle if extend else None
+        return await self.store.commit(key, record.version, data, idle=idle, owner=record.owner)
+
+    async def end(self, key: str, reason: EndReason) -> bool:
+        """End a session on purpose; return False if it had ended already."""
+        outcome = await self._end(key, reason)
+        for other in _kin(key, outcome):
+            # The new record of a rotation whose reply was lost: the old one may live.
+            if not isinstance(outcome, Gone):
+                await self._end(other, reason)
+        return not isinstance(outcome, Gone)
+
+    async def revoke(self, key: str) -> bool:
+        """End a session from outside, and what came of it by a rotation; return False if none lived.
+
+        Where there is no record a tombstone is put in its place: a sign-in that is under way has made
+        its entry in the index, and not its record yet.
+        """
+        waiting, seen, ended = [key], set[str](), False
+        while waiting and len(seen) < _MAX_KIN:
+            key = waiting.pop()
+            if key not in seen:
+                seen.add(key)
+                outcome = await self._end_or_block(key)
+                if isinstance(outcome, Committed):
+                    await self._announce_end(key, EndReason.REVOKED, outcome.record)
+                    ended = True
+                waiting += _kin(key, outcome)
+        return ended
+
+    async def _end_or_block(self, key: str) -> Committed | Gone:
+        keep = self.policy.keep(EndReason.ROTATED)  # for as long as a sign-in may be under way
+        while True:
+            ending = asyncio.ensure_future(self.store.end(key, EndReason.REVOKED, keep=keep))
+            self._before_end(key)
+            outcome = await ending
+            if isinstance(outcome, Committed):
+                return outcome
+            if isinstance(outcome, Gone) and outcome.tombstone is not None:
+                return outcome
+            with suppress(SessionExistsError):
+                await self.store.create(key, EMPTY, idle=keep, absolute=keep)
+                await self.store.end(key, EndReason.REVOKED, keep=keep)
+                return Gone()
+
+    async def is_done(self, name: str) -> bool:
+        """Return whether something was noted as done, on any node, within a quarter of an hour."""
+        return await self.store.load(_done_key(name)) is not None
+
+    async def note_done(self, name: str) -> None:
+        """Note that something was done; that it was noted before is no error."""
+        with suppress(SessionExistsError):
+            key = _done_key(name)
+            await self.store.create(key, EMPTY, idle=_DONE_SECONDS, absolute=_DONE_SECONDS)
+
+    async def logout(self, session_id: str) -> None:
+        """End the session of an id by logout; see `destroy`."""
+        await self.destroy(session_key(session_id))
+
+    async def destroy(self, key: str) -> None:
+        """End a session by logout, with those before and after it in a rotation that may be under way.
+
+        Without them, a logout that races with a rotation would be undone by it.
+        """
+        waiting, ended = [key], set[str]()
+        while waiting and len(ended) < _MAX_KIN:
+            key = waiting.pop()
+            if key not in ended:
+                ended.add(key)
+                waiting += _kin(key, await self._end(key, EndReason.LOGOUT))
+
+    def rotation(self, key: str) -> Rotation:
+        """Return what moves a session to a new id, by `rotate`."""
+        return Rotation(self.store, self.policy, key)
+
+    async def rotate(
+        self, rotation: Rotation, key: str, record: Record, changes: Changes = NO_CHANGES
+    ) -> Record:
+        """Move a session to the new id of a rotation; return its record. See Rotation.run."""
+        await self._add_to_index(rotation.key, record)
+        try:
+            found = await rotation.run(record, changes)
+        except SessionExistsError:  # a tombstone of `revoke`, which came between
+            raise SessionEndedError(EndReason.REVOKED) from None
+        except StoreUnavailableError:
+            if rotation.begun:
+                self._before_end(key)
+            raise
+        self._before_end(key)
+        await self._announce_end(key, EndReason.ROTATED, record)
+        await self._remove_from_index(key, Committed(record))
+        return found
+
+    async def complete(self, key: str, record: Record) -> Record | None:
+        """Do what is left of a rotation to a record; return it, or None if it has no session any more.
+
+        Raises:
+            SessionEndedError: the session was ended before it could move.
+        """
+        predecessor = Predecessor.read(key, record.predecessor).key
+        try:
+            found = await complete(self.store, self.policy, key, record)
+        except SessionEndedError as error:
+            if error.reason in _WITHOUT_SUCCESSOR:
+                return None
+            raise
+        self._before_end(predecessor)
+        await self._announce_end(predecessor, EndReason.ROTATED, record)
+        return found
+
+    async def ping(self) -> None:
+        """Return if the store accepts writes; raise StoreUnavailableError if it does not."""
+        await self.store.ping()
+
+    async def aclose(self) -> None:
+        """Close the store."""
+        await self.store.aclose()
+
+    async def _add_to_index(self, key: str, record: Record) -> None:
+        """Make the entries of a signed-in session, before there is a record under the key."""
+        if self.index is None:
+            return
+        keep = record.absolute_at - _now(record) + _INDEX_MARGIN_SECONDS
+        for name in index_names(record.owner):
+            await self.index.add_to_index(name, key, keep=keep)
+
+    async def _remove_from_index(self, key: str, outcome: CommitOutcome) -> None:
+        """Remove the entries of a session that has ended; if that fails they go with their time."""
+        if self.index is None or not isinstance(outcome, Committed):
+            return
+        with suppress(StoreUnavailableError):
+            for name in index_names(outcome.record.owner):
+                await self.index.remove_from_index(name, key)
+
+    async def end_oldest(self, user: str, newest: str) -> None:
+        """End the sessions of a user beyond `max_per_user`, those that were signed in first.
+
+        Args:
+            user: who has signed in.
+            newest: the key of the session that goes on in any case.
+        """
+        if self.index is None or not self.policy.max_per_user:
+            return
+        keys = [each for each in await self.index.read_index(user_name(user)) if each != newest]
+        records = zip(keys, await self.store.load_many(keys), strict=True)
+        live = [(key, each) for key, each in records if isinstance(each, Record)]
+        live.sort(key=lambda item: _signed_in_at(item[1]))
+        surplus = len(live) + 1 - self.policy.max_per_user
+        for key, _ in live[: max(0, surplus)]:
+            await self.end(key, EndReason.REVOKED)
+
+    async def _end(self, key: str, reason: EndReason) -> CommitOutcome:
+        ending = asyncio.ensure_future(self.store.end(key, reason, keep=self.policy.keep(reason)))
+        # In the same event-loop turn, so that the message follows the tombstone in one round trip.
+        self._before_end(key)
+        outcome = await ending
+        if isinstance(outcome, Gone):
+            # Perhaps by an earlier call, whose reply was lost before any listener was called.
+            await self._notify(key, outcome.reason)
+        else:
+            await self._announce_end(key, reason, outcome.record)
+            await self._remove_from_index(key, outcome)
+        return outcome
+
+    async def _announce_end(self, key: str, reason: EndReason, record: Record) -> None:
+        if self._life is not None:
+            self._life.ended(key, reason, record)
+        logger.info("session ended", extra={"session": short(key), "reason": str(reason)})
+        await self._notify(key, reason)
+
+    async def _notify(self, key: str, reason: EndReason) -> None:
+        for listener in self._listeners:
+            await listener(key, reason)
+
+
+def _as_used(record: Record, policy: Policy) -> Record:
+    """Return a new record with the deadline that it has from the moment that its cookie comes back."""
+    lease = record.lease
+    if lease is None:
+        return record
+    expires_at = min(lease.now + policy.idle, record.absolute_at)
+    return record._replace(lease=lease._replace(expires_at=expires_at))
+
+
+def _done_key(name: str) -> str:
+    return session_key(f"done {name}")  # no session id has a space
+
+
+def _signed_in_at(record: Record) -> float:
+    sign_in = unpack(record.owner)
+    return 0.0 if sign_in is None else sign_in.at
+
+
+def _now(record: Record) -> float:
+    return time.time() if record.lease is None else record.lease.now
+
+
+def _kin(key: str, outcome: CommitOutcome) -> list[str]:
+    """Return the keys before and after one whose record was to be ended, in a rotation."""
+    match outcome:
+        case Committed(record) if record.predecessor is not None:
+            return [Predecessor.read(key, record.predecessor).key]
+        case Gone(Tombstone() as tombstone):
+            kin = [] if tombstone.successor is None else [tombstone.successor]
+            if tombstone.predecessor is not None:
+                kin.append(Predecessor.read(key, tombstone.predecessor).key)
+            return kin
+    return []

@@ -1,0 +1,45 @@
+"""What a session's handle is used for, as far as it decides what may be done with it."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .models import Record
+
+
+class Visitor(NamedTuple):
+    """What is known of the client of a request.
+
+    Attributes:
+        label: what a list of devices may call it.
+        address: its address, None if none is to be kept.
+    """
+
+    label: str | None = None
+    address: str | None = None
+
+
+class Usage:
+    """One request, handshake or event, which has a handle of its own.
+
+    Attributes:
+        extends: its writes extend the session's idle deadline in the same step.
+        answered: its response has started: no cookie can follow.
+        over: it is over: nobody stores plain writes any more.
+        refused: its visitor was refused, and the session that it had opened is deleted.
+        record: the newest record that the handle has seen.
+        before_destroy: called when the handle is about to end its session.
+        visitor: returns what is known of the client.
+    """
+
+    __slots__ = ("answered", "before_destroy", "extends", "over", "record", "refused", "visitor")
+
+    def __init__(
+        self, *, extends: bool = False, before_destroy: Callable[[], None] | None = None
+    ) -> None:
+        self.extends = extends
+        self.answered = False
+        self.over = False
+        self.refused = False
+        self.record: Record | None = None
+        self.before_destroy = before_destroy
+        self.visitor: Callable[[], Visitor] = Visitor

@@ -1,0 +1,168 @@
+"""The store contract: load, load_many and load_if_changed."""
+
+from ...sessions import EndReason, NotModified, SessionStore, Tombstone
+from .store_base import (
+    DATA,
+    HOUR,
+    OTHER,
+    AdvanceTime,
+    Contract,
+    bare,
+    committed,
+    deadline,
+    left,
+    live,
+    new_key,
+)
+
+
+class LoadContract(Contract):
+    """A read extends a record's deadline if asked to, and changes nothing else."""
+
+    async def test_nothing_is_found_under_a_key_that_was_never_used(
+        self, store: SessionStore, key: str
+    ) -> None:
+        assert await store.load(key) is None
+        assert await store.load(key, idle=60) is None
+        assert await store.load_many([key]) == [None]
+
+    async def test_load_without_idle_extends_nothing(self, store: SessionStore, key: str) -> None:
+        made = await store.create(key, DATA, idle=60, absolute=HOUR)
+        await store.load(key)
+        assert self.same_time(deadline(live(await store.load(key))), deadline(made))
+
+    async def test_load_with_idle_extends_the_record_from_now(
+        self, store: SessionStore, key: str
+    ) -> None:
+        await store.create(key, DATA, idle=60, absolute=HOUR)
+        extended = live(await store.load(key, idle=120.25))
+        assert extended.lease is not None
+        assert self.same_time(extended.lease.expires_at, extended.lease.now + 120.25)
+        assert self.same_time(deadline(live(await store.load(key))), deadline(extended))
+
+    async def test_load_with_idle_never_shortens_a_life(
+        self, store: SessionStore, key: str
+    ) -> None:
+        made = await store.create(key, DATA, idle=120, absolute=HOUR)
+        assert self.same_time(deadline(live(await store.load(key, idle=60))), deadline(made))
+        kept = committed(await store.commit(key, 1, OTHER, idle=60))
+        assert self.same_time(deadline(kept), deadline(made))
+        assert self.same_time(deadline(live(await store.load(key))), deadline(made))
+
+    async def test_load_with_idle_never_goes_past_the_absolute_deadline(
+        self, store: SessionStore, key: str
+    ) -> None:
+        made = await store.create(key, DATA, idle=60, absolute=90)
+        assert self.same_time(deadline(live(await store.load(key, idle=120))), made.absolute_at)
+        assert self.same_time(deadline(live(await store.load(key))), made.absolute_at)
+
+    async def test_load_with_idle_extends_no_record_with_a_predecessor(
+        self, store: SessionStore, key: str
+    ) -> None:
+        made = await store.create(key, DATA, idle=60, absolute=HOUR, predecessor="p")
+        assert self.same_time(deadline(live(await store.load(key, idle=120))), deadline(made))
+        kept = committed(await store.commit(key, 1, OTHER, idle=120, predecessor="p"))
+        assert self.same_time(deadline(kept), deadline(made))
+        assert self.same_time(deadline(live(await store.load(key))), deadline(made))
+        extended = committed(await store.commit(key, 2, OTHER, idle=120))
+        assert self.same_time(left(extended), 120)
+        assert self.same_time(left(live(await store.load(key, idle=180))), 180)
+
+    async def test_load_with_idle_changes_nothing_but_the_deadline(
+        self, store: SessionStore, key: str
+    ) -> None:
+        made = await store.create(key, DATA, idle=60, absolute=HOUR, owner="ada")
+        found = live(await store.load(key, idle=120))
+        assert bare(found) == bare(made)
+        assert (found.created_at, found.absolute_at) == (made.created_at, made.absolute_at)
+
+    async def test_a_record_that_is_not_extended_ends(
+        self, store: SessionStore, key: str, advance_time: AdvanceTime
+    ) -> None:
+        await store.create(key, DATA, idle=self.short_lifetime, absolute=HOUR)
+        await advance_time(2 * self.short_lifetime)
+        assert await store.load(key) is None
+        assert await store.load(key, idle=60) is None
+        assert await store.load_many([key]) == [None]
+
+    async def test_a_record_that_was_extended_outlives_its_first_deadline(
+        self, store: SessionStore, key: str, advance_time: AdvanceTime
+    ) -> None:
+        await store.create(key, DATA, idle=10 * self.short_lifetime, absolute=HOUR)
+        await store.load(key, idle=60)
+        await advance_time(11 * self.short_lifetime)
+        assert 0 < left(live(await store.load(key))) < 60
+
+    async def test_a_record_ends_at_its_absolute_deadline_however_often_it_is_extended(
+        self, store: SessionStore, key: str, advance_time: AdvanceTime
+    ) -> None:
+        await store.create(key, DATA, idle=60, absolute=self.short_lifetime)
+        await store.load(key, idle=60)
+        await advance_time(2 * self.short_lifetime)
+        assert await store.load(key, idle=60) is None
+
+    async def test_load_many_of_no_keys_is_an_empty_list(self, store: SessionStore) -> None:
+        assert await store.load_many([]) == []
+
+    async def test_load_many_returns_results_in_the_order_of_the_keys(
+        self, store: SessionStore
+    ) -> None:
+        one, two, ended, unknown = (new_key() for _ in range(4))
+        for key in (one, two, ended):
+            await store.create(key, b'{"key":"%s"}' % key.encode(), idle=60, absolute=HOUR)
+        await store.end(ended, EndReason.ROTATED, keep=60, successor=two)
+        found = await store.load_many([two, unknown, ended, one, two])
+        assert [found[1], found[2]] == [None, Tombstone(EndReason.ROTATED, two)]
+        records = [live(found[index]) for index in (0, 3, 4)]
+        assert [record.data for record in records] == [
+            b'{"key":"%s"}' % key.encode() for key in (two, one, two)
+        ]
+
+    async def test_load_many_returns_whole_records_without_leases(
+        self, store: SessionStore, key: str
+    ) -> None:
+        made = await store.create(key, DATA, idle=60, absolute=HOUR, owner="ada")
+        found = live((await store.load_many([key]))[0])
+        assert bare(found) == bare(made)
+        assert (found.created_at, found.absolute_at) == (made.created_at, made.absolute_at)
+        assert found.lease is None
+
+    async def test_load_if_changed_omits_records_of_known_versions(
+        self, store: SessionStore
+    ) -> None:
+        known, newer, older, ended, unknown = keys = [new_key() for _ in range(5)]
+        for key in (known, newer, older, ended):
+            await store.create(key, DATA, idle=60, absolute=HOUR)
+        await store.commit(newer, 1, OTHER)
+        await store.end(ended, EndReason.LOGOUT, keep=60)
+        found = await store.load_if_changed(keys, [1, 1, 11, 1, 1])
+        assert isinstance(found[0], NotModified)
+        assert [live(found[1]).version, live(found[2]).version] == [2, 1]
+        assert found[3:] == [Tombstone(EndReason.LOGOUT), None]
+        again = await store.load_if_changed([newer, older, unknown, newer], [2, 0, 0, 22])
+        assert isinstance(again[0], NotModified)
+        assert [live(again[1]).version, again[2], live(again[3]).version] == [1, None, 2]
+
+    async def test_load_many_extends_nothing(self, store: SessionStore, key: str) -> None:
+        made = await store.create(key, DATA, idle=60, absolute=HOUR)
+        await store.load_many([key])
+        assert self.same_time(deadline(live(await store.load(key))), deadline(made))
+
+    async def test_load_many_reads_more_keys_than_one_round_trip_takes(
+        self, store: SessionStore
+    ) -> None:
+        keys = [new_key() for _ in range(1200)]
+        for number, key in enumerate(keys):
+            if number % 3:
+                await store.create(key, b'{"n":%d}' % number, idle=60, absolute=HOUR)
+        found = await store.load_many(keys)
+        assert [record and live(record).data for record in found] == [
+            b'{"n":%d}' % number if number % 3 else None for number in range(1200)
+        ]
+
+    async def test_ping_returns_if_the_store_is_available(self, store: SessionStore) -> None:
+        await store.ping()
+
+    async def test_a_store_may_be_closed_twice(self, store: SessionStore) -> None:
+        await store.aclose()
+        await store.aclose()

@@ -1,0 +1,93 @@
+"""The contract of UserIndex: what a store keeps of the sessions of a user."""
+
+import asyncio
+
+import pytest
+
+from ...sessions import SessionStore, UserIndex
+from .store_base import HOUR, AdvanceTime, Contract, new_key
+
+
+class UserIndexContract(Contract):
+    """All that the docstrings of UserIndex promise. Subclass it as StoreContract, with the same fixtures."""
+
+    @pytest.fixture
+    def index(self, store: SessionStore) -> UserIndex:
+        """Return the store, which has this ability."""
+        assert isinstance(store, UserIndex)
+        return store
+
+    @pytest.fixture
+    def name(self) -> str:
+        """Return an unused name."""
+        return new_key()
+
+    async def test_a_name_without_entries_has_none(self, index: UserIndex, name: str) -> None:
+        assert await index.read_index(name) == []
+
+    async def test_entries_are_read_by_name(self, index: UserIndex, name: str) -> None:
+        one, two, other = new_key(), new_key(), new_key()
+        for key in (one, two):
+            await index.add_to_index(name, key, keep=HOUR)
+        await index.add_to_index(new_key(), other, keep=HOUR)
+
+        assert sorted(await index.read_index(name)) == sorted([one, two])
+
+    async def test_an_entry_that_is_added_twice_is_there_once(
+        self, index: UserIndex, name: str, key: str
+    ) -> None:
+        await index.add_to_index(name, key, keep=HOUR)
+        await index.add_to_index(name, key, keep=HOUR)
+
+        assert await index.read_index(name) == [key]
+
+    async def test_an_entry_is_removed_alone(self, index: UserIndex, name: str, key: str) -> None:
+        other = new_key()
+        await index.add_to_index(name, key, keep=HOUR)
+        await index.add_to_index(name, other, keep=HOUR)
+
+        await index.remove_from_index(name, key)
+
+        assert await index.read_index(name) == [other]
+
+    async def test_removing_what_is_not_there_does_nothing(
+        self, index: UserIndex, name: str, key: str
+    ) -> None:
+        await index.remove_from_index(name, key)
+        await index.add_to_index(name, key, keep=HOUR)
+        await index.remove_from_index(name, new_key())
+
+        assert await index.read_index(name) == [key]
+
+    async def test_an_entry_goes_after_its_time(
+        self, index: UserIndex, name: str, advance_time: AdvanceTime
+    ) -> None:
+        short, long = new_key(), new_key()
+        await index.add_to_index(name, short, keep=self.short_lifetime)
+        await advance_time(2 * self.short_lifetime)
+        await index.add_to_index(name, long, keep=HOUR)
+
+        assert await index.read_index(name) == [long]
+
+    async def test_a_name_goes_with_its_last_entry(
+        self, index: UserIndex, name: str, key: str, advance_time: AdvanceTime
+    ) -> None:
+        await index.add_to_index(name, key, keep=self.short_lifetime)
+        await advance_time(2 * self.short_lifetime)
+
+        assert await index.read_index(name) == []
+
+    async def test_adding_again_never_shortens_an_entry(
+        self, index: UserIndex, name: str, key: str, advance_time: AdvanceTime
+    ) -> None:
+        await index.add_to_index(name, key, keep=HOUR)
+        await index.add_to_index(name, key, keep=self.short_lifetime)
+        await advance_time(2 * self.short_lifetime)
+
+        assert await index.read_index(name) == [key]
+
+    async def test_entries_added_at_once_are_all_there(self, index: UserIndex, name: str) -> None:
+        keys = [new_key() for _ in range(50)]
+        await asyncio.gather(*(index.add_to_index(name, key, keep=HOUR) for key in keys))
+
+        assert sorted(await index.read_index(name)) == sorted(keys)

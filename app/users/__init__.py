@@ -1,0 +1,1 @@
+"""A user's sessions: the list of devices, and the end of one or of all."""

@@ -1,0 +1,59 @@
+"""Users for code outside of the app. Importing this needs the extra `redis`."""
+
+import secrets
+from types import TracebackType
+from typing import Self
+
+from ..realtime.bus.messages import Message, SessionEndedMessage
+from ..realtime.bus.redis import WAIT, RedisBus
+from ..realtime.bus.relay import BusRelay
+from ..realtime.redis_presence import RedisPresence
+from ..redis.url import TIMEOUT, connect
+from ..sessions import Policy, SessionManager
+from ..sessions.stores.redis import RedisStore
+from .users import Users
+
+_COUNTS_FOR_SECONDS = 60.0
+
+
+class ConnectedUsers(Users):
+    """The Users of code outside of the app; see `Users.connect`. It closes its connections at the end."""
+
+    def __init__(self, redis_url: str, *, prefix: str, idle_timeout: float) -> None:
+        name = f"outside-{secrets.token_hex(8)}"
+        client = connect(redis_url)
+        reader = connect(redis_url, timeout=WAIT + TIMEOUT)
+        store = RedisStore(client, prefix=prefix)
+        policy = Policy(idle=idle_timeout, absolute=idle_timeout)  # it opens no session
+        manager = SessionManager(store, policy, store)
+        self._store = store
+        self._relay = BusRelay(RedisBus(client, reader, prefix=prefix), _ignore, _joined, node=name)
+        manager.add_before_end_listener(lambda key: self._relay.send(SessionEndedMessage(key=key)))
+        presence = RedisPresence(
+            client, client, node=name, lifetime=_COUNTS_FOR_SECONDS, prefix=prefix
+        )
+        super().__init__(manager, presence.count_remote)
+
+    async def aclose(self) -> None:
+        """Send what is left, and close the connections."""
+        await self._relay.aclose()
+        await self._store.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+async def _ignore(_message: Message) -> None:
+    return
+
+
+async def _joined() -> None:
+    return

@@ -1,0 +1,220 @@
+"""Finds and ends the sessions of a user, on all nodes."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from ..extras import explain_missing
+from ..sessions import Record, Session, SessionManager, UserIndex
+from ..sessions.ids import oidc_name, user_name
+from ..sessions.sign_in import SignIn, check_user, unpack
+from .models import UserSession
+
+if TYPE_CHECKING:
+    from .outside import ConnectedUsers
+
+logger = logging.getLogger(__name__)
+
+CountSockets = Callable[[str], Awaitable[int]]
+"""Returns the number of connected sockets of a session key, on all nodes."""
+
+Found = tuple[str, Record, SignIn]
+
+
+class Users:
+    """The sessions of users, by the ids that `sign_in` was given. UsersDep gives it to handlers.
+
+    Every method asks the store, so that what it says is true over all nodes, and raises
+    StoreUnavailableError if there is no reply.
+    """
+
+    def __init__(self, manager: SessionManager, count_sockets: CountSockets) -> None:
+        self._manager = manager
+        self._count_sockets = count_sockets
+
+    @classmethod
+    def connect(
+        cls, redis_url: str, *, prefix: str = "mooring", idle_timeout: float = 1800
+    ) -> "ConnectedUsers":
+        """Return the Users for code outside of the app: workers, cron jobs, other services.
+
+        `async with Users.connect(url) as users:` has all methods. It needs no FastAPI and no server.
+
+        Args:
+            redis_url: REDIS_URL of the app.
+            prefix: REDIS_PREFIX of the app.
+            idle_timeout: SESSION_IDLE_TIMEOUT of the app, in seconds; `last_seen_at` is reckoned by it.
+
+        Raises:
+            ValueError: the URL cannot be used.
+            ImportError: the extra `redis` is not installed.
+        """
+        try:
+            from .outside import ConnectedUsers  # noqa: PLC0415 - it needs an extra
+        except ModuleNotFoundError as error:
+            raise ImportError(f"Users.connect: {explain_missing('redis', error)}") from error
+        return ConnectedUsers(redis_url, prefix=prefix, idle_timeout=idle_timeout)
+
+    async def sessions(self, user: str) -> list[UserSession]:
+        """Return the live sessions of a user, those that were used last first.
+
+        Args:
+            user: the id that `sign_in` was given.
+
+        Raises:
+            TypeError: the store cannot find a user's sessions, or the id is no string.
+            StoreUnavailableError: there was no reply.
+        """
+        found = await self._live(user_name(check_user(user)), user)
+        views = await asyncio.gather(*(self._view(*each) for each in found))
+        return sorted(views, key=lambda view: view.last_seen_at, reverse=True)
+
+    async def online(self, user: str) -> bool:
+        """Return whether a user has a connected socket, on any node.
+
+        Args:
+            user: the id that `sign_in` was given.
+
+        Raises:
+            TypeError: the store cannot find a user's sessions, or the id is no string.
+            StoreUnavailableError: there was no reply.
+        """
+        found = await self._live(user_name(check_user(user)), user)
+        counts = await asyncio.gather(*(self._count_sockets(key) for key, _, _ in found))
+        return any(counts)
+
+    async def end(self, user: str, keep: Session | str | None = None) -> int:
+        """End all sessions of a user, and with them their sockets, on all nodes.
+
+        A sign-in that began before either ends with them, or fails.
+
+        Args:
+            user: the id that `sign_in` was given.
+            keep: the session, or the key of one, that goes on: the one that asks, say.
+
+        Returns:
+            How many sessions were ended.
+
+        Raises:
+            TypeError: the store cannot find a user's sessions, or the id is no string.
+            StoreUnavailableError: there was no reply; some may have ended.
+        """
+        kept = keep.key if isinstance(keep, Session) else keep
+        name = user_name(check_user(user))
+        keys = [key for key in await self._index.read_index(name) if key != kept]
+        return await self._end(name, keys)
+
+    async def forget(self, user: str) -> int:
+        """End all sessions of a user, and erase what is kept of them: labels, addresses, the list.
+
+        Args:
+            user: the id that `sign_in` was given.
+
+        Returns:
+            How many sessions were ended.
+
+        Raises:
+            TypeError: the store cannot find a user's sessions, or the id is no string.
+            StoreUnavailableError: there was no reply; some may have ended.
+        """
+        return await self.end(user)  # a tombstone has no user, and an entry goes with its session
+
+    async def end_session(self, user: str, key: str) -> bool:
+        """End one session of a user.
+
+        Args:
+            user: the id that `sign_in` was given.
+            key: that of a UserSession.
+
+        Returns:
+            False if it is no live session of that user.
+
+        Raises:
+            TypeError: the store cannot find a user's sessions, or the id is no string.
+            StoreUnavailableError: there was no reply; it may have ended.
+        """
+        name = user_name(check_user(user))
+        if key not in [each for each, _, _ in await self._live(name, user)]:
+            return False
+        return bool(await self._end(name, [key]))
+
+    async def end_provider_sessions(
+        self, issuer: str, subject: str | None, sid: str | None = None, *, once: str | None = None
+    ) -> int | None:
+        """End the sessions that came of one at an OpenID Connect provider; see `backchannel_logout_router`.
+
+        Args:
+            issuer: the provider.
+            subject: its id of the user, whose sessions all end if `sid` is None.
+            sid: its id of the session.
+            once: names this logout: a second one of that name does nothing.
+
+        Returns:
+            How many sessions were ended; None if the logout was done before.
+
+        Raises:
+            TypeError: the store cannot find a user's sessions.
+            StoreUnavailableError: there was no reply; some may have ended.
+        """
+        done = None if once is None else f"logout {issuer} {once}"
+        if done is not None and await self._manager.is_done(done):
+            return None
+        kind, value = ("sub", subject or "") if sid is None else ("sid", sid)
+        name = oidc_name(kind, issuer, value)
+        ended = await self._end(name, await self._index.read_index(name))
+        if done is not None:  # not before: what fails in between has to be tried again
+            await self._manager.note_done(done)
+        return ended
+
+    async def _end(self, name: str, keys: Iterable[str]) -> int:
+        keys = list(keys)
+        ended = await asyncio.gather(*(self._manager.revoke(key) for key in keys))
+        await asyncio.gather(*(self._index.remove_from_index(name, key) for key in keys))
+        return sum(ended)
+
+    @property
+    def _index(self) -> UserIndex:
+        index = self._manager.index
+        if index is None:
+            raise TypeError(
+                "this store cannot find the sessions of a user: it is no UserIndex (see docs/users.md)"
+            )
+        return index
+
+    async def _live(self, name: str, user: str) -> list[Found]:
+        keys = await self._index.read_index(name)
+        records = await self._manager.store.load_many(keys)
+        found = []
+        for key, record in zip(keys, records, strict=True):
+            if isinstance(record, Record):
+                sign_in = unpack(record.owner)
+                if sign_in is not None and sign_in.user == user:
+                    found.append((key, record, sign_in))
+        return found
+
+    async def _view(self, key: str, record: Record, sign_in: SignIn) -> UserSession:
+        leased, sockets = await asyncio.gather(self._manager.find(key), self._count_sockets(key))
+        if isinstance(leased, Record):
+            record = leased
+        return UserSession(
+            key=key,
+            label=sign_in.label,
+            created_at=_utc(record.created_at),
+            signed_in_at=_utc(sign_in.at),
+            last_seen_at=_utc(self._last_seen(record, sign_in)),
+            address=sign_in.address,
+            sockets=sockets,
+        )
+
+    def _last_seen(self, record: Record, sign_in: SignIn) -> float:
+        """Return when a record was extended last, as far as its deadline says it."""
+        if record.lease is None:
+            return sign_in.at
+        seen = record.lease.expires_at - self._manager.policy.idle
+        return min(max(seen, sign_in.at), record.lease.now)
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

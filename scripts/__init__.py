@@ -1,0 +1,1 @@
+"""What developers of Mooring run."""

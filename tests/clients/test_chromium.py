@@ -1,0 +1,90 @@
+"""Chromium, by name and by IP address, on each transport; see this folder's docstring."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import product
+
+from playwright.async_api import Page, async_playwright
+
+from tests.browser.chromium import chromium
+from tests.clients.conftest import IDLE
+from tests.support.browsers import Transport
+from tests.support.eventually import eventually, settled
+from tests.support.issued import note_issued
+from tests.support.service import Service
+
+HOSTS = ("localhost", "127.0.0.1")
+
+OPEN = """async (transports) => {
+  const { io } = await import("/socket.io/socket.io.esm.min.js");
+  const seen = { connects: 0, counts: [], ended: [], disconnects: [] };
+  const options = { reconnectionDelay: 50, reconnectionDelayMax: 200, randomizationFactor: 0 };
+  const socket = io({ ...options, forceNew: true, transports });
+  window.tested = { socket, seen };
+  socket.on("connect", () => seen.connects++);
+  socket.on("current count", (count) => seen.counts.push(count));
+  socket.on("session ended", ({ reason }) => seen.ended.push(reason));
+  socket.on("disconnect", (reason) => seen.disconnects.push(reason));
+}"""
+
+
+async def test_it_connects_counts_and_is_logged_out(lasting: Service) -> None:
+    async with _pages(lasting) as pages:
+        await asyncio.gather(*(_is_logged_out(*each) for each in pages))
+
+
+async def test_it_expires_and_returns_with_a_new_session(forgetful: Service) -> None:
+    async with _pages(forgetful) as pages:
+        await asyncio.gather(*(_expires(*each) for each in pages))
+
+
+async def _is_logged_out(page: Page, transport: Transport) -> None:
+    await page.evaluate(OPEN, transport.names)
+    assert await _incr(page) == 1
+    assert await page.evaluate("fetch('/incr', {method: 'POST'}).then((r) => r.json())") == 2
+    await eventually(lambda: _has(page, "counts", [1, 2]))
+
+    await page.evaluate("fetch('/logout', {method: 'POST'}).then((r) => r.status)")
+
+    await eventually(lambda: _has(page, "disconnects", ["io server disconnect"]))
+    assert await _has(page, "ended", ["logout"])
+    assert await settled(lambda: page.evaluate("tested.seen.connects"), quiet=0.3) == 1
+
+
+async def _expires(page: Page, transport: Transport) -> None:
+    await page.evaluate(OPEN, transport.names)
+    await _incr(page)
+
+    await eventually(lambda: _has(page, "connects", 2), within=IDLE + 8.0)
+
+    assert await _has(page, "ended", ["expired"])
+    assert await _has(page, "disconnects", ["transport close"])
+    assert await _incr(page) == 1
+
+
+async def _incr(page: Page) -> object:
+    return await page.evaluate("tested.socket.timeout(5000).emitWithAck('incr')")
+
+
+async def _has(page: Page, name: str, value: object) -> bool:
+    seen: object = await page.evaluate(f"tested.seen.{name}")
+    assert seen == value, f"{name}: {seen}"
+    return True
+
+
+@asynccontextmanager
+async def _pages(node: Service) -> AsyncIterator[list[tuple[Page, Transport]]]:
+    """A page of the node for each host and transport, in a profile of its own."""
+    ports = {f"{host}:{node.port}": node.port for host in HOSTS}
+    async with async_playwright() as driver, chromium(driver, ports) as browser:
+        contexts = [await browser.new_context(bypass_csp=True) for _ in product(HOSTS, Transport)]
+        pages = []
+        for context, (host, transport) in zip(contexts, product(HOSTS, Transport), strict=True):
+            page = await context.new_page()
+            # It opens no session: so the handshake is the browser's first contact.
+            await page.goto(f"http://{host}:{node.port}/healthz")
+            pages.append((page, transport))
+        yield pages
+        for context in contexts:
+            note_issued(f"{each['name']}={each['value']}" for each in await context.cookies())

@@ -1,0 +1,119 @@
+"""docs/your-app.md: its project is installed, tested and served as the page says."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from tests.deploy.test_compose_images import APP, all_of, instructions, stages
+from tests.docs.conftest import Product
+from tests.docs.markdown import blocks
+from tests.support.compose import services
+from tests.support.processes import ROOT, free_port
+
+PAGE = ROOT / "docs" / "your-app.md"
+
+# In one process: the environment takes longer to make than the tests to run.
+pytestmark = pytest.mark.xdist_group("docs/your-app.md")
+
+
+def _servers() -> list[str]:
+    """Return the commands of the page that serve the app."""
+    [text] = [each.text for each in blocks(PAGE) if each.text.startswith("mooring ")]
+    return text.splitlines()
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Product:
+    """The project, in an environment with what its `pyproject.toml` names."""
+    product = Product(PAGE, tmp_path_factory.mktemp("shop"))
+    product.prepare()
+    product.install("--group", str(product.files / "pyproject.toml:dev"))
+    product.install("fastapi-cli", "granian", "hypercorn")
+    return product
+
+
+@pytest.mark.slow
+def test_its_tests_pass_on_the_wheel(shop: Product) -> None:
+    printed = shop.run(shop.program("python"), "-m", "pytest", "-q", "-W", "error")
+
+    assert re.search(r"^(\d+) passed", printed, re.MULTILINE), printed
+
+
+@pytest.mark.slow
+def test_its_tests_notice_an_app_that_is_broken(shop: Product, tmp_path: Path) -> None:
+    broken = Product(PAGE, tmp_path)
+    cart = broken.files / "shop" / "cart.py"
+    cart.write_text(cart.read_text().replace('[*data.get("cart", []), item]', "[item]"))
+
+    with pytest.raises(AssertionError, match="test_each_visitor_has_a_cart"):
+        broken.run(shop.program("python"), "-m", "pytest", "-q")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", _servers())
+def test_it_is_served_by(shop: Product, command: str) -> None:
+    port = free_port()
+    name, *words = shlex.split(command.replace("3000", str(port)))
+
+    with (
+        shop.served(shop.program(name), *words, port=port) as url,
+        httpx.Client(base_url=url) as visitor,
+    ):
+        assert visitor.post("/cart/rope").json() == ["rope"]
+        assert visitor.get("/cart").json() == ["rope"]
+        assert visitor.get("/session").json()["sockets"] == 0
+        assert visitor.get("/docs/events").status_code == 200
+        # The image's health check, and the balancer's.
+        assert visitor.get("/healthz").status_code == visitor.get("/readyz").status_code == 200
+        assert visitor.get("/socket.io/?EIO=4&transport=polling").status_code == 200
+
+
+def _dockerfiles() -> Iterator[list[tuple[str, str]]]:
+    for block in blocks(PAGE):
+        if block.language == "dockerfile":
+            yield list(instructions(block.text))
+
+
+@pytest.mark.slow
+def test_an_image_gets_packages_of_its_own(shop: Product) -> None:
+    [command] = [run for found in _dockerfiles() for run in all_of(found, "RUN")]
+    _pip, *words = shlex.split(command)
+    requirements = shop.files / "requirements.txt"
+    requirements.write_text("aiofiles\n")
+    places = {
+        "/venv/bin/python": shop.program("python"),
+        "/product/requirements.txt": str(requirements),
+    }
+
+    assert places.keys() <= set(words)
+    pip = str(ROOT / ".venv" / "bin" / "python"), "-m", "pip"
+    shop.run(*pip, *(places.get(word, word) for word in words))
+
+    shop.run(shop.program("python"), "-c", "import aiofiles")
+
+
+def test_an_image_of_the_page_runs_as_the_user_of_ours() -> None:
+    [user] = all_of(stages(APP)[-1], "USER")
+
+    found = [all_of(each, "USER") for each in _dockerfiles()]
+
+    assert [users[-1] for users in found if users] == [user]
+
+
+def test_compose_mounts_the_package_where_the_image_looks_for_it() -> None:
+    [text] = [each.text for each in blocks(PAGE) if each.language == "yaml"]
+    [(name, override)] = yaml.safe_load(text)["services"].items()
+    [volume] = override["volumes"]
+    source, target, mode = volume.split(":")
+    package = override["environment"]["APP"].partition(".")[0]
+
+    assert name in services()
+    assert mode == "ro"
+    assert Path(source).name == package
+    assert [str(Path(target).parent)] == all_of(stages(APP)[-1], "WORKDIR")
+    assert Path(target).name == package

@@ -1,0 +1,48 @@
+"""Too few replicas, where writes wait for one: reads go on, and an end that is in doubt is applied."""
+
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.browsers import JsClients, Transport
+from tests.support.eventually import eventually
+from tests.support.nodes import pair_on
+from tests.support.servers import StoreServer, redis_binary
+
+
+@pytest.fixture
+async def replica(own_store_server: StoreServer) -> AsyncIterator[StoreServer]:
+    """A replica that follows the server."""
+    server = StoreServer(redis_binary(), more=["--replicaof", f"127.0.0.1 {own_store_server.port}"])
+    own_store_server.command("CONFIG", "SET", "repl-diskless-sync-delay", 0)
+    server.start()
+    try:
+        await eventually(lambda: server.command("ROLE")[3] == "connected", within=10.0)
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("own_store_server", ["redis"], indirect=True)
+async def test_reads_go_on_and_a_logout_in_doubt_ends_the_sockets_of_every_node_within_a_second(
+    js: JsClients, own_store_server: StoreServer, replica: StoreServer
+) -> None:
+    url = f"{own_store_server.url}?wait_replicas=1"
+    with pair_on(own_store_server, redis_url=url) as pair:
+        browser = await pair.browser(js)
+        sockets = [await browser.connect(Transport.WEBSOCKET, url=node.url) for node in pair]
+        assert await sockets[0].emit("incr") == 1
+        replica.pause()
+
+        answer = await browser.fetch("GET", "/session")
+        assert (answer.status, answer.json()["count"]) == (200, 1)
+        assert (await browser.fetch("POST", "/incr")).status == 503
+        assert (await browser.fetch("GET", "/readyz")).status == 503
+
+        began = time.monotonic()
+        assert (await browser.fetch("POST", "/logout")).status == 503
+        ends = [await socket.wait_for("disconnect") for socket in sockets]
+        assert {end.args[0] for end in ends} == {"io server disconnect"}
+        assert max(end.at for end in ends) - began < 1.0
+        replica.resume()

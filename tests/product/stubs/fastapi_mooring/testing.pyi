@@ -1,0 +1,2 @@
+# As __init__.pyi.
+from app.testing import *

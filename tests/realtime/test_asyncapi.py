@@ -1,0 +1,207 @@
+"""The AsyncAPI document and the TypeScript types of a product: nothing hides anything else."""
+
+import json
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from pydantic import BaseModel, create_model
+
+from app import EventRouter, Mooring, Settings, Socket
+from app.typescript.__main__ import main
+from app.typescript.events import event_types
+from tests.browser.site import SPA
+from tests.support.processes import ROOT
+
+
+class Auth(BaseModel):
+    """What a client says of itself."""
+
+    token: str
+    page: int = 1
+
+
+class Data(BaseModel):
+    """What is sent along."""
+
+    tags: list[str]
+    photo: bytes | None = None
+
+
+def new_app() -> FastAPI:  # noqa: C901 - handlers
+    """An app whose events are hard to tell apart."""
+    app = FastAPI(title="Hard")
+    mooring = Mooring(app, Settings(_env_file=None))
+    root, admin = EventRouter(), EventRouter(namespace="/admin")
+    one = create_model("Line", __module__="one", text=(str, ...))
+    other = create_model("Line", __module__="other", number=(int, ...))
+
+    @root.on_connect
+    async def enter(socket: Socket, auth: Auth) -> None:
+        """Say who you are."""
+
+    @root.on("a b")
+    async def spaced(id: int, data: Data) -> tuple[str, bytes]:  # noqa: A002 - as a product may have it
+        """Send both."""
+        return str(id), data.photo or b""
+
+    @root.on("a-b")
+    async def dashed(line: one, last: int = 5) -> list[str]:
+        return []
+
+    @root.on("say")
+    async def say(*words: str) -> None: ...
+
+    @root.on("list")
+    async def tags(tags: list[str]) -> None: ...
+
+    root.sends("say", other, bytes, description="What was said.")
+    root.sends("tick")
+
+    @admin.on("a b")
+    async def spaced_too() -> int:
+        return 1
+
+    @app.get("/data/{key}")
+    async def data(key: int, page: int = 1) -> Data:
+        return Data(tags=[])
+
+    for router in (root, admin):
+        mooring.include_router(router)
+    app.state.mooring = mooring
+    return app
+
+
+@pytest.fixture
+def document() -> dict[str, Any]:
+    """The AsyncAPI document of that app."""
+    found: dict[str, Any] = new_app().state.mooring.asyncapi()
+    return found
+
+
+def test_every_event_of_every_namespace_is_there(document: dict[str, Any]) -> None:
+    found = {
+        (each["channel"]["$ref"], each["action"], each["title"])
+        for each in document["operations"].values()
+    }
+    root, admin = "#/channels/root", "#/channels/admin"
+    assert found == {
+        (root, "receive", "connect"),
+        *((root, "receive", name) for name in ("a b", "a-b", "say", "list")),
+        *((root, "send", name) for name in ("say", "tick", "session ended")),
+        (admin, "receive", "a b"),
+        (admin, "send", "session ended"),
+    }
+    assert {each["address"] for each in document["channels"].values()} == {"/", "/admin"}
+    lines = [name for name in document["components"]["schemas"] if "Line" in name]
+    assert len(lines) == 2
+    for each in document["operations"].values():
+        for message in each["messages"]:
+            _, _, channel, _, slug = message["$ref"].split("/")
+            assert document["channels"][channel]["messages"][slug]["x-arguments"] is not None
+
+
+def test_the_public_parser_finds_no_fault(document: dict[str, Any]) -> None:
+    node = ROOT / ".venv" / "bin" / "node"
+    ran = subprocess.run(
+        [str(node) if node.exists() else "node", "tests/js/asyncapi.mjs"],
+        input=json.dumps(document),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+        check=True,
+    )
+    assert json.loads(ran.stdout) == {"valid": True, "errors": []}
+
+
+def test_the_types_say_what_may_be_sent(document: dict[str, Any]) -> None:
+    text = event_types(document)
+
+    for line in (
+        '"a b": (id: number, data: Data, ack?: (...answer: [string, Uint8Array] | [ErrorAck]) => void)',
+        ", last?: number, ack?: (answer: string[] | ErrorAck) => void)",
+        "list: (tags: string[], ack?: (error?: ErrorAck) => void)",
+        "say: (...args: [...more: string[]] | [...more: string[], ack: (error?: ErrorAck) => void])",
+        ", value1: Uint8Array) => void",
+        "tick: () => void",
+        "photo?: Uint8Array | null",
+        "export interface AdminClientToServerEvents {",
+        "export type HandshakeAuth = Auth;",
+        "page?: number",
+    ):
+        assert line in text, line
+
+
+USE = """
+import { io, type Socket } from "socket.io-client";
+import type {
+  AdminClientToServerEvents, AdminServerToClientEvents, ClientToServerEvents, HandshakeAuth,
+  ServerToClientEvents,
+} from "./events";
+import type { paths } from "./routes";
+
+const auth: HandshakeAuth = { token: "x" };
+const socket: Socket<ServerToClientEvents, ClientToServerEvents> = io({ auth });
+socket.emit("a b", 1, { tags: ["x"], photo: new Uint8Array([1]) });
+socket.emit("a b", 1, { tags: [] }, (...answer) => {
+  const [first, photo] = answer;
+  if (typeof first === "string") first.length + (photo as Uint8Array).length;
+  else first.error.detail.length;
+});
+socket.emit("a-b", { text: "x" });
+socket.emit("a-b", { text: "x" }, 3, (answer) => { if (Array.isArray(answer)) answer[0]?.length; });
+socket.emit("list", ["a", "b"]);
+socket.emit("say", "a", "b");
+socket.emit("say", "a", (error) => { error?.error.detail; });
+socket.on("say", (line, photo) => line.number + photo.length);
+socket.on("tick", () => undefined);
+socket.on("session ended", ({ reason }) => reason === "logout");
+const admin: Socket<AdminServerToClientEvents, AdminClientToServerEvents> = io("/admin");
+admin.emit("a b", (answer) => answer);
+type Tags = paths["/data/{key}"]["get"]["responses"]["200"]["content"]["application/json"]["tags"];
+const key: paths["/data/{key}"]["get"]["parameters"]["path"] = { key: 5 };
+const tags: Tags = [String(key.key)];
+tags.length;
+// @ts-expect-error: the first is a number
+socket.emit("a b", "1", { tags: [] });
+// @ts-expect-error: no such event
+socket.emit("c");
+// @ts-expect-error: bytes are not text
+socket.emit("a b", 1, { tags: [], photo: "text" });
+"""
+
+
+def test_the_types_compile_with_the_client_s_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = SimpleNamespace(app=new_app())
+    monkeypatch.setitem(__import__("sys").modules, "hard_app", module)
+    assert main(["hard_app:app", "--to", str(tmp_path)]) == 0
+    (tmp_path / "use.ts").write_text(USE)
+    (tmp_path / "node_modules").symlink_to(SPA / "node_modules")
+    compiled = subprocess.run(
+        [
+            *("node", SPA / "node_modules" / "typescript" / "bin" / "tsc", "--noEmit", "--strict"),
+            *("--skipLibCheck", "--moduleResolution", "bundler", "--module", "esnext"),
+            *("--target", "es2022", "use.ts"),
+        ],
+        cwd=tmp_path,
+        env={"PATH": f"{ROOT / '.venv' / 'bin'}:{__import__('os').environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert compiled.returncode == 0, compiled.stdout
+
+
+def test_what_cannot_be_read_is_said_in_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for source in ("nowhere.at_all:app", str(tmp_path / "no.json")):
+        assert main([source]) == 2
+        assert "cannot read what was named" in capsys.readouterr().err

@@ -1,0 +1,69 @@
+"""Emitters of code outside of the app: they need neither FastAPI nor a server, nor an event loop."""
+
+import json
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+import redis
+
+from app import EVERYBODY, BusUnavailableError, Emitter, SyncEmitter, to_session
+from tests.support.processes import ROOT, free_port
+from tests.support.servers import StoreServer
+
+IMPORTS = """
+import sys
+from app import EVERYBODY, Emitter, SyncEmitter, to_session, to_socket
+Emitter.connect("redis://127.0.0.1:1")
+SyncEmitter.connect("redis://127.0.0.1:1").close()
+heavy = {"engineio", "fastapi", "socketio", "starlette", "uvicorn"}
+print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+def test_a_worker_imports_neither_fastapi_nor_a_server() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", IMPORTS], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == "[]"
+
+
+def _messages(server: StoreServer) -> list[dict[str, Any]]:
+    """Return what stands on the bus."""
+    with redis.Redis.from_url(server.url, decode_responses=True) as client:
+        entries = client.xread({"mooring:bus": "0"}, count=1000)
+    fields = [fields for _stream, found in entries for _offset, fields in found]
+    return [json.loads(each["m"]) for each in fields]
+
+
+def test_a_task_without_an_event_loop_emits_in_order_from_any_thread(valkey: StoreServer) -> None:
+    with SyncEmitter.connect(valkey.url) as emitter:
+        for number in range(3):
+            emitter.emit("news", number, b"\x00", to="lobby")
+        thread = threading.Thread(target=lambda: emitter.disconnect(to_session("0" * 64)))
+        thread.start()
+        thread.join()
+    emitter.close()
+    found = _messages(valkey)
+    assert [each["kind"] for each in found] == ["event", "event", "event", "disconnect"]
+    placeholder = '{"_placeholder":true,"num":0}'
+    assert [each["body"] for each in found[:3]] == [
+        [f'["news",{number},{placeholder}]', "AA=="] for number in range(3)
+    ]
+
+
+async def test_what_the_bus_does_not_take_is_an_error_within_two_seconds() -> None:
+    async with Emitter.connect(f"redis://127.0.0.1:{free_port()}") as emitter:
+        with pytest.raises(BusUnavailableError):
+            await emitter.emit("news", to=EVERYBODY)
+        with pytest.raises(ValueError, match="library's own"):
+            await emitter.emit("connect", to=EVERYBODY)
+        with pytest.raises(TypeError, match="publishes no state"):
+            await emitter.publish("news", 1, session=None)  # type: ignore[arg-type] # it has none
+
+
+def test_a_url_that_cannot_be_used_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="redis://"):
+        Emitter.connect("http://nowhere")

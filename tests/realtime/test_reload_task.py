@@ -1,0 +1,126 @@
+"""The reload task: each session once an interval, many at a time, while others come and go."""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import pytest
+
+from app.realtime.registry import slot_of
+from app.realtime.reload_task import CHUNK, ReloadTask
+from app.sessions import StoreUnavailableError
+from tests.support.eventually import eventually
+
+INTERVAL = 0.4
+SLACK = 0.2
+
+
+class Sessions:
+    """The keys of this node, and when each was reloaded."""
+
+    def __init__(self, number: int = 0) -> None:
+        self.keys = [f"key {n}" for n in range(number)]
+        self.reloaded: defaultdict[str, list[float]] = defaultdict(list)
+        self.chunks: list[int] = []
+        self.error: Exception | None = None
+
+    def keys_in(self, slot: int) -> list[str]:
+        """The keys in a slot."""
+        return [key for key in self.keys if slot_of(key) == slot]
+
+    async def reload(self, keys: Sequence[str]) -> None:
+        self.chunks.append(len(keys))
+        for key in keys:
+            self.reloaded[key].append(time.monotonic())
+        if self.error:
+            raise self.error
+
+    def times(self, number: int) -> bool:
+        """Whether every key was reloaded so often."""
+        return all(len(self.reloaded[key]) >= number for key in self.keys)
+
+
+@asynccontextmanager
+async def _running(sessions: Sessions) -> AsyncIterator[ReloadTask]:
+    task = ReloadTask(sessions.keys_in, sessions.reload, interval=INTERVAL)
+    task.start()
+    yield task
+    await task.aclose()
+
+
+async def test_every_session_is_reloaded_once_an_interval() -> None:
+    sessions = Sessions(100)
+    async with _running(sessions):
+        await eventually(lambda: sessions.times(3), within=5 * INTERVAL)
+
+    for times in sessions.reloaded.values():
+        gaps = [later - earlier for earlier, later in pairwise(times)]
+        assert all(abs(gap - INTERVAL) < SLACK for gap in gaps)
+
+
+async def test_a_session_that_comes_at_any_moment_is_reloaded_within_an_interval() -> None:
+    sessions = Sessions()
+    came: dict[str, float] = {}
+    async with _running(sessions):
+        for number in range(10):
+            key = f"newcomer {number}"
+            came[key] = time.monotonic()
+            sessions.keys.append(key)
+            await asyncio.sleep(INTERVAL / 7)
+        await eventually(lambda: sessions.times(1), within=2 * INTERVAL)
+
+    waited = {key: sessions.reloaded[key][0] - at for key, at in came.items()}
+    assert max(waited.values()) <= INTERVAL + SLACK
+
+
+async def test_the_reloads_are_spread_over_the_interval() -> None:
+    sessions = Sessions(200)
+    async with _running(sessions):
+        await eventually(lambda: sessions.times(1), within=3 * INTERVAL)
+
+    first = sorted(times[0] for times in sessions.reloaded.values())
+    assert first[-1] - first[0] > INTERVAL / 2
+
+
+async def test_many_sessions_are_reloaded_so_many_at_a_time() -> None:
+    sessions = Sessions(20_000)
+    async with _running(sessions):
+        await eventually(lambda: sessions.times(1), within=10 * INTERVAL)
+
+    assert max(sessions.chunks) == CHUNK
+    assert min(sessions.chunks) > 0
+
+
+async def test_a_session_that_has_left_is_not_reloaded() -> None:
+    sessions = Sessions(5)
+    async with _running(sessions):
+        await eventually(lambda: sessions.times(1), within=3 * INTERVAL)
+        left = sessions.keys.pop()
+        before = len(sessions.reloaded[left])
+        await eventually(lambda: sessions.times(3), within=5 * INTERVAL)
+
+    assert len(sessions.reloaded[left]) == before
+
+
+@pytest.mark.parametrize("error", [StoreUnavailableError("out of reach"), LookupError("a bug")])
+async def test_a_reload_that_fails_is_logged_and_repeated_after_an_interval(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    sessions = Sessions(3)
+    sessions.error = error
+    with caplog.at_level(logging.WARNING):
+        async with _running(sessions):
+            await eventually(lambda: sessions.times(2), within=4 * INTERVAL)
+
+    assert "sessions failed" in caplog.text
+
+
+async def test_it_may_be_closed_twice_and_without_a_start() -> None:
+    sessions = Sessions(1)
+    async with _running(sessions) as task:
+        await task.aclose()
+    await ReloadTask(sessions.keys_in, sessions.reload, interval=INTERVAL).aclose()

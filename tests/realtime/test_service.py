@@ -1,0 +1,183 @@
+"""RealtimeService: composed without an event loop, several in one process, with its options."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from prometheus_client import REGISTRY
+
+from app.realtime.bus.base import MemoryBus
+from app.realtime.codec import LibraryCodec
+from app.realtime.emitter import Emitter
+from app.realtime.events import EventRouter
+from app.realtime.fast_codec import FastCodec
+from app.realtime.service import RealtimeService
+from app.sessions import Session, SessionManager
+from tests.realtime.in_process import new_manager, new_service, polling_client
+
+
+@pytest.fixture
+def router() -> EventRouter:
+    """An event that publishes, and one that holds a value back."""
+    router = EventRouter()
+    router.sends("count", int, state=lambda data: data.get("count", 0))
+
+    @router.on("incr")
+    async def incr(session: Session, emitter: Emitter) -> int:
+        count = await session.transact(_add_one)
+        await emitter.publish("count", count, session=session)
+        return count
+
+    @router.on("echo")
+    async def echo(value: list[int]) -> list[int]:
+        return value
+
+    return router
+
+
+def _add_one(data: dict[str, int]) -> int:
+    data["count"] = data.get("count", 0) + 1
+    return data["count"]
+
+
+@asynccontextmanager
+async def running(service: RealtimeService) -> AsyncIterator[RealtimeService]:
+    """Start a service, and close it."""
+    service.start()
+    yield service
+    await service.aclose()
+    await service.aclose()
+
+
+def _sockets() -> float:
+    return REGISTRY.get_sample_value("mooring_sockets", {"transport": "polling"}) or 0.0
+
+
+def test_it_is_composed_without_an_event_loop() -> None:
+    with pytest.raises(RuntimeError):
+        asyncio.get_running_loop()
+    new_service()
+
+
+@pytest.mark.parametrize("fast_codec", [True, False])
+async def test_events_are_the_same_with_either_codec(router: EventRouter, fast_codec: bool) -> None:
+    manager = new_manager()
+    service = new_service(router, manager=manager, fast_codec=fast_codec)
+    assert isinstance(service.sender.codec, FastCodec) == fast_codec
+    assert type(service.sender.codec) is (FastCodec if fast_codec else LibraryCodec)
+    async with running(service), polling_client(service, manager) as client:
+        await client.post('421["incr"]', '422["echo",[1,2]]')
+        await service.server.executor.drain()
+        assert await client.poll() == ['42["count",1]', "431[1]", "432[[1,2]]"]
+
+
+async def test_a_handler_that_waited_for_a_cancelled_task_is_answered(router: EventRouter) -> None:
+    @router.on("wait")
+    async def wait() -> None:
+        task = asyncio.ensure_future(asyncio.Event().wait())
+        task.cancel()
+        await task
+
+    manager = new_manager()
+    service = new_service(router, manager=manager)
+    async with running(service), polling_client(service, manager) as client:
+        await client.post('421["wait"]', '422["echo",[1]]')
+        await service.server.executor.drain()
+        failed, echoed = await client.poll()
+        assert failed.startswith('431[{"error":{"type":"internal-error"')
+        assert echoed == "432[[1]]"
+
+
+def test_several_run_in_one_process_each_on_its_own_loop(router: EventRouter) -> None:
+    before = _sockets()
+    connected = threading.Barrier(3)
+    counted = threading.Barrier(3)
+    counts: list[list[str]] = []
+
+    async def run() -> None:
+        manager = new_manager()
+        service = new_service(router, manager=manager)
+        async with running(service), polling_client(service, manager) as client:
+            await asyncio.to_thread(connected.wait, 10.0)
+            await client.post('421["incr"]')
+            counts.append(await client.poll())
+            await asyncio.to_thread(counted.wait, 10.0)
+
+    threads = [threading.Thread(target=asyncio.run, args=(run(),)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    connected.wait(10.0)
+    assert _sockets() == before + 2
+    counted.wait(10.0)
+    for thread in threads:
+        thread.join(10.0)
+    assert [each[0] for each in counts] == ['42["count",1]'] * 2
+    assert _sockets() == before
+
+
+async def test_state_of_one_session_reaches_its_sockets_on_other_nodes_in_order(
+    router: EventRouter,
+) -> None:
+    manager, bus = new_manager(), MemoryBus(wait=0.05)
+    here = new_service(router, manager=manager, bus=bus, node_id="here")
+    there = new_service(router, manager=manager, bus=bus, node_id="there")
+    async with running(here), running(there), polling_client(there, manager) as client:
+        session = await _only_session(manager, there)
+        for value in (3, 1, 2):  # all at one version
+            await here.emitter.publish("count", value, session=session)
+        received: list[str] = []
+        async with asyncio.timeout(5.0):
+            while len(received) < 3:
+                received += await client.poll()
+        assert received == [f'42["count",{value}]' for value in (3, 1, 2)]
+        assert await there.emitter.count(session) == 1
+
+
+async def test_missed_state_is_sent_again_at_the_reload(router: EventRouter) -> None:
+    manager = new_manager()
+    service = new_service(router, manager=manager)
+    async with running(service), polling_client(service, manager) as client:
+        session = await _only_session(manager, service)
+        await session.transact(_add_one)  # and nothing is published
+        await service.reconciler.reload([session.key])
+        assert await client.poll() == ['42["count",1]']
+
+
+async def test_state_that_cannot_be_read_keeps_nobody_from_connecting(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    router = EventRouter()
+    router.sends("count", int, state=lambda data: data["no such key"])
+    manager = new_manager()
+    service = new_service(router, manager=manager)
+    async with running(service), polling_client(service, manager):
+        assert "cannot read the state of 'count' from a session" in caplog.text
+
+
+async def test_the_heartbeat_is_an_option() -> None:
+    manager = new_manager()
+    service = new_service(manager=manager, ping_interval=0.05, ping_timeout=0.05)
+    async with running(service), polling_client(service, manager) as client:
+        assert (client.opened["pingInterval"], client.opened["pingTimeout"]) == (50, 50)
+        assert await client.poll() == ["2"]
+        assert await client.poll() == ["1"]  # no pong has come
+
+
+async def test_waiting_events_are_limited_by_an_option(router: EventRouter) -> None:
+    manager = new_manager()
+    service = new_service(router, manager=manager, max_events=1)
+    async with running(service), polling_client(service, manager) as client:
+        await client.post('421["echo",[1]]', '422["echo",[2]]', '423["echo",[3]]')
+        await service.server.executor.drain()
+        answers = await client.poll()
+        assert answers[0].startswith('433[{"error":{"type":"too-many-events"')
+        assert answers[1:] == ["431[[1]]", "432[[2]]"]
+
+
+async def _only_session(manager: SessionManager, service: RealtimeService) -> Session:
+    """Return a session of its own for the key that has sockets."""
+    [key] = service.registry.keys()
+    record = await manager.load_live(key)
+    return manager.attach(key, record)

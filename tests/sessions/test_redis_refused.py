@@ -1,0 +1,161 @@
+"""What a server refuses is in the log in its own words, once a change of state."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app import RedisStore
+from app.redis.refused import RefusedCommands
+from app.sessions import StoreUnavailableError
+from app.testing.contracts.store_base import DATA, HOUR, OTHER, live, new_key
+from tests.support.eventually import eventually
+from tests.support.servers import StoreServer
+
+LOGGER = "app.redis.refused"
+
+
+def fill(server: StoreServer) -> None:
+    server.command("CONFIG", "SET", "maxmemory", 1)
+
+
+def empty(server: StoreServer) -> None:
+    server.command("CONFIG", "SET", "maxmemory", 0)
+
+
+def forbid(server: StoreServer) -> None:
+    server.command("ACL", "SETUSER", "default", "-eval", "-evalsha")
+
+
+def allow(server: StoreServer) -> None:
+    server.command("ACL", "SETUSER", "default", "+eval", "+evalsha")
+
+
+def demote(server: StoreServer) -> None:
+    server.command("REPLICAOF", "127.0.0.1", 1)
+
+
+def promote(server: StoreServer) -> None:
+    server.command("REPLICAOF", "NO", "ONE")
+
+
+def lose_replicas(server: StoreServer) -> None:
+    server.command("CONFIG", "SET", "min-replicas-to-write", 1)
+
+
+def find_replicas(server: StoreServer) -> None:
+    server.command("CONFIG", "SET", "min-replicas-to-write", 0)
+
+
+Change = Callable[[StoreServer], None]
+REFUSALS: dict[str, tuple[Change, Change]] = {
+    "OOM": (fill, empty),
+    "NOPERM": (forbid, allow),
+    "READONLY": (demote, promote),
+    "NOREPLICAS": (lose_replicas, find_replicas),
+}
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+async def test_a_refusal_and_its_end_are_one_line_each_in_the_servers_own_words(
+    own_store_server: StoreServer, caplog: pytest.LogCaptureFixture, code: str
+) -> None:
+    begin, end = REFUSALS[code]
+    store = RedisStore.from_url(own_store_server.url)
+    await store.create(new_key(), DATA, idle=60, absolute=HOUR)
+    begin(own_store_server)
+    for _ in range(5):
+        with pytest.raises(StoreUnavailableError, match=code):
+            await store.create(new_key(), DATA, idle=60, absolute=HOUR)
+    end(own_store_server)
+
+    async def ends() -> bool:
+        await store.create(new_key(), DATA, idle=60, absolute=HOUR)
+        return len(lines(caplog)) == 2
+
+    await eventually(ends)
+    await store.aclose()
+    said, over = lines(caplog)
+    assert said.startswith("redis refuses commands: ")
+    assert code in said
+    assert len(said) > len("redis refuses commands: ") + len(code) + 10
+    assert over == f"redis refuses commands no longer: {code}"
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == LOGGER]
+
+
+@pytest.mark.parametrize("code", ["OOM", "NOREPLICAS"])
+async def test_where_writes_are_refused_a_load_that_extends_still_reads(
+    own_store_server: StoreServer, code: str
+) -> None:
+    begin, _ = REFUSALS[code]
+    store, key = RedisStore.from_url(own_store_server.url), new_key()
+    await store.create(key, DATA, idle=60, absolute=HOUR)
+    begin(own_store_server)
+    with pytest.raises(StoreUnavailableError, match=code):
+        await store.commit(key, 1, OTHER)
+    found = live(await store.load(key, idle=120))
+    assert found.lease is not None
+    assert (found.data, 0 < found.lease.seconds <= 120) == (DATA, True)
+    await store.aclose()
+
+
+class Clock:
+    """A clock that is set."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_server_that_is_nearly_full_is_not_told_of_again_and_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    refused = RefusedCommands("redis", clock := Clock())
+    for _ in range(100):
+        clock.now += 0.1
+        refused.refuse(("XADD", "a"), "OOM command not allowed")
+        clock.now += 0.1
+        refused.accept(("XADD", "b"))
+    assert lines(caplog) == ["redis refuses commands: OOM command not allowed"]
+
+
+def test_steps_on_the_way_are_no_refusals(caplog: pytest.LogCaptureFixture) -> None:
+    refused = RefusedCommands("redis")
+    for text in ("NOSCRIPT No matching script", "MOVED 1 a:1", "ASK 1 a:1"):
+        refused.refuse(("EVALSHA", "x"), text)
+    assert not refused
+    assert lines(caplog) == []
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["OOM a", "NOPERM b", "ERR c\n\x1b[1m" + "d" * 900, None]),
+            st.sampled_from([("GET", "x"), ("EVALSHA", "1"), ("EVALSHA", "2")]),
+            st.floats(0, 3),
+        ),
+        max_size=40,
+    )
+)
+def test_lines_come_in_pairs_a_code_and_none_is_long_or_broken(
+    steps: list[tuple[str | None, tuple[str, ...], float]],
+) -> None:
+    written: list[str] = []
+    refused = RefusedCommands("redis", clock := Clock(), written.append)
+    for text, command, pause in steps:
+        clock.now += pause
+        if text is None:
+            refused.accept(command)
+        else:
+            refused.refuse(command, text)
+    for code in ("OOM", "NOPERM", "ERR"):
+        kinds = ["no longer" in line for line in written if code in line]
+        assert kinds == [False, True] * (len(kinds) // 2) + [False] * (len(kinds) % 2)
+    for line in written:
+        assert len(line) < 300
+        assert line.isprintable()

@@ -1,0 +1,66 @@
+"""What a node that runs tests/support/inspection_app.py still holds of clients that have disconnected."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import httpx
+
+from tests.support.eventually import eventually
+from tests.support.http import http_client
+from tests.support.servers import StoreServer
+from tests.support.service import Service
+
+INSPECTION_APP = "tests.support.inspection_app"
+
+
+@asynccontextmanager
+async def nothing_is_left_over(
+    node: Service, server: StoreServer | None = None, *, within: float = 5.0
+) -> AsyncIterator[None]:
+    """Fail if there is more in the node than before, and in its store more than sessions.
+
+    Until so many seconds after what happened in the block it may take.
+    """
+    async with http_client(node.url) as client:
+        before = await _held(client)
+        yield
+        assert node.alive
+        await eventually(lambda: _is_as(before, client), within=within)
+    if server is not None:
+        await eventually(lambda: _has_sessions_alone(server), within=within)
+
+
+def _has_sessions_alone(server: StoreServer) -> bool:
+    more = set(server.keys()) - {*server.session_keys(), "mooring:bus", "mooring:nodes"}
+    assert not more, f"left in the store: {more}"
+    return True
+
+
+class Stored(NamedTuple):
+    """How many sessions a store holds, and how many tombstones."""
+
+    live: int
+    ended: int
+
+
+async def stored(client: httpx.AsyncClient, server: StoreServer | None) -> Stored:
+    """Count what is in a node's store: its server's, or the one in its memory."""
+    if server is None:
+        living: list[bool] = list((await client.get("/stored")).json().values())
+    else:
+        values = [server.command("GET", key) for key in server.session_keys()]
+        living = [value.startswith("R") for value in values]
+    return Stored(sum(living), len(living) - sum(living))
+
+
+async def _is_as(before: dict[str, int], client: httpx.AsyncClient) -> bool:
+    held = await _held(client)
+    more = {name: number for name, number in held.items() if number > before.get(name, 0)}
+    assert not more, f"left over: {more}, where there was {before}"
+    return True
+
+
+async def _held(client: httpx.AsyncClient) -> dict[str, int]:
+    held: dict[str, int] = (await client.get("/left")).json()
+    return held

@@ -1,0 +1,70 @@
+"""A store whose replies get lost: a call is executed, or is not, and raises in either case."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from enum import Enum
+from typing import Any, TypeVar
+
+from app.sessions import CommitOutcome, EndReason, LoadResult, Record, SessionStore
+from app.sessions.errors import StoreUnavailableError
+
+Result = TypeVar("Result")
+
+
+class Fate(Enum):
+    """What becomes of a call."""
+
+    ANSWERED = "answered"
+    REPLY_LOST = "executed, and its reply lost"
+    NOT_EXECUTED = "not executed"
+
+
+class LossyStore(SessionStore):
+    """Passes calls on to another store, each as `fates` says: the next one for each call, then all."""
+
+    def __init__(self, inner: SessionStore) -> None:
+        self.inner = inner
+        self.fates: list[Fate] = []
+        self.created: list[str] = []
+        """Every key under which a record was to be made."""
+
+    async def live(self) -> list[str]:
+        """The keys of the sessions that live, beside those that wait for their predecessor's end."""
+        found = await self.inner.load_many(self.created)
+        return [
+            key
+            for key, each in zip(self.created, found, strict=True)
+            if isinstance(each, Record) and each.predecessor is None
+        ]
+
+    async def create(self, key: str, data: bytes, **options: Any) -> Record:
+        self.created.append(key)
+        return await self._pass_on(lambda: self.inner.create(key, data, **options))
+
+    async def load(self, key: str, *, idle: float | None = None) -> LoadResult:
+        return await self._pass_on(lambda: self.inner.load(key, idle=idle))
+
+    async def load_many(self, keys: Sequence[str]) -> list[LoadResult]:
+        return await self._pass_on(lambda: self.inner.load_many(keys))
+
+    async def commit(self, key: str, version: int, data: bytes, **options: Any) -> CommitOutcome:
+        return await self._pass_on(lambda: self.inner.commit(key, version, data, **options))
+
+    async def end(self, key: str, reason: EndReason, **options: Any) -> CommitOutcome:
+        return await self._pass_on(lambda: self.inner.end(key, reason, **options))
+
+    async def delete(self, key: str) -> None:
+        await self._pass_on(lambda: self.inner.delete(key))
+
+    async def ping(self) -> None:
+        await self.inner.ping()
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+    async def _pass_on(self, call: Callable[[], Awaitable[Result]]) -> Result:
+        fate = self.fates.pop(0) if self.fates else Fate.ANSWERED
+        if fate is not Fate.NOT_EXECUTED:
+            result = await call()
+            if fate is Fate.ANSWERED:
+                return result
+        raise StoreUnavailableError(f"a test's call was {fate.value}")

@@ -1,0 +1,66 @@
+"""Which tests belong to which selection: `fast` for the inner loop, `no_fast_path` in CI's second pass,
+`product` for what promises say of any app.
+
+Tests marked `alone` come one after another, in one process, so that the others wait for them once.
+"""
+
+import re
+
+import pytest
+
+from tests.support.processes import ROOT
+from tests.support.promises import promised_files
+
+TESTS = ROOT / "tests"
+
+# What these test is decided before a fast path is reached, or behind it: files that nodes are
+# deployed with, the package and its documentation, pages, the reading of settings, documents that are
+# generated once, session stores and the session core that runs on them, the benchmarks' own arithmetic.
+_NO_FAST_PATH = (
+    *("benchmarks", "browser", "deploy", "docs", "package", "sessions", "upgrade"),
+    *("test_settings.py", "http/test_documents.py"),
+)
+
+_FAST_FOLDERS = ("http", "realtime", "server", "sessions", "websockets")
+_FAST_FILES = re.compile(r"test_(?!redis_|bus_on_cluster|settings)\w+\.py")
+_SLOW_IDS = re.compile(r"valkey|redis|cluster|polling|upgraded")
+
+
+def mark(items: list[pytest.Item]) -> None:
+    """Give each test the markers that follow from where it is and what it runs on."""
+    promised = promised_files()
+    for item in items:
+        if item.path in promised and _is_of_any_app(item):
+            item.add_marker("product")
+        if _is_without_fast_path(item):
+            item.add_marker("no_fast_path")
+        if _is_fast(item):
+            item.add_marker("fast")
+        if item.get_closest_marker("alone"):
+            item.add_marker(pytest.mark.xdist_group("alone"))
+
+
+def _is_of_any_app(item: pytest.Item) -> bool:
+    """Whether a product should be asked, too. Of the servers that speak Redis' protocol one will do there."""
+    assert isinstance(item, pytest.Function)
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    return not item.get_closest_marker("example") and "redis" not in parameters.values()
+
+
+def _is_without_fast_path(item: pytest.Item) -> bool:
+    return any(item.path.is_relative_to(TESTS / each) for each in _NO_FAST_PATH)
+
+
+def _is_fast(item: pytest.Item) -> bool:
+    """Whether it takes no store server and no client but the simplest: a test of one unit, mostly.
+
+    In other folders it is marked: `smoke`, one for each promise. `slow` takes a test out.
+    """
+    parameters = item.name.partition("[")[2]
+    if item.get_closest_marker("slow") or _SLOW_IDS.search(parameters):
+        return False
+    folder = item.path.parent
+    if item.get_closest_marker("smoke"):
+        return True
+    chosen = folder == TESTS or (folder.parent == TESTS and folder.name in _FAST_FOLDERS)
+    return chosen and _FAST_FILES.fullmatch(item.path.name) is not None

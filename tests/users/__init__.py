@@ -1,0 +1,1 @@
+"""Users: who is signed in, where, and the end of it."""

@@ -1,0 +1,187 @@
+"""OpenID Connect Back-Channel Logout 1.0: which tokens end which sessions, and which end none."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from fastapi import FastAPI
+
+from app import Mooring, SessionDep
+from app.backends import Backend
+from app.sessions import MemoryStore, StoreUnavailableError
+from tests.mooring.test_attach import client_of, settings
+from tests.support.hooked_store import HookedStore
+from tests.support.http import problem
+from tests.users.provider import CLIENT, EVENTS, Provider, published
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    with published() as running:
+        yield running
+
+
+def client_app(provider: Provider, jwks: Any = None, backend: Backend | None = None) -> FastAPI:
+    """Return an app whose users come from a provider."""
+    app = FastAPI()
+    mooring = Mooring(app, settings(), backend=backend)
+    keys = f"{provider.issuer}/jwks" if jwks is None else jwks
+
+    @app.post("/callback")
+    async def callback(session: SessionDep, claims: dict[str, str]) -> None:
+        await session.sign_in(claims["sub"], oidc=claims)
+
+    @app.get("/me")
+    async def me(session: SessionDep) -> str | None:
+        return session.user
+
+    app.include_router(mooring.backchannel_logout_router(provider.issuer, CLIENT, keys))
+    return app
+
+
+async def _signed_in(app: FastAPI, provider: Provider, sub: str, sid: str) -> httpx.AsyncClient:
+    client = client_of(app)
+    claims = {"iss": provider.issuer, "sub": sub, "sid": sid}
+    assert (await client.post("/callback", json=claims)).status_code == 200
+    return client
+
+
+async def _logout(app: FastAPI, token: str) -> httpx.Response:
+    async with client_of(app) as provider_s:
+        return await provider_s.post("/backchannel-logout", data={"logout_token": token})
+
+
+async def _user(client: httpx.AsyncClient) -> str | None:
+    answer = await client.get("/me")
+    user: str | None = answer.json()
+    return user
+
+
+@pytest.mark.parametrize("published_keys", [True, False])
+async def test_a_session_at_the_provider_ends_what_came_of_it(
+    provider: Provider, published_keys: bool
+) -> None:
+    app = client_app(provider, None if published_keys else provider.jwks)
+    phone, laptop = [await _signed_in(app, provider, "ann", sid) for sid in ("one", "two")]
+
+    answer = await _logout(app, provider.token(sid="one"))
+
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    assert [await _user(each) for each in (phone, laptop)] == [None, "ann"]
+
+
+async def test_a_token_without_a_session_ends_all_of_the_user(provider: Provider) -> None:
+    app = client_app(provider)
+    anns = [await _signed_in(app, provider, "ann", sid) for sid in ("one", "two")]
+    bob = await _signed_in(app, provider, "bob", "three")
+
+    assert (await _logout(app, provider.token())).status_code == 200
+
+    assert [await _user(each) for each in (*anns, bob)] == [None, None, "bob"]
+
+
+async def test_a_token_works_once_and_who_came_back_stays(provider: Provider) -> None:
+    app = client_app(provider)
+    token = provider.token()
+    await _signed_in(app, provider, "ann", "one")
+    assert (await _logout(app, token)).status_code == 200
+    back = await _signed_in(app, provider, "ann", "two")
+
+    assert problem(await _logout(app, token)) == (400, "invalid-logout-token")
+    assert await _user(back) == "ann"
+
+
+async def test_a_logout_that_failed_can_be_tried_again(provider: Provider) -> None:
+    store = HookedStore(MemoryStore())
+    app = client_app(provider, backend=Backend(store.inner))
+    ann = await _signed_in(app, provider, "ann", "one")
+    token = provider.token()
+    end = store.inner.end
+
+    async def fail(*_: object, **__: object) -> Any:
+        raise StoreUnavailableError("on purpose")
+
+    store.inner.end = fail  # type: ignore[method-assign] # what an outage does
+    assert (await _logout(app, token)).status_code == 503
+    store.inner.end = end  # type: ignore[method-assign] # it is over
+
+    assert (await _logout(app, token)).status_code == 200
+    assert await _user(ann) is None
+
+
+async def test_a_new_key_of_the_provider_is_fetched(provider: Provider) -> None:
+    app = client_app(provider)
+    assert (await _logout(app, provider.token())).status_code == 200
+    old = provider.token()
+    provider.rotate_key()
+
+    assert (await _logout(app, provider.token())).status_code == 200
+    assert problem(await _logout(app, old))[0] in (200, 400)  # its key may be known still
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "another issuer": {"iss": "https://elsewhere.example"},
+    "another client": {"aud": "another"},
+    "no audience": {"aud": None},
+    "no time": {"iat": None},
+    "no end": {"exp": None},
+    "expired": {"exp": time.time() - 3600},
+    "from long ago": {"iat": time.time() - 7200},
+    "from the future": {"iat": time.time() + 3600},
+    "no id": {"jti": None},
+    "no events": {"events": None},
+    "other events": {"events": {"x": {}}},
+    "events of another type": {"events": list(EVENTS)},
+    "a nonce": {"nonce": "n"},
+    "neither sub nor sid": {"sub": None},
+    "a number as sid": {"sid": 7},
+}
+
+
+@pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
+async def test_a_token_that_breaks_a_rule_ends_nothing(
+    provider: Provider, changes: dict[str, Any]
+) -> None:
+    app = client_app(provider)
+    ann = await _signed_in(app, provider, "ann", "one")
+
+    answer = await _logout(app, provider.token(**changes))
+
+    assert problem(answer) == (400, "invalid-logout-token")
+    assert answer.json()["error"] == "invalid_request"
+    assert await _user(ann) == "ann"
+
+
+async def test_a_token_that_the_provider_did_not_sign_ends_nothing(provider: Provider) -> None:
+    app = client_app(provider)
+    ann = await _signed_in(app, provider, "ann", "one")
+    thief = Provider(provider.issuer)
+    thief.kid = provider.kid
+    token = provider.token()
+    forged = {
+        "another key": thief.token(),
+        "no signature": jwt.encode(provider.claims(), "", algorithm="none"),
+        "by a shared secret": jwt.encode(
+            provider.claims(), CLIENT.encode() * 8, algorithm="HS256", headers={"kid": provider.kid}
+        ),
+        "changed": token[:-8] + ("A" * 8),
+        "no token": "x",
+        "nothing": "",
+    }
+
+    for name, each in forged.items():
+        assert problem(await _logout(app, each)) == (400, "invalid-logout-token"), name
+    async with client_of(app) as anybody:
+        for body in (b"", b"logout_token=" + b"x" * 30_000, b"\xff\xfe", b"a=b"):
+            answer = await anybody.post("/backchannel-logout", content=body)
+            assert problem(answer) == (400, "invalid-logout-token"), body[:20]
+    assert await _user(ann) == "ann"
+
+
+async def test_a_provider_that_is_down_is_said_to_be(provider: Provider) -> None:
+    app = client_app(provider, "http://127.0.0.1:9/jwks")
+
+    assert problem(await _logout(app, provider.token())) == (503, "provider-unavailable")

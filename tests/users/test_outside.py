@@ -1,0 +1,48 @@
+"""A worker finds and ends the sessions of users, and their sockets, without FastAPI."""
+
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from app import Users
+from tests.support.browsers import JsClients
+from tests.support.http import problem
+from tests.support.processes import ROOT
+from tests.support.service import Service
+from tests.support.stores import STORES, StoreSettings
+from tests.users.test_sign_in import name
+
+SHARED = [each for each in STORES if each != "memory"]
+
+
+@pytest.mark.parametrize("store_name", SHARED, indirect=True)
+async def test_a_worker_ends_a_user_and_the_sockets_of_the_user(
+    js: JsClients, ann: httpx.AsyncClient, product: Service, any_store: StoreSettings
+) -> None:
+    user = name()
+    key = (await ann.post("/login", json={"user": user})).json()
+    browser = await js.browser(product.url, cookie=f"session={ann.cookies['session']}")
+    socket = await browser.connect()
+
+    async with Users.connect(str(any_store["redis_url"])) as users:
+        [session] = await users.sessions(user)
+        assert session.key == key
+        assert await users.end(user) == 1
+        assert (await socket.wait_for("disconnect", within=1.0)).args[0] == "io server disconnect"
+        assert await users.sessions(user) == []
+
+    assert socket.values("session ended") == [{"reason": "revoked"}]
+    assert problem(await ann.get("/me")) == (401, "sign-in-required")
+
+
+def test_a_worker_imports_neither_fastapi_nor_a_server() -> None:
+    source = (
+        "import sys\nfrom app import Users\nUsers.connect('redis://localhost:1/0')\n"
+        "print([each for each in ('fastapi', 'starlette', 'uvicorn') if each in sys.modules])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "[]\n"

@@ -1,0 +1,199 @@
+"""P18: users end everywhere, whatever races with it. Each race is named by what must not happen."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from functools import partial
+from random import Random
+
+import pytest
+
+from app import EndReason, SessionStore, Users
+from app.sessions import (
+    Policy,
+    Record,
+    Session,
+    SessionEndedError,
+    SessionError,
+    SessionManager,
+    UserIndex,
+)
+from app.sessions.ids import user_name
+from tests.support.hooked_store import HookedStore
+from tests.support.stores import StoreSettings
+from tests.support.stores_in_process import new_store
+from tests.users.test_sign_in import name
+
+POLICY = Policy(idle=600, absolute=3600)
+TRIALS = 50
+
+
+class Node:
+    """One node: its sessions, and users on them."""
+
+    def __init__(self, store: SessionStore, *, max_per_user: int = 0) -> None:
+        inner = store.inner if isinstance(store, HookedStore) else store
+        assert isinstance(inner, UserIndex)
+        policy = Policy(idle=600, absolute=3600, max_per_user=max_per_user)
+        self.store = store
+        self.sessions = SessionManager(store, policy, inner)
+        self.users = Users(self.sessions, _no_sockets)
+
+    async def signed_in(self, user: str) -> Session:
+        """Return a session that was signed in here."""
+        session = await self.sessions.create()
+        await session.sign_in(user)
+        return session
+
+    async def live(self, session: Session) -> bool:
+        """Return whether somebody is signed in to a session, by its key of now.
+
+        Where a sign-in failed the session goes on without a user.
+        """
+        found = await self.sessions.find(session.key)
+        return isinstance(found, Record) and found.owner is not None
+
+
+async def _no_sockets(_key: str) -> int:
+    return 0
+
+
+async def _failed(call: Awaitable[object]) -> bool:
+    try:
+        await call
+    except SessionError:
+        return True
+    return False
+
+
+@pytest.fixture
+async def nodes(any_store: StoreSettings) -> AsyncIterator[tuple[Node, Node]]:
+    """Two nodes on each store in turn; what the first asks of its store can be held up."""
+    one = HookedStore(new_store(any_store))
+    other = new_store(any_store) if "redis_url" in any_store else one.inner
+    yield Node(one), Node(other)
+    await one.aclose()
+    if other is not one.inner:
+        await other.aclose()
+
+
+async def test_all_sessions_end_but_the_one_that_is_kept(nodes: tuple[Node, Node]) -> None:
+    node, other = nodes
+    user = name()
+    sessions = [await each.signed_in(user) for each in (node, other, node, other)]
+    stranger = await node.signed_in(name())
+
+    assert await node.users.end(user, keep=sessions[0]) == 3
+
+    assert [await node.live(each) for each in sessions] == [True, False, False, False]
+    assert await node.live(stranger)
+    assert [each.key for each in await other.users.sessions(user)] == [sessions[0].key]
+    for ended in sessions[1:]:
+        with pytest.raises(SessionEndedError) as caught:
+            await ended.transact(lambda data: data.update(late=True))
+        assert caught.value.reason is EndReason.REVOKED
+
+
+async def test_a_user_who_is_forgotten_leaves_no_entry(nodes: tuple[Node, Node]) -> None:
+    node, _ = nodes
+    user = name()
+    for _ in range(3):
+        await node.signed_in(user)
+
+    assert await node.users.forget(user) == 3
+
+    assert node.sessions.index is not None
+    assert await node.sessions.index.read_index(user_name(user)) == []
+    assert await node.users.sessions(user) == []
+
+
+async def test_a_sign_in_that_began_before_an_end_does_not_outlive_it(
+    nodes: tuple[Node, Node],
+) -> None:
+    """Whichever verb of the sign-in the end comes before, on the other node."""
+    node, other = nodes
+    assert isinstance(node.store, HookedStore)
+    for verb in ("create", "end", "commit"):
+        user = name()
+        session = await node.sessions.create()
+        node.store.before(verb, partial(other.users.end, user))
+
+        assert await _failed(session.sign_in(user)), verb
+
+        assert await other.users.sessions(user) == [], verb
+
+
+async def test_no_session_outlives_an_end_that_races_with_sign_ins_and_rotations(
+    nodes: tuple[Node, Node],
+) -> None:
+    random = Random(7)
+    for _ in range(TRIALS):
+        user = name()
+        before = [await each.signed_in(user) for each in nodes]
+        signing_in = [await each.sessions.create() for each in nodes]
+        acts = [
+            *(each.rotate() for each in before),
+            *(each.sign_in(user) for each in signing_in),
+        ]
+        random.shuffle(acts)
+        tasks = [asyncio.ensure_future(_failed(each)) for each in acts]
+        await asyncio.sleep(0)
+        for _ in range(random.randrange(8)):
+            await asyncio.sleep(0)
+        await nodes[1].users.end(user)
+        await asyncio.gather(*tasks)
+        # Who is alive now signed in after the end had read the index, which has them all.
+        listed = {each.key for each in await nodes[0].users.sessions(user)}
+        everybody = (*before, *signing_in)
+        assert {each.key for each in everybody if await nodes[0].live(each)} <= listed
+        await nodes[1].users.end(user)
+        assert [await nodes[0].live(each) for each in everybody] == [False] * 4
+
+
+async def test_a_rotation_that_races_with_an_end_does_not_undo_it(
+    nodes: tuple[Node, Node],
+) -> None:
+    for turns in range(TRIALS):
+        user = name()
+        session = await nodes[0].signed_in(user)
+        rotation = asyncio.ensure_future(_failed(session.rotate()))
+        for _ in range(turns % 9):
+            await asyncio.sleep(0)
+        await nodes[1].users.end(user)
+        await rotation
+
+        assert not await nodes[1].live(session)
+        assert await nodes[1].users.sessions(user) == []
+
+
+async def test_who_signed_in_after_an_end_is_not_touched_by_it(nodes: tuple[Node, Node]) -> None:
+    node, other = nodes
+    user = name()
+    await node.signed_in(user)
+    await other.users.end(user)
+
+    session = await node.signed_in(user)
+
+    assert [each.key for each in await other.users.sessions(user)] == [session.key]
+
+
+@pytest.mark.parametrize("most", [1, 3])
+async def test_beyond_the_most_the_oldest_session_ends(any_store: StoreSettings, most: int) -> None:
+    store = new_store(any_store)
+    node = Node(store, max_per_user=most)
+    user = name()
+    sessions = [await node.signed_in(user) for _ in range(5)]
+
+    assert [await node.live(each) for each in sessions] == [False] * (5 - most) + [True] * most
+    await store.aclose()
+
+
+async def test_a_store_without_an_index_says_so(any_store: StoreSettings) -> None:
+    store = new_store(any_store)
+    sessions = SessionManager(store, POLICY)
+    session = await sessions.create()
+    await session.sign_in("ann")
+
+    assert session.user == "ann"
+    with pytest.raises(TypeError, match="cannot find the sessions of a user"):
+        await Users(sessions, _no_sockets).sessions("ann")
+    await store.aclose()

@@ -83,7 +83,7 @@ async def test_a_write_that_no_replica_has_is_in_doubt_and_reads_go_on(
 async def test_an_end_is_not_acknowledged_by_a_second_try_either_before_replicas_have_it(
     master: StoreServer, connection: PipelinedConnection, replica: StoreServer
 ) -> None:
-    """The second try writes nothing, and may be another node's: WAIT waits for all that was written before."""
+    """The second try, perhaps another node's, writes nothing: WAIT waits for all that was written before."""
     store, key = RedisStore(connection), new_key()
     await store.create(key, DATA, idle=60, absolute=HOUR)
     replica.pause()

@@ -299,9 +299,9 @@ class SessionManager:
         self, rotation: Rotation, key: str, record: Record, changes: Changes = NO_CHANGES
     ) -> Record:
         """Move a session to the new id of a rotation; return its record. See Rotation.run."""
-        await self._add_to_index(rotation.key, record)
+        until = await self._add_to_index(rotation.key, record)
         try:
-            found = await rotation.run(record, changes)
+            found = await rotation.run(record, changes, until=until)
         except SessionExistsError:  # a tombstone of `revoke`, which came between
             raise SessionEndedError(EndReason.REVOKED) from None
         except StoreUnavailableError:
@@ -338,13 +338,19 @@ class SessionManager:
         """Close the store."""
         await self.store.aclose()
 
-    async def _add_to_index(self, key: str, record: Record) -> None:
-        """Make the entries of a signed-in session, before there is a record under the key."""
-        if self.index is None:
-            return
+    async def _add_to_index(self, key: str, record: Record) -> float | None:
+        """Make the entries of a signed-in session, before there is a record under the key.
+
+        Return until when that may follow: `revoke` puts a tombstone in its place, which does not stay for
+        ever, and this node may be stopped for longer.
+        """
+        names = index_names(record.owner)
+        if self.index is None or not names:
+            return None
         keep = record.absolute_at - _now(record) + _INDEX_MARGIN_SECONDS
-        for name in index_names(record.owner):
-            await self.index.add_to_index(name, key, keep=keep)
+        added = [await self.index.add_to_index(name, key, keep=keep) for name in names]
+        blocked = self.policy.keep(EndReason.ROTATED)
+        return min(added) + max(blocked - _INDEX_MARGIN_SECONDS, blocked / 2)
 
     async def _remove_from_index(self, key: str, outcome: CommitOutcome) -> None:
         """Remove the entries of a session that has ended; if that fails they go with their time."""

@@ -249,3 +249,21 @@ async def test_a_store_without_an_index_says_so(any_store: StoreSettings) -> Non
     with pytest.raises(TypeError, match="cannot find the sessions of a user"):
         await Users(sessions, _no_sockets).sessions("ann")
     await store.aclose()
+
+
+async def test_a_sign_in_has_the_time_of_its_entry_so_that_an_end_says_who_was_before(
+    nodes: tuple[Node, Node],
+) -> None:
+    node, other = nodes
+    assert isinstance(node.store, HookedStore)
+    user = name()
+    session = await node.sessions.create()
+    await other.users.end(user)
+    await other.signed_in(user)
+    node.store.before("create", partial(other.users.end, name()))
+
+    await session.sign_in(user)
+
+    [late, early] = await other.users.sessions(user)
+    assert (late.key, late.signed_in_at) == (session.key, session.signed_in_at)
+    assert early.signed_in_at < late.signed_in_at

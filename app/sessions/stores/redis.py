@@ -203,7 +203,7 @@ class RedisStore(SessionStore, UserIndex):
 
     async def add_to_index(self, name: str, key: str, *, keep: float) -> float:
         name = self._index_name(name)
-        return float(await self._run_on(name, scripts.ADD_TO_INDEX, key, _ms(keep)) / 1000)
+        return float(await self._run_on(name, scripts.ADD_TO_INDEX, key, _ms(keep)) / 1e6)
 
     async def remove_from_index(self, name: str, key: str) -> None:
         await self._call("ZREM", self._index_name(name), key)

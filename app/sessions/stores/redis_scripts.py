@@ -126,6 +126,7 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', at)
 redis.call('ZADD', KEYS[1], 'GT', string.format('%d', at + ARGV[2]), ARGV[1])
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('PEXPIREAT', KEYS[1], string.format('%d', last[2]))
-return at
+local exact = redis.call('TIME') -- two sign-ins of one millisecond have an order
+return exact[1] * 1000000 + exact[2]
 """
 )

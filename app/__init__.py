@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         StoreFullError,
         StoreUnavailableError,
         Tombstone,
+        TooLateError,
         UnreadableRecordError,
         UserIndex,
     )
@@ -113,6 +114,7 @@ __all__ = [
     "StoreUnavailableError",
     "SyncEmitter",
     "Tombstone",
+    "TooLateError",
     "UnreadableRecordError",
     "UserDep",
     "UserIndex",

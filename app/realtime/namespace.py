@@ -24,6 +24,7 @@ from ..sessions import (
 )
 from ..sessions.ids import short, user_name
 from ..sessions.sign_in import user_of
+from .connect_token import ConnectTokens, TokenRotatedError
 from .context import Context, Resources
 from .dependencies import Reply
 from .disconnect import disconnect_socket
@@ -89,6 +90,8 @@ class Namespaces:
     ) -> None:
         self.add_to_user: Callable[[Member, str], None] = _ignore
         """Called with a socket whose session has a user, and what an index calls the user."""
+        self.tokens: ConnectTokens | None = None
+        """Reads tokens in `auth`; None where there are none."""
         self._manager = manager
         self._router = router
         self._resources = resources
@@ -113,6 +116,8 @@ class Namespaces:
             ConnectRefusedError: the client is not let in.
         """
         connection = member.connection
+        if self.tokens is not None:
+            auth = await self._take_token(self.tokens, member, auth)
         found = await self._load(connection)
         if isinstance(found, Record):
             self._attach(member, found)
@@ -223,6 +228,19 @@ class Namespaces:
         else:
             logger.error("the handler of event %r failed", event.name, exc_info=error)
         return INTERNAL_ERROR, "failed"
+
+    async def _take_token(self, tokens: ConnectTokens, member: Member, auth: Any) -> Any:
+        try:
+            return await tokens.take(member.connection, auth)
+        except TokenRotatedError as error:
+            refused(Refusal.SESSION_ENDED, reason=str(EndReason.ROTATED))
+            await self._sender.close(member.connection.eio_sid, comes_back=True)
+            raise ConnectRefusedError from error
+        except UnreadableRecordError as error:
+            await self._close(member.connection, error)
+            raise ConnectRefusedError from error
+        except Exception as error:
+            raise await self._refusal(error, member) from error
 
     async def _load(self, connection: Connection) -> LoadResult:
         try:

@@ -15,6 +15,7 @@ from .bus.base import Bus
 from .bus.messages import ChangedMessage, Message, SessionEndedMessage
 from .bus.relay import BusRelay
 from .codec import LibraryCodec
+from .connect_token import ConnectTokens
 from .context import Resources
 from .disconnect import disconnect_socket
 from .emitter import Emitter
@@ -119,6 +120,10 @@ class RealtimeService:
             sender=self.sender,
         )
         namespaces.add_to_user = self.messenger.users.join
+        if options.verify_token is not None:
+            namespaces.tokens = ConnectTokens(
+                options.verify_token, manager, self.registry, options.max_sockets
+            )
         self.server = SocketServer(
             self.sender, self.registry, self.messenger, namespaces, options, self.stop
         )

@@ -15,6 +15,7 @@ from .errors import (
     StoreError,
     StoreFullError,
     StoreUnavailableError,
+    TooLateError,
     UnreadableRecordError,
 )
 from .manager import SessionManager
@@ -74,6 +75,7 @@ __all__ = [
     "StoreFullError",
     "StoreUnavailableError",
     "Tombstone",
+    "TooLateError",
     "UnreadableRecordError",
     "Usage",
     "UserIndex",

@@ -35,7 +35,7 @@ from .policy import Policy
 from .rotation import Predecessor, Rotation, complete
 from .selection import DeadKeys, refuse_in_flight
 from .session import Session
-from .sign_in import index_names, unpack
+from .sign_in import index_names, unpack, with_time
 from .stores.base import SessionStore
 from .stores.user_index import UserIndex
 from .usage import Usage
@@ -296,12 +296,24 @@ class SessionManager:
         return Rotation(self.store, self.policy, key)
 
     async def rotate(
-        self, rotation: Rotation, key: str, record: Record, changes: Changes = NO_CHANGES
+        self,
+        rotation: Rotation,
+        key: str,
+        record: Record,
+        changes: Changes = NO_CHANGES,
+        *,
+        signs_in: bool = False,
     ) -> Record:
-        """Move a session to the new id of a rotation; return its record. See Rotation.run."""
-        await self._add_to_index(rotation.key, record)
+        """Move a session to the new id of a rotation; return its record. See Rotation.run.
+
+        With `signs_in` it is a sign-in, whose time is that of its entry in the index: those before an end of
+        all sessions of the user end with it.
+        """
+        added = await self._add_to_index(rotation.key, record)
+        if added is not None and signs_in:
+            record = with_time(record, added)
         try:
-            found = await rotation.run(record, changes)
+            found = await rotation.run(record, changes, until=self._latest(added))
         except SessionExistsError:  # a tombstone of `revoke`, which came between
             raise SessionEndedError(EndReason.REVOKED) from None
         except StoreUnavailableError:
@@ -338,13 +350,28 @@ class SessionManager:
         """Close the store."""
         await self.store.aclose()
 
-    async def _add_to_index(self, key: str, record: Record) -> None:
-        """Make the entries of a signed-in session, before there is a record under the key."""
-        if self.index is None:
-            return
+    async def _add_to_index(self, key: str, record: Record) -> float | None:
+        """Make the entries of a signed-in session, before there is a record under the key.
+
+        Return when that of the user was made, by the store's clock; None if there is none.
+        """
+        names = index_names(record.owner)
+        if self.index is None or not names:
+            return None
         keep = record.absolute_at - _now(record) + _INDEX_MARGIN_SECONDS
-        for name in index_names(record.owner):
-            await self.index.add_to_index(name, key, keep=keep)
+        added, *_ = [await self.index.add_to_index(name, key, keep=keep) for name in names]
+        return added
+
+    def _latest(self, added: float | None) -> float | None:
+        """Return until when the record may follow an entry.
+
+        `revoke` puts a tombstone in its place, which does not stay for ever, and this node may be stopped
+        for longer.
+        """
+        if added is None:
+            return None
+        blocked = self.policy.keep(EndReason.ROTATED)
+        return added + max(blocked - _INDEX_MARGIN_SECONDS, blocked / 2)
 
     async def _remove_from_index(self, key: str, outcome: CommitOutcome) -> None:
         """Remove the entries of a session that has ended; if that fails they go with their time."""

@@ -262,7 +262,8 @@ class Session(SessionMapping):
             *(user, 0.0, label or visitor.label, visitor.address, claims),
             remembered=absolute is not None,
         )
-        await self._rotate(partial(sign_in_to, sign_in=sign_in, absolute=absolute))
+        change = partial(sign_in_to, sign_in=sign_in, absolute=absolute)
+        await self._rotate(change, signs_in=True)
         await self._manager.end_oldest(user, self.key)
 
     async def sign_out(self) -> None:
@@ -275,7 +276,7 @@ class Session(SessionMapping):
         """
         await self.destroy()
 
-    async def _rotate(self, change: Callable[[Record], Record]) -> None:
+    async def _rotate(self, change: Callable[[Record], Record], *, signs_in: bool = False) -> None:
         if self._id is None:
             raise RotationImpossibleError(
                 "a socket cannot carry a new cookie; sign in, or rotate, over HTTP"
@@ -288,7 +289,9 @@ class Session(SessionMapping):
             rotation = self._manager.rotation(self.key)
             newest = change(newer(self._record, lock.latest))
             try:
-                record = await self._manager.rotate(rotation, self.key, newest, changes)
+                record = await self._manager.rotate(
+                    rotation, self.key, newest, changes, signs_in=signs_in
+                )
             except SessionEndedError as error:
                 self._end(error.reason)
                 raise

@@ -12,7 +12,7 @@ from ...redis.errors import RedisClientError, UnknownScriptError
 from ...redis.probe import probe
 from ...redis.url import TIMEOUT, connect
 from ..changes import EMPTY
-from ..errors import SessionExistsError, StoreUnavailableError, UnreadableRecordError
+from ..errors import SessionExistsError, StoreUnavailableError, TooLateError, UnreadableRecordError
 from ..models import (
     NOT_MODIFIED,
     CommitOutcome,
@@ -85,7 +85,7 @@ class RedisStore(SessionStore, UserIndex):
         """
         return cls(connect(url, timeout=timeout), prefix=prefix)
 
-    async def create(
+    async def create(  # noqa: PLR0913 - what a record has
         self,
         key: str,
         data: bytes,
@@ -95,14 +95,17 @@ class RedisStore(SessionStore, UserIndex):
         owner: str | None = None,
         created_at: float | None = None,
         predecessor: str | None = None,
+        until: float | None = None,
     ) -> Record:
         created = "" if created_at is None else _ms(created_at)
         found = await self._run(
             *(scripts.CREATE, key, _ms(idle), _ms(absolute), created, _pack(owner), data),
-            _pack_predecessor(predecessor),
+            *(_pack_predecessor(predecessor), _optional_ms(until)),
         )
         if found is None:
             raise SessionExistsError(key)
+        if found == [b"late"]:
+            raise TooLateError("the time to create this record is over")
         return _record(key, found)
 
     async def load(self, key: str, *, idle: float | None = None) -> LoadResult:
@@ -198,8 +201,9 @@ class RedisStore(SessionStore, UserIndex):
         name = self._name(_NO_KEY)
         await asyncio.gather(self._call(*probe(name, *_NEEDED)), self._call("MGET", name))
 
-    async def add_to_index(self, name: str, key: str, *, keep: float) -> None:
-        await self._run_on(self._index_name(name), scripts.ADD_TO_INDEX, key, _ms(keep))
+    async def add_to_index(self, name: str, key: str, *, keep: float) -> float:
+        name = self._index_name(name)
+        return float(await self._run_on(name, scripts.ADD_TO_INDEX, key, _ms(keep)) / 1e6)
 
     async def remove_from_index(self, name: str, key: str) -> None:
         await self._call("ZREM", self._index_name(name), key)

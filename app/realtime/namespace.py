@@ -318,6 +318,11 @@ class Namespaces:
         record = session_sockets.record if member.loaded else None
         if record is None or connection.pending_close is not None:
             raise SessionEndedError(connection.pending_close or EndReason.EXPIRED)
+        if event.limit is not None:
+            await event.limit.check(
+                self._resources.counters,
+                *(event.name, member.namespace, session_sockets.key, record),
+            )
         if event.reload:
             record = await self._reload(session_sockets)
         usage = Usage(

@@ -36,6 +36,10 @@ class RedisKeys:
         """Return the set of the keys that a node has published numbers under."""
         return f"{self.prefix}:counted:{node}"
 
+    def counter(self, name: str) -> str:
+        """Return what counts events of one name, while its window goes on."""
+        return f"{self.prefix}:counter:{name}"
+
     def channel(self, node: str) -> str:
         """Return the channel that a node subscribes to while it lives."""
         return f"{self.prefix}:node:{node}"

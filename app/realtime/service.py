@@ -107,7 +107,11 @@ class RealtimeService:
         self.messenger = Messenger(router, self.registry, self.sender, self.relay, presence)
         self.handler_scope: dict[str, Any] = {}
         resources = Resources(
-            self.emitter, options.overrides, options.fast_dependencies, self.handler_scope
+            self.emitter,
+            options.overrides,
+            options.fast_dependencies,
+            self.handler_scope,
+            options.counters,
         )
         namespaces = Namespaces(
             manager,

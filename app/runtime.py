@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from threading import RLock
 
 from .asgi.rate_limit import RateLimiter
@@ -42,7 +43,7 @@ class Runtime:
         self.realtime = RealtimeService(
             self.manager,
             router,
-            options,
+            replace(options, counters=backend.counters),
             bus=backend.bus,
             presence=backend.presence,
             node_id=backend.node_id,

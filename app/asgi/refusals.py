@@ -60,6 +60,7 @@ class Refusal(StrEnum):
     INVALID_NAMESPACE = "invalid-namespace"
     CONNECT_REFUSED = "connect-refused"
     UNKNOWN_EVENT = "unknown-event"
+    RATE_LIMITED = "rate-limited"
     INVALID_PAYLOAD = "invalid-payload"
 
 

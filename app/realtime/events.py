@@ -215,7 +215,9 @@ class EventRouter:
         Args:
             name: the event's name.
             once: not available yet.
-            limit: not available yet.
+            limit: how often one user, or one session if nobody is signed in, may send it, on all nodes:
+                `20/minute`, `5 per 10 seconds`, `2/second; 100/hour`. What is beyond it gets the error ack
+                `rate-limited`, with `retry_after` in seconds. Needs the extra `limits`.
             reload: read the session before the handler runs. A handler that only ever updates it
                 atomically can save that round trip: the update is on the newest data all the same.
 
@@ -230,8 +232,6 @@ class EventRouter:
         _check_name(name)
         if once:
             raise ValueError(f"{name!r}: once=True is not available yet: leave it out")
-        if limit is not None:
-            raise ValueError(f"{name!r}: limit= is not available yet: leave it out")
 
         def declare(handler: Handler) -> Handler:
             event = ClientEvent(
@@ -240,6 +240,7 @@ class EventRouter:
                 reload=reload,
                 dependencies=self._dependencies,
                 middleware=self._middleware,
+                limit=limit,
             )
             if name in self._own.received:
                 raise ValueError(f"the event {name!r} has a handler already")

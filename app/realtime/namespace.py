@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import Context as Variables
 from functools import cache, partial
 from typing import Any
 
+from ..asgi.errors import ServiceUnavailableError
 from ..asgi.refusals import Refusal, refusal_of, refused
 from ..sessions import (
     EndReason,
@@ -88,10 +89,12 @@ class Namespaces:
         registry: SocketRegistry,
         sender: PacketSender,
     ) -> None:
-        self.add_to_user: Callable[[Member, str], None] = _ignore
-        """Called with a socket whose session has a user, and what an index calls the user."""
         self.tokens: ConnectTokens | None = None
         """Reads tokens in `auth`; None where there are none."""
+        self.announce: Callable[[Member], Awaitable[None]] = _ignore
+        """Awaited before a socket's session is loaded: returns when its messages reach this node."""
+        self.add_to_user: Callable[[Member, str], Awaitable[None]] = _ignore
+        """Awaited with a socket whose session has a user, and what an index calls the user."""
         self._manager = manager
         self._router = router
         self._resources = resources
@@ -118,9 +121,9 @@ class Namespaces:
         connection = member.connection
         if self.tokens is not None:
             auth = await self._take_token(self.tokens, member, auth)
-        found = await self._load(connection)
+        found = await self._load(connection, member)
         if isinstance(found, Record):
-            self._attach(member, found)
+            await self._attach(member, found)
             await self._run_connects(member, found, auth)
         elif connection.pending_close is None:
             connection.pending_close = Gone(found).reason
@@ -242,10 +245,15 @@ class Namespaces:
         except Exception as error:
             raise await self._refusal(error, member) from error
 
-    async def _load(self, connection: Connection) -> LoadResult:
+    async def _load(self, connection: Connection, member: Member) -> LoadResult:
         try:
+            await self.announce(member)
             return await self._reconciler.load(connection.session_sockets)
-        except (StoreUnavailableError, UnreadableRecordError) as error:
+        except (
+            StoreUnavailableError,
+            ServiceUnavailableError,
+            UnreadableRecordError,
+        ) as error:
             # After a refused connect the client gives up; after a closed transport it tries again.
             await self._close(connection, error)
             raise ConnectRefusedError from error
@@ -254,19 +262,26 @@ class Namespaces:
         refused(Refusal.STORE_UNAVAILABLE, reason=str(error))
         await self._sender.close(connection.eio_sid, comes_back=True)
 
-    def _attach(self, member: Member, record: Record) -> None:
+    async def _attach(self, member: Member, record: Record) -> None:
         session_sockets = member.connection.session_sockets
         member.loaded = True
         session_sockets.refresh(record)
         session_sockets.add_baseline(record.version)
+        self._state_sync.seed(session_sockets, record, member.namespace)
         user = user_of(record.owner)
         if user is not None:
-            self.add_to_user(member, user_name(user))
-        self._state_sync.seed(session_sockets, record, member.namespace)
+            await self._add_to_user(member, user_name(user))
         logger.info(
             "socket connected",
             extra={"socket": member.sid, "session": short(session_sockets.key)},
         )
+
+    async def _add_to_user(self, member: Member, user: str) -> None:
+        try:
+            await self.add_to_user(member, user)
+        except ServiceUnavailableError as error:
+            await self._close(member.connection, error)
+            raise ConnectRefusedError from error
 
     async def _run_connects(self, member: Member, record: Record, auth: Any) -> None:
         events = self.find(member.namespace)
@@ -321,6 +336,11 @@ class Namespaces:
         record = session_sockets.record if member.loaded else None
         if record is None or connection.pending_close is not None:
             raise SessionEndedError(connection.pending_close or EndReason.EXPIRED)
+        if event.limit is not None:
+            await event.limit.check(
+                self._resources.counters,
+                *(event.name, member.namespace, session_sockets.key, record),
+            )
         if event.reload:
             record = await self._reload(session_sockets)
         usage = Usage(
@@ -416,5 +436,5 @@ async def _call(
         raise RuntimeError("the handler waited for a task that was cancelled") from error
 
 
-def _ignore(_member: Member, _user: str) -> None:
+async def _ignore(*_anything: Any) -> None:
     return

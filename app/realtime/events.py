@@ -214,7 +214,10 @@ class EventRouter:
 
         Args:
             name: the event's name.
-            once: not available yet.
+            once: each event takes effect once on the session's data, however often the client sends it
+                within ten minutes. Its first argument is an id, a string of 8 to 64 characters, that the
+                handler does not get; a repeat, with the same id and arguments, gets the first ack, once
+                that is there. The JavaScript client repeats by `retries` and `ackTimeout`.
             limit: not available yet.
             reload: read the session before the handler runs. A handler that only ever updates it
                 atomically can save that round trip: the update is on the newest data all the same.
@@ -228,8 +231,6 @@ class EventRouter:
             ValueError: the event has a handler already, or something is not available yet.
         """
         _check_name(name)
-        if once:
-            raise ValueError(f"{name!r}: once=True is not available yet: leave it out")
         if limit is not None:
             raise ValueError(f"{name!r}: limit= is not available yet: leave it out")
 
@@ -238,6 +239,7 @@ class EventRouter:
                 name,
                 handler,
                 reload=reload,
+                once=once,
                 dependencies=self._dependencies,
                 middleware=self._middleware,
             )

@@ -167,6 +167,8 @@ class Solver:
 
     def _check(self, dependant: Dependant) -> None:
         name = getattr(dependant.call, "__name__", repr(dependant.call))
+        if provided_by(dependant.call) == "idempotent":
+            raise self._refuse(f"depends on {name}, which is for routes: an event has once=True")
         if dependant.request_param_name:
             raise self._refuse(
                 f"depends on {name}, which takes a Request: an event has none; write HTTPConnection"

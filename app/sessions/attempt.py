@@ -80,7 +80,7 @@ class Attempt:
             raise
         match found:
             case Answer():
-                self.answer = self._read(found)
+                self.answer, self.settled = self._read(found), True
             case NoRoom(retry_after):
                 raise TooManyOnceKeysError(retry_after)
             case Gone():

@@ -84,6 +84,11 @@ class Session(SessionMapping):
         return self._key
 
     @property
+    def manager(self) -> "SessionManager":
+        """What it was created or loaded by."""
+        return self._manager
+
+    @property
     def id(self) -> str | None:
         """The secret in the cookie, None where only the key is known. Never log or send it."""
         return self._id

@@ -40,7 +40,11 @@ class Usage:
     )
 
     def __init__(
-        self, *, extends: bool = False, before_destroy: Callable[[], None] | None = None
+        self,
+        *,
+        extends: bool = False,
+        before_destroy: Callable[[], None] | None = None,
+        steps: Steps | None = None,
     ) -> None:
         self.extends = extends
         self.answered = False
@@ -50,4 +54,4 @@ class Usage:
         self.before_destroy = before_destroy
         self.visitor: Callable[[], Visitor] = Visitor
         self.idempotent = False
-        self.steps: Steps | None = None
+        self.steps = steps

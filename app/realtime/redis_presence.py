@@ -75,6 +75,7 @@ class RedisPresence(Presence):
         self._counts: dict[str, int] = {}
         self._changed: dict[str, int | None] = {}
         self._unsettled: dict[str, asyncio.Future[None] | None] = {}
+        self._unknown: set[str] = set()
         self._in_doubt: deque[tuple[float, str]] = deque()
         self._refused = ""
         self._writer: asyncio.Task[None] | None = None
@@ -99,13 +100,16 @@ class RedisPresence(Presence):
     def publish_count(self, key: str, sockets: int | None) -> None:
         if sockets is None:
             self._unsettled.pop(key, None)
+            self._unknown.discard(key)
             if self._counts.pop(key, None) is None and key not in self._changed:
                 return
         elif self._counts.get(key) == sockets and key not in self._unsettled:
             return
         else:
             if key not in self._counts:
-                self._unsettled[key] = None
+                self._unknown.add(key)
+            if sockets > self._counts.get(key, -1):
+                self._unsettled.setdefault(key, None)
             self._counts[key] = sockets
         self._write_soon({key: sockets})
 
@@ -119,7 +123,8 @@ class RedisPresence(Presence):
             async with asyncio.timeout(_SETTLE_SECONDS):
                 await asyncio.shield(waiting)
         except TimeoutError:
-            raise BusUnavailableError("other nodes could not be told of a socket in time") from None
+            if key in self._unknown:
+                raise BusUnavailableError("no node could be told of a socket in time") from None
 
     async def count_remote(self, key: str) -> int:
         found = await execute(self._client, "HGETALL", self._keys.sockets(key))
@@ -187,7 +192,8 @@ class RedisPresence(Presence):
             execute(self._client, "PEXPIRE", counted, self._lifetime_ms),
         )
         self._note_written(key)
-        if key in self._unsettled:
+        self._unknown.discard(key)
+        if key in self._unsettled and key not in self._changed:
             waiting = self._unsettled.pop(key)
             if waiting is not None and not waiting.done():
                 waiting.set_result(None)

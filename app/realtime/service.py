@@ -193,7 +193,6 @@ class RealtimeService:
         """
         session, namespace = member.connection.session_sockets, member.namespace
         everybody = namespace_key(namespace)
-        self.presence.publish_count(session.key, session.connected)
         self.presence.publish_count(everybody, self.registry.connected_in(namespace))
         await self.presence.settle(session.key)
         await self.presence.settle(everybody)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from .extras import explain_missing
 from .realtime.bus.base import Bus, MemoryBus
+from .realtime.counters import Counters, MemoryCounters
 from .realtime.presence import LocalPresence, Presence
 from .sessions import MemoryStore, SessionStore
 
@@ -24,12 +25,14 @@ class Backend:
         store: keeps the sessions.
         bus: carries messages between nodes.
         presence: counts a session's sockets on all nodes.
+        counters: counts events that have a limit, on all nodes.
         node_id: names this node on both; no two nodes have the same.
     """
 
     store: SessionStore = field(default_factory=MemoryStore)
     bus: Bus = field(default_factory=MemoryBus)
     presence: Presence = field(default_factory=LocalPresence)
+    counters: Counters = field(default_factory=MemoryCounters)
     node_id: str = field(default_factory=new_node_id)
 
 

@@ -1,6 +1,7 @@
 """Packages that only some users need, by the extra of the distribution that installs them."""
 
 _PACKAGES = {
+    "limits": ("limits",),
     "oidc": ("jwt", "cryptography"),
     "redis": ("hiredis", "redis"),
     "server": ("structlog", "uvicorn"),

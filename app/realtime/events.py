@@ -214,8 +214,13 @@ class EventRouter:
 
         Args:
             name: the event's name.
-            once: not available yet.
-            limit: not available yet.
+            once: each event takes effect once on the session's data, however often the client sends it
+                within ten minutes. Its first argument is an id, a string of 8 to 64 characters, that the
+                handler does not get; a repeat, with the same id and arguments, gets the first ack, once
+                that is there. The JavaScript client repeats by `retries` and `ackTimeout`.
+            limit: how often one user, or one session if nobody is signed in, may send it, on all nodes:
+                `20/minute`, `5 per 10 seconds`, `2/second; 100/hour`. What is beyond it gets the error ack
+                `rate-limited`, with `retry_after` in seconds. Needs the extra `limits`.
             reload: read the session before the handler runs. A handler that only ever updates it
                 atomically can save that round trip: the update is on the newest data all the same.
 
@@ -225,21 +230,19 @@ class EventRouter:
         Raises:
             TypeError: the handler's signature or the event's name does not fit; the message names the
                 function and the line.
-            ValueError: the event has a handler already, or something is not available yet.
+            ValueError: the event has a handler already, or the limit cannot be read.
         """
         _check_name(name)
-        if once:
-            raise ValueError(f"{name!r}: once=True is not available yet: leave it out")
-        if limit is not None:
-            raise ValueError(f"{name!r}: limit= is not available yet: leave it out")
 
         def declare(handler: Handler) -> Handler:
             event = ClientEvent(
                 name,
                 handler,
                 reload=reload,
+                once=once,
                 dependencies=self._dependencies,
                 middleware=self._middleware,
+                limit=limit,
             )
             if name in self._own.received:
                 raise ValueError(f"the event {name!r} has a handler already")

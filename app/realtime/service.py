@@ -15,6 +15,7 @@ from .bus.base import Bus
 from .bus.messages import ChangedMessage, Message, SessionEndedMessage
 from .bus.relay import BusRelay
 from .codec import LibraryCodec
+from .connect_token import ConnectTokens
 from .context import Resources
 from .disconnect import disconnect_socket
 from .emitter import Emitter
@@ -27,7 +28,7 @@ from .namespace import Namespaces
 from .options import RealtimeOptions
 from .presence import Presence
 from .reconciler import SessionReconciler
-from .registry import SessionSockets, SocketRegistry
+from .registry import Member, SessionSockets, SocketRegistry
 from .reload_task import ReloadTask
 from .rooms import namespace_key
 from .sender import PacketSender
@@ -107,7 +108,11 @@ class RealtimeService:
         self.messenger = Messenger(router, self.registry, self.sender, self.relay, presence)
         self.handler_scope: dict[str, Any] = {}
         resources = Resources(
-            self.emitter, options.overrides, options.fast_dependencies, self.handler_scope
+            self.emitter,
+            options.overrides,
+            options.fast_dependencies,
+            self.handler_scope,
+            options.counters,
         )
         namespaces = Namespaces(
             manager,
@@ -118,7 +123,12 @@ class RealtimeService:
             registry=self.registry,
             sender=self.sender,
         )
-        namespaces.add_to_user = self.messenger.users.join
+        if options.verify_token is not None:
+            namespaces.tokens = ConnectTokens(
+                options.verify_token, manager, self.registry, options.max_sockets
+            )
+        namespaces.announce = self.announce
+        namespaces.add_to_user = self.messenger.add_to_user
         self.server = SocketServer(
             self.sender, self.registry, self.messenger, namespaces, options, self.stop
         )
@@ -154,6 +164,7 @@ class RealtimeService:
         await self.stop.aclose()
         await self.reload_task.aclose()
         self.reconciler.deadlines.close()
+        self.reconciler.rechecks.close()
         await self.presence.aclose()
         await self.relay.aclose()
 
@@ -174,6 +185,18 @@ class RealtimeService:
         """Make the number of a session's connected sockets known to other nodes."""
         self.presence.publish_count(key, sockets)
 
+    async def announce(self, member: Member) -> None:
+        """Return when what is sent to a socket's session and namespace reaches this node.
+
+        Raises:
+            BusUnavailableError: that takes too long.
+        """
+        session, namespace = member.connection.session_sockets, member.namespace
+        everybody = namespace_key(namespace)
+        self.presence.publish_count(everybody, self.registry.connected_in(namespace))
+        await self.presence.settle(session.key)
+        await self.presence.settle(everybody)
+
     def namespace_changed(self, namespace: str, sockets: int) -> None:
         """Make the number of a namespace's connected sockets known to other nodes."""
         self.presence.publish_count(namespace_key(namespace), sockets)
@@ -181,6 +204,8 @@ class RealtimeService:
     def session_emptied(self, key: str, *, unused: bool) -> None:
         """Drop the deadline of a session that has no sockets here any more; delete one that none used."""
         self.reconciler.deadlines.forget(key)
+        self.presence.publish_count(key, None)
+        self.reconciler.rechecks.forget(key)
         if unused and not self.app.draining:
             self.sender.engine.run(self.reconciler.discard(key, self.presence))
 
@@ -209,7 +234,7 @@ class RealtimeService:
     def committed(self, key: str, before: bytes, after: bytes) -> None:
         """Have hooks called, on all nodes, for what has changed of a session."""
         if self._hooks.watches and self._hooks.has_changed(before, after):
-            self.relay.send(ChangedMessage(key=key))
+            self.relay.send(ChangedMessage(key=key), key)
             self.sender.engine.run(self._read_changed(key))
 
     def ended(self, key: str, reason: EndReason, record: Record | None) -> None:
@@ -244,7 +269,7 @@ class RealtimeService:
         """Have all nodes look at a session, this one as well: its end may get no reply, and be true."""
         self.relay.send(SessionEndedMessage(key=key))
         if self.registry.session_sockets(key) is not None:
-            self.reconciler.deadlines.note(key, DOUBT_SECONDS)
+            self.reconciler.rechecks.note(key, DOUBT_SECONDS)
 
     async def _check_ended(self, key: str) -> None:
         """Load a session that another node says is ending: the record decides."""
@@ -254,7 +279,7 @@ class RealtimeService:
         await self.reconciler.reconcile([key])
         if self.registry.session_sockets(key) is not None:
             # On a Cluster the message may arrive before the tombstone.
-            self.reconciler.deadlines.note(key, RECHECK_DELAY_SECONDS)
+            self.reconciler.rechecks.note(key, RECHECK_DELAY_SECONDS)
 
     def _make_reload_task(self, manager: SessionManager, options: RealtimeOptions) -> ReloadTask:
         if options.activity == "connected":

@@ -71,7 +71,7 @@ class Messenger:
         self._numbers = itertools.count()
         self._waited: WeakKeyDictionary[asyncio.Task[Any], float] = WeakKeyDictionary()
 
-    async def publish(self, key: str, version: int, event: str, value: Any) -> None:
+    def publish(self, key: str, version: int, event: str, value: Any) -> None:
         """Send an event of state to the sockets of a session key, on all nodes."""
         for declared in self._router.sending(event):
             [value] = declared.dump(event, value)

@@ -204,16 +204,15 @@ class SessionManager:
                 record, is_newest = await self.load_live(key), True
                 continue
             before = record.data
-            match await self._compare_and_set(key, record, data, extend):
-                case Committed(record):
-                    lock.latest = record
-                    if self._life is not None:
-                        self._life.committed(key, before, record.data)
-                    return record, result
-                case Conflict(record):
-                    is_newest = True
-                case Gone() as gone:
-                    raise SessionEndedError(gone.reason)
+            outcome = await self._compare_and_set(key, record, data, extend)
+            if isinstance(outcome, Gone):
+                raise SessionEndedError(outcome.reason)
+            record, is_newest = outcome.record, True
+            if isinstance(outcome, Committed):
+                lock.latest = record
+                if self._life is not None:
+                    self._life.committed(key, before, record.data)
+                return record, result
 
     async def _compare_and_set(
         self, key: str, record: Record, data: bytes, extend: bool

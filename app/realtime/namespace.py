@@ -42,6 +42,7 @@ from .reconciler import SessionReconciler
 from .registry import Connection, Member, SessionSockets, SocketRegistry
 from .sender import PacketSender
 from .state_sync import StateSync
+from .tracing import tracing
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +183,9 @@ class Namespaces:
             if ack is not None:
                 ack.send(answer)
             return answer
-        answer, outcome = await self._outcome(event, member, arguments, received_at, ack)
+        with tracing.event(name, member.namespace) as note:
+            answer, outcome = await self._outcome(event, member, arguments, received_at, ack)
+            note(outcome)
         if ack is not None:
             ack.send(answer)
         _outcomes(name if member.namespace == "/" else f"{member.namespace} {name}", outcome).inc()

@@ -7,13 +7,20 @@ from typing import Any, TypeVar
 
 from fastapi.params import Depends
 
+from ..article import kind_of
 from .context import EventContext
-from .declarations import declaration_error, is_async, label_of
+from .declarations import (
+    check_function,
+    check_parameters,
+    declaration_error,
+    is_async,
+    label_of,
+)
 from .emitter import RESERVED, SESSION_ENDED
 from .errors import InvalidPayloadError
 from .handlers import AnyHandler, ClientEvent, Event, Middleware
 from .hooks import ConnectHook, Hook
-from .payloads import PayloadType, jsonable, payload_type
+from .payloads import PayloadType, jsonable_all, payload_type, raise_naming
 from .session_hooks import SessionHooks
 
 __all__ = [
@@ -57,7 +64,12 @@ class ServerEvent:
                 f"the event {self.name!r} is declared with {len(self.arguments)} argument(s), "
                 f"not {len(values)}"
             )
-        return [each.accept(value) for each, value in zip(self.arguments, values, strict=True)]
+        accept = [each.accept for each in self.arguments]
+        try:
+            return [each(value) for each, value in zip(accept, values, strict=True)]
+        except (TypeError, ValueError):
+            raise_naming(self.name, accept, values)
+            raise
 
     def read_state(self, data: Mapping[str, Any]) -> Any:
         """Return the argument as a session's data have it, as JSON data."""
@@ -102,7 +114,7 @@ class NamespaceEvents:
     def dump(self, name: str, *values: Any) -> list[Any]:
         """Return the arguments of an event as JSON data, validated if the event is declared."""
         event = self.sent.get(name)
-        return [jsonable(each) for each in values] if event is None else event.dump(*values)
+        return jsonable_all(name, values) if event is None else event.dump(*values)
 
     def add(
         self,
@@ -164,6 +176,8 @@ class EventRouter:
         self._middleware: list[Middleware] = []
         self._sending: dict[str, tuple[NamespaceEvents, ...]] = {}
         self.session_hooks = SessionHooks()
+        self._is_included = False
+        self._included: list[EventRouter] = []
         self._namespaces = {namespace: NamespaceEvents(namespace)}
         if self._dependencies:
             self._own.connects.append(ConnectHook(_accept, self._dependencies, argument="auth"))
@@ -234,6 +248,7 @@ class EventRouter:
             raise ValueError(f"{name!r}: once=True is not available yet: leave it out")
 
         def declare(handler: Handler) -> Handler:
+            self._check_open(handler)
             event = ClientEvent(
                 name,
                 handler,
@@ -274,6 +289,11 @@ class EventRouter:
             raise ValueError(f"the event {name!r} is one of the library's own")
         if name in self._own.sent:
             raise ValueError(f"the event {name!r} is declared already")
+        self._check_open(f"the event {name!r}")
+        if state is not None and is_async(state):
+            raise declaration_error(
+                state, "state= takes a plain function: what it reads is at hand"
+            )
         if state is not None and len(types) != 1:
             raise ValueError(f"the event {name!r} has a state, so it has one argument")
 
@@ -284,7 +304,7 @@ class EventRouter:
         self._own.sent[name] = ServerEvent(name, arguments, description, state)
         self._sending = {}
 
-    def on_connect(self, function: Handler) -> Handler:
+    def on_connect(self, function: Handler = None) -> Handler:  # type: ignore[assignment] # see _check_hook
         """Call the decorated function when a socket connects, before the client's CONNECT is answered.
 
         It takes the socket (a first parameter, or SocketDep), dependencies, and an argument with an
@@ -297,6 +317,7 @@ class EventRouter:
         Raises:
             TypeError: its signature does not fit.
         """
+        self._check_hook(function, "on_connect")
         connects = self._own.connects
         if self._dependencies and connects and connects[0].function is _accept:
             connects[0] = ConnectHook(function, self._dependencies, argument="auth")
@@ -304,7 +325,7 @@ class EventRouter:
             connects.append(ConnectHook(function, (), argument="auth"))
         return function
 
-    def on_disconnect(self, function: Handler) -> Handler:
+    def on_disconnect(self, function: Handler = None) -> Handler:  # type: ignore[assignment] # see _check_hook
         """Call the decorated function when a socket that was connected has gone.
 
         It takes the socket, dependencies, and an argument: the reason, a string. That is the session's
@@ -317,10 +338,11 @@ class EventRouter:
         Raises:
             TypeError: its signature does not fit.
         """
+        self._check_hook(function, "on_disconnect")
         self._own.disconnects.append(Hook(function, (), argument="the reason"))
         return function
 
-    def middleware(self, function: Handler) -> Handler:
+    def middleware(self, function: Handler = None) -> Handler:  # type: ignore[assignment] # see _check_hook
         """Call the decorated function around every event of this router.
 
         It takes `call_next`, the socket and the event: its name, a string, which has the arguments as
@@ -333,32 +355,45 @@ class EventRouter:
         Raises:
             TypeError: it is none.
         """
+        self._check_hook(function, "middleware")
         if not is_async(function):
             raise declaration_error(function, "a middleware is an async function")
+        check_parameters(function, 3, "a middleware takes call_next, the socket and the event")
         self._middleware.append(function)
         return function
 
     def include_router(self, router: "EventRouter") -> None:
-        """Add what another router, of any namespace, declares now; this one's dependencies come first.
+        """Add what another router, of any namespace, declares; this one's dependencies come first.
+
+        What is declared on the other router afterwards is refused, as nobody would know it.
 
         Args:
             router: declares the events.
 
         Raises:
             TypeError: it is no router of events.
-            ValueError: an event is declared in both; nothing is added.
+            ValueError: an event is declared in both, or the router is included already; nothing is added.
         """
         given: object = router
         if not isinstance(given, EventRouter):
             raise TypeError(
-                f"a {type(given).__name__} is no EventRouter; routes are for app.include_router"
+                f"{kind_of(given)} is no EventRouter; routes are for app.include_router"
             )
+        if any(router is each for each in self._included):
+            raise ValueError(
+                "this router is included already: each of its events would be there twice"
+            )
+        if router is self:
+            raise ValueError("a router cannot include itself")
+        self._check_open("a router")
         merged = dict(self._namespaces)
         for name, events in router.namespaces.items():
             merged[name] = _copy(merged.get(name) or NamespaceEvents(name))
             merged[name].add(events, self._dependencies, self._middleware)
         self._namespaces = merged
         self._sending = {}
+        self._included.append(router)
+        router._is_included = True  # noqa: SLF001 - it is of this class
 
     def get(self, name: str, namespace: str | None = None) -> ClientEvent | None:
         """Return the event of a name that clients may send, None if there is none.
@@ -397,6 +432,19 @@ class EventRouter:
                 return (self._namespaces.get(ROOT) or NamespaceEvents(ROOT),)
             self._sending[event] = found
         return found
+
+    def _check_hook(self, function: Any, decorator: str) -> None:
+        check_function(function, f"router.{decorator}")
+        self._check_open(function)
+
+    def _check_open(self, declared: Any) -> None:
+        """Raise TypeError for what is declared on a router that was included before: nobody would know it."""
+        if not self._is_included:
+            return
+        message = "its router was included before: include a router once all of it is declared"
+        if isinstance(declared, str):
+            raise TypeError(f"{declared}: {message}")
+        raise declaration_error(declared, message)
 
     def __iter__(self) -> Iterator[NamespaceEvents]:
         return iter(self._namespaces.values())

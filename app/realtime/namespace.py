@@ -132,6 +132,10 @@ class Namespaces:
         member.greeted = member.loaded
         self._registry.set_connected(member, connected=True)
         self._sender.greet(member)
+        logger.info(
+            "socket connected",
+            extra={"socket": member.sid, "session": short(connection.session_sockets.key)},
+        )
         if connection.pending_close is not None:
             await disconnect_socket(self._sender, connection, connection.pending_close)
 
@@ -156,7 +160,8 @@ class Namespaces:
         except SessionEndedError:
             pass  # what a hook wrote to a session that has ended is lost, as it says
         except Exception:
-            logger.exception("a disconnect handler of %s failed", member.namespace)
+            about = {"session": short(session_sockets.key)}
+            logger.exception("a disconnect handler of %s failed", member.namespace, extra=about)
         finally:
             session.discard_changes()
             usage.over = True
@@ -224,10 +229,11 @@ class Namespaces:
         answer = ack_of(error)
         if answer is not None:
             return answer, "refused"
+        about = {"session": short(member.connection.session_sockets.key)}
         if isinstance(error, SessionDataError | UnreadableRecordError):
-            logger.error("the handler of event %r failed: %s", event.name, error)
+            logger.error("the handler of event %r failed: %s", event.name, error, extra=about)
         else:
-            logger.error("the handler of event %r failed", event.name, exc_info=error)
+            logger.error("the handler of event %r failed", event.name, exc_info=error, extra=about)
         return INTERNAL_ERROR, "failed"
 
     async def _load(self, connection: Connection, member: Member) -> LoadResult:
@@ -256,10 +262,6 @@ class Namespaces:
         user = user_of(record.owner)
         if user is not None:
             await self._add_to_user(member, user_name(user))
-        logger.info(
-            "socket connected",
-            extra={"socket": member.sid, "session": short(session_sockets.key)},
-        )
 
     async def _add_to_user(self, member: Member, user: str) -> None:
         try:
@@ -299,7 +301,10 @@ class Namespaces:
             connection.pending_close = connection.pending_close or error.reason
         ack = ack_of(error)
         if ack is None:
-            logger.error("a connect handler of %s failed", member.namespace, exc_info=error)
+            about = {"session": short(connection.session_sockets.key)}
+            logger.error(
+                "a connect handler of %s failed", member.namespace, exc_info=error, extra=about
+            )
             ack = INTERNAL_ERROR
         refused(
             Refusal.CONNECT_REFUSED,

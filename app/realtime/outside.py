@@ -20,7 +20,7 @@ from .bus.messages import (
 from .bus.redis import WAIT, RedisBus
 from .bus.relay import BusRelay
 from .emitter import ack_of_call, check_event
-from .payloads import jsonable
+from .payloads import jsonable_all
 from .redis_presence import RedisPresence
 from .rooms import room_key
 from .targets import Target
@@ -182,4 +182,4 @@ class Outside:
 
 def _body(event: str, args: Iterable[Any]) -> Body:
     check_event(event)
-    return write_body([event, *map(jsonable, args)])
+    return write_body([event, *jsonable_all(event, list(args))])

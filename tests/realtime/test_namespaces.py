@@ -201,9 +201,8 @@ def test_what_is_no_middleware_or_hook_is_refused_at_import() -> None:
     for namespace in ("admin", "", "/a b", "/a,b", "//", "/a?b", "/" + "x" * 100):
         with pytest.raises(ValueError, match="is no namespace"):
             EventRouter(namespace)
-    for options in ({"once": True}, {"limit": "x/minute"}):
-        with pytest.raises(ValueError, match=r"not available|limit"):
-            router.on("event", **options)
+    with pytest.raises(ValueError, match="not available"):
+        router.on("event", once=True)
     with pytest.raises(ValueError, match="recovery"):
         EventRouter(recovery=True)
 

@@ -297,6 +297,7 @@ class Mooring:
             app,
             self._composition.cookie.attributes.full_name,
             body_limit=bool(self.settings.max_body_bytes),
+            tokens=self.settings.session_tokens,
         )
 
     def _around(self, lifespan: Any) -> Any:

@@ -14,8 +14,8 @@ from .realtime.events import EventRouter
 from .realtime.options import RealtimeOptions
 from .realtime.service import RealtimeService
 from .realtime.targets import to_session
-from .sessions import Policy, SessionManager, UserIndex
-from .sessions.stores.instrumented import InstrumentedStore
+from .sessions import AnswerStore, Policy, SessionManager, UserIndex
+from .sessions.stores.instrumented import InstrumentedAnswers, InstrumentedStore
 from .sessions.watch import SessionWatch
 from .users.users import Users
 
@@ -36,7 +36,10 @@ class Runtime:
     ) -> None:
         self.loop = asyncio.get_running_loop()
         index = backend.store if isinstance(backend.store, UserIndex) else None
-        self.manager = SessionManager(InstrumentedStore(backend.store), policy, index)
+        answers = (
+            InstrumentedAnswers(backend.store) if isinstance(backend.store, AnswerStore) else None
+        )
+        self.manager = SessionManager(InstrumentedStore(backend.store), policy, index, answers)
         self.realtime = RealtimeService(
             self.manager,
             router,

@@ -24,7 +24,8 @@ ATTACHMENTS = 10
 """Of one event."""
 
 ATTACHED_BYTES = 4_000_000
-"""Of one client address, attachments of events that are not complete: beyond them no more is read."""
+"""Of one client address, events with attachments until they are decoded: beyond them the oldest one alone is
+read on."""
 
 LARGE_MESSAGE_BYTES = 64 * 1024
 LARGE_MESSAGES = 4

@@ -34,6 +34,13 @@ class Refusal(StrEnum):
     TOO_MANY_SOCKETS = "too-many-sockets"
     TOO_MANY_EVENTS = "too-many-events"
 
+    INVALID_IDEMPOTENCY_KEY = "invalid-idempotency-key"
+    IDEMPOTENCY_NEEDS_SESSION = "idempotency-needs-session"
+    IDEMPOTENCY_KEY_REUSED = "idempotency-key-reused"
+    TOO_MANY_IDEMPOTENCY_KEYS = "too-many-idempotency-keys"
+    REQUEST_UNDER_WAY = "request-under-way"
+    OUTCOME_UNKNOWN = "outcome-unknown"
+
     INVALID_LOGOUT_TOKEN = "invalid-logout-token"  # noqa: S105 - a name
     PROVIDER_UNAVAILABLE = "provider-unavailable"
     INVALID_TOKEN = "invalid-token"  # noqa: S105 - a name

@@ -228,7 +228,10 @@ class EventRouter:
 
         Args:
             name: the event's name.
-            once: not available yet.
+            once: each event takes effect once on the session's data, however often the client sends it
+                within ten minutes. Its first argument is an id, a string of 8 to 64 characters, that the
+                handler does not get; a repeat, with the same id and arguments, gets the first ack, once
+                that is there. The JavaScript client repeats by `retries` and `ackTimeout`.
             limit: how often one user, or one session if nobody is signed in, may send it, on all nodes:
                 `20/minute`, `5 per 10 seconds`, `2/second; 100/hour`. What is beyond it gets the error ack
                 `rate-limited`, with `retry_after` in seconds. Needs the extra `limits`.
@@ -241,11 +244,9 @@ class EventRouter:
         Raises:
             TypeError: the handler's signature or the event's name does not fit; the message names the
                 function and the line.
-            ValueError: the event has a handler already, or something is not available yet.
+            ValueError: the event has a handler already, or the limit cannot be read.
         """
         _check_name(name)
-        if once:
-            raise ValueError(f"{name!r}: once=True is not available yet: leave it out")
 
         def declare(handler: Handler) -> Handler:
             self._check_open(handler)
@@ -253,6 +254,7 @@ class EventRouter:
                 name,
                 handler,
                 reload=reload,
+                once=once,
                 dependencies=self._dependencies,
                 middleware=self._middleware,
                 limit=limit,

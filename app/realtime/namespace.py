@@ -11,6 +11,7 @@ from typing import Any
 from ..asgi.errors import ServiceUnavailableError
 from ..asgi.refusals import Refusal, refusal_of, refused
 from ..sessions import (
+    Attempt,
     EndReason,
     Gone,
     LoadResult,
@@ -25,6 +26,7 @@ from ..sessions import (
 )
 from ..sessions.ids import short, user_name
 from ..sessions.sign_in import user_of
+from .connect_token import ConnectTokens, TokenRotatedError
 from .context import Context, Resources
 from .dependencies import Reply
 from .disconnect import disconnect_socket
@@ -38,6 +40,7 @@ from .errors import (
 )
 from .events import ClientEvent, EventRouter, NamespaceEvents
 from .metrics import EVENTS
+from .once import begin, keep, kept_ack
 from .reconciler import SessionReconciler
 from .registry import Connection, Member, SessionSockets, SocketRegistry
 from .sender import PacketSender
@@ -89,6 +92,8 @@ class Namespaces:
         registry: SocketRegistry,
         sender: PacketSender,
     ) -> None:
+        self.tokens: ConnectTokens | None = None
+        """Reads tokens in `auth`; None where there are none."""
         self.announce: Callable[[Member], Awaitable[None]] = _ignore
         """Awaited before a socket's session is loaded: returns when its messages reach this node."""
         self.add_to_user: Callable[[Member, str], Awaitable[None]] = _ignore
@@ -117,6 +122,8 @@ class Namespaces:
             ConnectRefusedError: the client is not let in.
         """
         connection = member.connection
+        if self.tokens is not None:
+            auth = await self._take_token(self.tokens, member, auth)
         found = await self._load(connection, member)
         if isinstance(found, Record):
             await self._attach(member, found)
@@ -211,7 +218,8 @@ class Namespaces:
         started = time.monotonic()
         try:
             self._manager.fail_fast.check(received_at)
-            return await self._handle(event, member, arguments, ack), "handled"
+            handle = self._handle_once if event.once else self._handle
+            return await handle(event, member, arguments, ack), "handled"
         except Exception as error:  # noqa: BLE001 - each has its answer, and its line in the log
             return self._answer_to(error, event, member, started)
 
@@ -235,6 +243,19 @@ class Namespaces:
         else:
             logger.error("the handler of event %r failed", event.name, exc_info=error, extra=about)
         return INTERNAL_ERROR, "failed"
+
+    async def _take_token(self, tokens: ConnectTokens, member: Member, auth: Any) -> Any:
+        try:
+            return await tokens.take(member.connection, auth)
+        except TokenRotatedError as error:
+            refused(Refusal.SESSION_ENDED, reason=str(EndReason.ROTATED))
+            await self._sender.close(member.connection.eio_sid, comes_back=True)
+            raise ConnectRefusedError from error
+        except UnreadableRecordError as error:
+            await self._close(member.connection, error)
+            raise ConnectRefusedError from error
+        except Exception as error:
+            raise await self._refusal(error, member) from error
 
     async def _load(self, connection: Connection, member: Member) -> LoadResult:
         try:
@@ -314,27 +335,43 @@ class Namespaces:
         )
         return ConnectRefusedError(ack)
 
-    async def _handle(
+    async def _handle_once(
         self,
         event: ClientEvent,
         member: Member,
         arguments: tuple[Any, ...],
         ack: "Ack | None",
     ) -> Any:
+        """Handle an event that takes effect once, unless it was handled before: then return its ack."""
+        key, name = member.connection.session_sockets.key, f"{member.namespace} {event.name}"
+        attempt = await begin(self._manager, key, name, arguments)
+        if attempt.answer is not None:
+            return kept_ack(attempt.answer)
+        try:
+            return await self._handle(event, member, arguments[1:], ack, attempt)
+        finally:
+            await attempt.release()
+
+    async def _handle(
+        self,
+        event: ClientEvent,
+        member: Member,
+        arguments: tuple[Any, ...],
+        ack: "Ack | None",
+        attempt: Attempt | None = None,
+    ) -> Any:
         connection = member.connection
         session_sockets = connection.session_sockets
-        record = session_sockets.record if member.loaded else None
-        if record is None or connection.pending_close is not None:
-            raise SessionEndedError(connection.pending_close or EndReason.EXPIRED)
+        record = _record_of(member)
         if event.limit is not None:
-            await event.limit.check(
-                self._resources.counters,
-                *(event.name, member.namespace, session_sockets.key, record),
-            )
+            counters, key = self._resources.counters, session_sockets.key
+            await event.limit.check(counters, event.name, member.namespace, key, record)
         if event.reload:
             record = await self._reload(session_sockets)
         usage = Usage(
-            extends=self._reconciler.extends, before_destroy=partial(self._begin_end, connection)
+            extends=self._reconciler.extends,
+            before_destroy=partial(self._begin_end, connection),
+            steps=None if attempt is None else attempt.steps(),
         )
         # Of this event alone: a reload, or another event, changes nothing under the handler.
         session = self._manager.attach(session_sockets.key, record, usage)
@@ -342,11 +379,13 @@ class Namespaces:
         try:
             if event.leaves_late(context):
                 return await _call(
-                    event, context, arguments, partial(_save_and_reply, session, ack)
+                    event, context, arguments, partial(_save_and_reply, session, ack, attempt)
                 )
             answer = await _call(event, context, arguments)
             if not session.destroyed:
                 await session.save()
+            if attempt is not None:
+                await keep(attempt, answer)
         except BaseException:
             session.discard_changes()
             raise
@@ -403,11 +442,24 @@ class Ack:
             self._sender.send_ack(self._eio_sid, self._number, answer, self._namespace)
 
 
-async def _save_and_reply(session: Session, ack: Ack | None, answer: Any) -> None:
+async def _save_and_reply(
+    session: Session, ack: Ack | None, attempt: Attempt | None, answer: Any
+) -> None:
     if not session.destroyed:
         await session.save()
+    if attempt is not None:
+        await keep(attempt, answer)
     if ack is not None:
         ack.send(answer)
+
+
+def _record_of(member: Member) -> Record:
+    """Return the record of a socket's session as last read; raise SessionEndedError if it has ended."""
+    connection = member.connection
+    record = connection.session_sockets.record if member.loaded else None
+    if record is None or connection.pending_close is not None:
+        raise SessionEndedError(connection.pending_close or EndReason.EXPIRED)
+    return record
 
 
 async def _call(

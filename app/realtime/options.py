@@ -19,6 +19,8 @@ class RealtimeOptions:
         activity: what extends a session's idle deadline: requests and handshakes alone, events too,
             or an open socket.
         max_sockets: sockets of one session that this node accepts.
+        verify_token: returns the session id of a token in a CONNECT packet, or None for one that was not
+            issued; None where there are no tokens.
         max_events: events of one socket that may wait for their handler.
         max_packet_bytes: size of the largest frame, or POST, that is accepted.
         max_buffered_bytes: how much may be queued for a client that does not read.
@@ -35,6 +37,7 @@ class RealtimeOptions:
     reload_interval: float = 30.0
     activity: Activity = "events"
     max_sockets: int = 100
+    verify_token: Callable[[str], str | None] | None = None
     max_events: int = 10_000
     max_packet_bytes: int = 1_000_000
     max_buffered_bytes: int = UNSENT_BYTES

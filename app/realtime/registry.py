@@ -81,7 +81,7 @@ class Connection:
     `pending_close` is set when the session ends before a socket is connected: only a connected
     client can be told why. With `ending` an event of its own ends the session: its ack is sent before
     the connection is closed. `closed_for` is why the server closed it, `left` has the namespaces that it
-    has disconnected the client from.
+    has disconnected the client from. `opened` says that its handshake had no session, and opened one.
     """
 
     __slots__ = (
@@ -93,12 +93,14 @@ class Connection:
         "handshake",
         "left",
         "members",
+        "opened",
         "pending_close",
         "session_sockets",
     )
 
     def __init__(self, eio_sid: str, session_sockets: "SessionSockets") -> None:
         self.eio_sid = eio_sid
+        self.opened = False
         self.session_sockets = session_sockets
         self.members: dict[str, Member] = {}
         self.connected = 0
@@ -259,16 +261,20 @@ class SocketRegistry:
 
     def register(self, eio_sid: str, key: str, *, opened: bool = False) -> Connection:
         """Register a connection at its handshake, which may have opened the session."""
-        part = self._sessions[slot_of(key)]
-        session_sockets = part.get(key)
-        if session_sockets is None:
-            session_sockets = part[key] = SessionSockets(key)
-            session_sockets.unused = opened
-            session_sockets.when_newer = self.when_newer
+        session_sockets = self._find_or_add(key, unused=opened)
         connection = self._connections[eio_sid] = session_sockets.sockets[eio_sid] = Connection(
             eio_sid, session_sockets
         )
+        connection.opened = opened
         return connection
+
+    def move(self, connection: Connection, key: str) -> None:
+        """Register a connection, no socket of which is connected, with another session."""
+        before = connection.session_sockets
+        connection.session_sockets = self._find_or_add(key, unused=False)
+        connection.session_sockets.sockets[connection.eio_sid] = connection
+        connection.pending_close = None  # that was an end of the session before
+        self._remove(connection, before)
 
     def unregister(self, eio_sid: str) -> None:
         """Remove a connection with its sockets. If it is not known, this does nothing."""
@@ -277,8 +283,19 @@ class SocketRegistry:
             return
         for member in list(connection.members.values()):
             self.leave(member)
-        session_sockets = connection.session_sockets
-        del session_sockets.sockets[eio_sid]
+        self._remove(connection, connection.session_sockets)
+
+    def _find_or_add(self, key: str, *, unused: bool) -> SessionSockets:
+        part = self._sessions[slot_of(key)]
+        session_sockets = part.get(key)
+        if session_sockets is None:
+            session_sockets = part[key] = SessionSockets(key)
+            session_sockets.unused = unused
+            session_sockets.when_newer = self.when_newer
+        return session_sockets
+
+    def _remove(self, connection: Connection, session_sockets: SessionSockets) -> None:
+        del session_sockets.sockets[connection.eio_sid]
         if not session_sockets.sockets:
             del self._sessions[slot_of(session_sockets.key)][session_sockets.key]
             self._listener.session_emptied(session_sockets.key, unused=session_sockets.unused)

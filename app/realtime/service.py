@@ -15,6 +15,7 @@ from .bus.base import Bus
 from .bus.messages import ChangedMessage, Message, SessionEndedMessage
 from .bus.relay import BusRelay
 from .codec import LibraryCodec
+from .connect_token import ConnectTokens
 from .context import Resources
 from .disconnect import disconnect_socket
 from .emitter import Emitter
@@ -122,6 +123,10 @@ class RealtimeService:
             registry=self.registry,
             sender=self.sender,
         )
+        if options.verify_token is not None:
+            namespaces.tokens = ConnectTokens(
+                options.verify_token, manager, self.registry, options.max_sockets
+            )
         namespaces.announce = self.announce
         namespaces.add_to_user = self.messenger.add_to_user
         self.server = SocketServer(
@@ -159,6 +164,7 @@ class RealtimeService:
         await self.stop.aclose()
         await self.reload_task.aclose()
         self.reconciler.deadlines.close()
+        self.reconciler.rechecks.close()
         await self.presence.aclose()
         await self.relay.aclose()
 
@@ -200,6 +206,7 @@ class RealtimeService:
         """Drop the deadline of a session that has no sockets here any more; delete one that none used."""
         self.reconciler.deadlines.forget(key)
         self.presence.publish_count(key, None)
+        self.reconciler.rechecks.forget(key)
         if unused and not self.app.draining:
             self.sender.engine.run(self.reconciler.discard(key, self.presence))
 
@@ -263,7 +270,7 @@ class RealtimeService:
         """Have all nodes look at a session, this one as well: its end may get no reply, and be true."""
         self.relay.send(SessionEndedMessage(key=key))
         if self.registry.session_sockets(key) is not None:
-            self.reconciler.deadlines.note(key, DOUBT_SECONDS)
+            self.reconciler.rechecks.note(key, DOUBT_SECONDS)
 
     async def _check_ended(self, key: str) -> None:
         """Load a session that another node says is ending: the record decides."""
@@ -273,7 +280,7 @@ class RealtimeService:
         await self.reconciler.reconcile([key])
         if self.registry.session_sockets(key) is not None:
             # On a Cluster the message may arrive before the tombstone.
-            self.reconciler.deadlines.note(key, RECHECK_DELAY_SECONDS)
+            self.reconciler.rechecks.note(key, RECHECK_DELAY_SECONDS)
 
     def _make_reload_task(self, manager: SessionManager, options: RealtimeOptions) -> ReloadTask:
         if options.activity == "connected":

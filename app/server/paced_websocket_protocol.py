@@ -11,6 +11,7 @@ from typing import Any
 
 from websockets.exceptions import InvalidState
 from websockets.frames import CloseCode
+from websockets.protocol import State
 
 from ..aio.allowance import Allowance
 from ..aio.slots import Slots
@@ -185,6 +186,14 @@ class PacedWebSocketProtocol(FindableWebSocketProtocol):
         """Have the library parse data, over which it may close the connection."""
         super().data_received(bytes(data))
         self._over = self.transport.is_closing()
+        if len(data) > LARGE_MESSAGE_BYTES:
+            self._forget_frame()
+
+    def _forget_frame(self) -> None:
+        """Have the library parse the next frame anew: until it has come, its parser keeps the last one."""
+        if self.conn.state is State.OPEN and self.conn.parser_exc is None:
+            self.conn.parser = self.conn.parse()
+            next(self.conn.parser)
 
     def _may_be_idle(self) -> bool:
         """Return True, or close the connection of a client that only keeps the server busy."""

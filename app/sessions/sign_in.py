@@ -94,6 +94,12 @@ def sign_in_to(record: Record, *, sign_in: SignIn, absolute: float | None = None
     return record._replace(owner=sign_in._replace(at=now).pack(), absolute_at=until)
 
 
+def with_time(record: Record, at: float) -> Record:
+    """Return a record whose user has signed in at a time; the same if nobody has."""
+    sign_in = unpack(record.owner)
+    return record if sign_in is None else record._replace(owner=sign_in._replace(at=at).pack())
+
+
 def user_of(owner: str | None) -> str | None:
     """Return the user of a record's owner, or None."""
     sign_in = unpack(owner)

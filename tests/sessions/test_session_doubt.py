@@ -230,7 +230,7 @@ async def test_a_rotation_that_is_called_off_leaves_the_handle_with_the_new_id(
     async def hang(*_: object, **__: object) -> None:
         raise asyncio.CancelledError
 
-    lossy.end = hang  # type: ignore[assignment, method-assign]
+    lossy.end = hang  # type: ignore[assignment, method-assign] # a store that hangs
     with pytest.raises(asyncio.CancelledError):
         await session.rotate()
     assert session.id != old

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from .article import kind_of
 from .extras import explain_missing
 from .realtime.bus.base import Bus, MemoryBus
 from .realtime.counters import Counters, MemoryCounters
@@ -74,4 +75,4 @@ def _custom_store(name: str) -> SessionStore:
         raise ValueError(f"SESSION_STORE: cannot use {name!r}: {error}") from None
     if isinstance(store, SessionStore):
         return store
-    raise ValueError(f"SESSION_STORE: {name!r} returns a {type(store).__name__}, no SessionStore")
+    raise ValueError(f"SESSION_STORE: {name!r} returns {kind_of(store)}, no SessionStore")

@@ -129,7 +129,8 @@ class Emitter:
             wait: False leaves the message to the node's outbox, and returns at once.
 
         Raises:
-            pydantic.ValidationError: the arguments do not fit the declared types.
+            pydantic.ValidationError: the arguments do not fit the declared types; a note names the one.
+            TypeError: an argument has no form in JSON.
             BusUnavailableError: sockets of other nodes may, or may not, get the event.
         """
         await self._sockets.emit(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from .extras import explain_missing
 from .realtime.bus.base import Bus, MemoryBus
 from .realtime.presence import LocalPresence, Presence
+from .realtime.user_presence import LocalUserPresence, UserPresence
 from .sessions import MemoryStore, SessionStore
 
 
@@ -25,12 +26,14 @@ class Backend:
         bus: carries messages between nodes.
         presence: counts a session's sockets on all nodes.
         node_id: names this node on both; no two nodes have the same.
+        user_presence: knows when a user comes and goes, over all nodes.
     """
 
     store: SessionStore = field(default_factory=MemoryStore)
     bus: Bus = field(default_factory=MemoryBus)
     presence: Presence = field(default_factory=LocalPresence)
     node_id: str = field(default_factory=new_node_id)
+    user_presence: UserPresence = field(default_factory=LocalUserPresence)
 
 
 BackendFactory = Callable[[], Backend]

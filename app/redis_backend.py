@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from .backends import Backend, new_node_id
 from .realtime.bus.redis import WAIT, RedisBus
 from .realtime.redis_presence import RedisPresence
+from .realtime.redis_user_presence import RedisUserPresence
 from .redis.url import TIMEOUT, connect_together
 from .sessions.stores.redis import RedisStore
 
@@ -38,4 +39,11 @@ class RedisBackendFactory:
             RedisBus(commands, reader, prefix=self.prefix),
             presence,
             node_id,
+            RedisUserPresence(
+                commands,
+                presence.is_alive,
+                node=node_id,
+                lifetime=self.lifetime,
+                prefix=self.prefix,
+            ),
         )

@@ -50,11 +50,8 @@ async def check_running(trial: Trial, failing: int | None, outcome: Outcome, wit
         if each.closed_at is not None:
             outcome.delays.append(max(0.0, each.closed_at - trial.ended))
         elif await _is_of_before(each, trial):
-            late = ""
-            if await each.closed(_ANSWER_SECONDS):
-                late = f", closed after {(each.closed_at or 0.0) - trial.ended:.3f} s"
             outcome.violations.append(
-                f"{_what(each)} of {trial.user} on node {each.node} is open after {within:g} s{late}"
+                f"{_what(each)} of {trial.user} on node {each.node} is open after {within:g} s"
             )
 
 

@@ -38,6 +38,7 @@ CLOSED = Counter(
     "mooring_sockets_closed", "Sockets disconnected by the server, by reason.", ["reason"]
 )
 EVENTS = Counter("mooring_events", "Events of clients, by outcome.", ["event", "outcome"])
+EMITS = Counter("mooring_emits", "Events that this node has emitted, by declared name.", ["event"])
 RELOAD = Histogram("mooring_reload_seconds", "Duration of one reload of up to 500 sessions.")
 RELOADED = Counter("mooring_reload_sessions", "Sessions reloaded by the background task.")
 RELOAD_LAG = Gauge("mooring_reload_lag_seconds", "Delay of the last round of reloads.")

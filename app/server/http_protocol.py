@@ -30,6 +30,8 @@ class FastHttpProtocol(PlainHttpProtocol):
         idle: the idle connections of the server.
     """
 
+    websocket_class = FastWebSocketProtocol
+
     def __init__(self, *args: Any, idle: IdleConnections, **options: Any) -> None:
         super().__init__(*args, **options)
         self._idle = idle
@@ -43,12 +45,19 @@ class FastHttpProtocol(PlainHttpProtocol):
         cycle.__class__ = FastResponse  # the library has no place for a class of one's own
         super()._start_asgi_task(cycle, app)
 
+    def _expect_request(self) -> None:
+        self._idle_since = self.loop.time()
+        self._queue()
+
     def on_response_complete(self) -> None:
         """Go on with the next pipelined request, or wait for one."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
+            self._watch_unread()
             return
         self.flow.resume_reading()
+        if self._rest:
+            self._after_response()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
@@ -72,7 +81,7 @@ class FastHttpProtocol(PlainHttpProtocol):
         if self.loop.time() - self._idle_since < self._idle.seconds:
             self._queue()
         elif not self.transport.is_closing():
-            self.transport.close()
+            self._close_when_read()
 
     def handle_websocket_upgrade(self) -> None:
         """Give the connection to the WebSocket protocol, with the request as it was parsed."""
@@ -81,7 +90,7 @@ class FastHttpProtocol(PlainHttpProtocol):
             super().handle_websocket_upgrade()
             return
         self.connections.discard(self)
-        protocol = FastWebSocketProtocol(self.config, self.server_state, self.app_state)
+        protocol = self.websocket_class(self.config, self.server_state, self.app_state)
         protocol.upgraded(self.transport, scope, accept)
         self.transport.set_protocol(protocol)
         self.parser = None  # type: ignore[assignment] # it holds this object, and this it

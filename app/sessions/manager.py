@@ -4,11 +4,12 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
+from ..aio.tasks import cancel
 from .changes import EMPTY, NO_CHANGES, Changes, dump_checked, parse
 from .errors import (
     SessionEndedError,
@@ -35,7 +36,8 @@ from .policy import Policy
 from .rotation import Predecessor, Rotation, complete
 from .selection import DeadKeys, refuse_in_flight
 from .session import Session
-from .sign_in import index_names, unpack
+from .sign_in import index_names, unpack, with_time
+from .stores.answers import AnswerStore
 from .stores.base import SessionStore
 from .stores.user_index import UserIndex
 from .usage import Usage
@@ -70,6 +72,8 @@ _WITHOUT_SUCCESSOR = {EndReason.EXPIRED, EndReason.REVOKED}
 _DONE_SECONDS = 900.0
 _INDEX_MARGIN_SECONDS = 60.0
 """For how long an entry of the index outlives its session: clocks of two servers differ."""
+_SLOW_END_SECONDS = 0.05
+"""Time within which an end is replied to, so that those who look at its message twice find it."""
 _RECENT_LOCKS = 500
 """Locks that are kept while nobody holds them: a session that was written is often written again."""
 
@@ -81,12 +85,21 @@ class SessionManager:
         store: where they are kept; closed by `aclose`.
         policy: their limits.
         index: finds the sessions of a user; None where the store cannot.
+        answers: keeps the answers of what takes effect once; the store itself if it can, and none is given.
     """
 
-    def __init__(self, store: SessionStore, policy: Policy, index: UserIndex | None = None) -> None:
+    def __init__(
+        self,
+        store: SessionStore,
+        policy: Policy,
+        index: UserIndex | None = None,
+        answers: AnswerStore | None = None,
+    ) -> None:
         self.store = store
         self.policy = policy
         self.index = index
+        self.answers = store if answers is None and isinstance(store, AnswerStore) else answers
+        self._tasks = set[asyncio.Task[None]]()
         self.fail_fast = FailFast()
         self.dead_keys = DeadKeys()
         self._write_locks: WeakValueDictionary[str, WriteLock] = WeakValueDictionary()
@@ -210,9 +223,28 @@ class SessionManager:
             record, is_newest = outcome.record, True
             if isinstance(outcome, Committed):
                 lock.latest = record
-                if self._life is not None:
-                    self._life.committed(key, before, record.data)
+                self.note_commit(key, before, record.data)
                 return record, result
+
+    def note_commit(self, key: str, before: bytes, after: bytes) -> None:
+        """Notify the listener of data that were replaced here."""
+        if self._life is not None:
+            self._life.committed(key, before, after)
+
+    def answer_store(self) -> AnswerStore:
+        """Return what keeps answers; raise RuntimeError if the store cannot."""
+        if self.answers is None:
+            raise RuntimeError(
+                "this store keeps no answers, which all that takes effect once needs: see AnswerStore"
+            )
+        return self.answers
+
+    def run(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Run something in the background, until it is done or the manager closes."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _compare_and_set(
         self, key: str, record: Record, data: bytes, extend: bool
@@ -246,15 +278,15 @@ class SessionManager:
                 if isinstance(outcome, Committed):
                     await self._announce_end(key, EndReason.REVOKED, outcome.record)
                     ended = True
+                else:  # perhaps by a rotation that could not go on, and has told nobody yet
+                    await self._notify(key, outcome.reason)
                 waiting += _kin(key, outcome)
         return ended
 
     async def _end_or_block(self, key: str) -> Committed | Gone:
         keep = self.policy.keep(EndReason.ROTATED)  # for as long as a sign-in may be under way
         while True:
-            ending = asyncio.ensure_future(self.store.end(key, EndReason.REVOKED, keep=keep))
-            self._before_end(key)
-            outcome = await ending
+            outcome = await self._put_tombstone(key, EndReason.REVOKED, keep)
             if isinstance(outcome, Committed):
                 return outcome
             if isinstance(outcome, Gone) and outcome.tombstone is not None:
@@ -292,17 +324,33 @@ class SessionManager:
 
     def rotation(self, key: str) -> Rotation:
         """Return what moves a session to a new id, by `rotate`."""
-        return Rotation(self.store, self.policy, key)
+        return Rotation(self.store, self.policy, key, self.answers)
 
     async def rotate(
-        self, rotation: Rotation, key: str, record: Record, changes: Changes = NO_CHANGES
+        self,
+        rotation: Rotation,
+        key: str,
+        record: Record,
+        changes: Changes = NO_CHANGES,
+        *,
+        signs_in: bool = False,
     ) -> Record:
-        """Move a session to the new id of a rotation; return its record. See Rotation.run."""
-        await self._add_to_index(rotation.key, record)
+        """Move a session to the new id of a rotation; return its record. See Rotation.run.
+
+        With `signs_in` it is a sign-in, whose time is that of its entry in the index: those before an end of
+        all sessions of the user end with it.
+        """
+        added = await self._add_to_index(rotation.key, record)
+        if added is not None and signs_in:
+            record = with_time(record, added)
         try:
-            found = await rotation.run(record, changes)
+            found = await rotation.run(record, changes, until=self._latest(added))
         except SessionExistsError:  # a tombstone of `revoke`, which came between
             raise SessionEndedError(EndReason.REVOKED) from None
+        except SessionEndedError as error:  # by this rotation, if the new record was ended first
+            self._before_end(key)
+            await self._notify(key, error.reason)
+            raise
         except StoreUnavailableError:
             if rotation.begun:
                 self._before_end(key)
@@ -320,7 +368,7 @@ class SessionManager:
         """
         predecessor = Predecessor.read(key, record.predecessor).key
         try:
-            found = await complete(self.store, self.policy, key, record)
+            found = await complete(self.store, self.policy, key, record, self.answers)
         except SessionEndedError as error:
             if error.reason in _WITHOUT_SUCCESSOR:
                 return None
@@ -334,16 +382,32 @@ class SessionManager:
         await self.store.ping()
 
     async def aclose(self) -> None:
-        """Close the store."""
+        """End what runs in the background, and close the store."""
+        await cancel(*self._tasks)
         await self.store.aclose()
 
-    async def _add_to_index(self, key: str, record: Record) -> None:
-        """Make the entries of a signed-in session, before there is a record under the key."""
-        if self.index is None:
-            return
+    async def _add_to_index(self, key: str, record: Record) -> float | None:
+        """Make the entries of a signed-in session, before there is a record under the key.
+
+        Return when that of the user was made, by the store's clock; None if there is none.
+        """
+        names = index_names(record.owner)
+        if self.index is None or not names:
+            return None
         keep = record.absolute_at - _now(record) + _INDEX_MARGIN_SECONDS
-        for name in index_names(record.owner):
-            await self.index.add_to_index(name, key, keep=keep)
+        added, *_ = [await self.index.add_to_index(name, key, keep=keep) for name in names]
+        return added
+
+    def _latest(self, added: float | None) -> float | None:
+        """Return until when the record may follow an entry.
+
+        `revoke` puts a tombstone in its place, which does not stay for ever, and this node may be stopped
+        for longer.
+        """
+        if added is None:
+            return None
+        blocked = self.policy.keep(EndReason.ROTATED)
+        return added + max(blocked - _INDEX_MARGIN_SECONDS, blocked / 2)
 
     async def _remove_from_index(self, key: str, outcome: CommitOutcome) -> None:
         """Remove the entries of a session that has ended; if that fails they go with their time."""
@@ -371,16 +435,23 @@ class SessionManager:
             await self.end(key, EndReason.REVOKED)
 
     async def _end(self, key: str, reason: EndReason) -> CommitOutcome:
-        ending = asyncio.ensure_future(self.store.end(key, reason, keep=self.policy.keep(reason)))
-        # In the same event-loop turn, so that the message follows the tombstone in one round trip.
-        self._before_end(key)
-        outcome = await ending
+        outcome = await self._put_tombstone(key, reason, self.policy.keep(reason))
         if isinstance(outcome, Gone):
             # Perhaps by an earlier call, whose reply was lost before any listener was called.
             await self._notify(key, outcome.reason)
         else:
             await self._announce_end(key, reason, outcome.record)
             await self._remove_from_index(key, outcome)
+        return outcome
+
+    async def _put_tombstone(self, key: str, reason: EndReason, keep: float) -> CommitOutcome:
+        began = time.monotonic()
+        ending = asyncio.ensure_future(self.store.end(key, reason, keep=keep))
+        # In the same event-loop turn, so that the message follows the tombstone in one round trip.
+        self._before_end(key)
+        outcome = await ending
+        if time.monotonic() - began > _SLOW_END_SECONDS:
+            self._before_end(key)  # who looked at the first message may have found no tombstone yet
         return outcome
 
     async def _announce_end(self, key: str, reason: EndReason, record: Record) -> None:

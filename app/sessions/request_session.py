@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from .attempt import Attempt
 from .errors import SessionError, SessionHandleError, StoreUnavailableError
 from .ids import session_key
 from .manager import SessionManager
@@ -32,7 +33,12 @@ class RequestSession:
         before_create: called before a session is created; an exception prevents it (rate limits).
         other_ids: those of further valid cookies, in the order in which they were sent.
         in_use: whether a session that is opened is in use from then on, by a WebSocket.
+
+    Attributes:
+        attempt: the request takes effect once, and this is one try of it; None for all others.
     """
+
+    attempt: Attempt | None = None
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ async def sent(
     """What is written, the error, whether a response has started, and whether the connection is closed."""
     transport = Mock(spec=asyncio.Transport)
     response = cls(
-        scope={"type": "http", "method": method},  # type: ignore[arg-type] # no more of it is read
+        scope={"type": "http", "method": method},  # type: ignore[typeddict-item] # no more of it is read
         transport=transport,
         flow=FlowControl(transport),
         logger=logging.getLogger(),

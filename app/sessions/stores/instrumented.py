@@ -17,6 +17,7 @@ from ..models import (
     LoadResult,
     Record,
 )
+from .answers import LIMITS, Answer, AnswerLimits, AnswerStore, NoRoom, Once
 from .base import SessionStore
 
 Result = TypeVar("Result")
@@ -69,6 +70,36 @@ class InstrumentedStore(SessionStore):
         await self._store.aclose()
 
 
+class InstrumentedAnswers(AnswerStore):
+    """Passes every call on to another store that keeps answers."""
+
+    def __init__(self, store: AnswerStore) -> None:
+        self._store = store
+
+    async def commit_once(
+        self, key: str, version: int, data: bytes, once: Once, **options: Any
+    ) -> CommitOutcome | Answer | NoRoom:
+        outcome = await _COMMIT_ONCE(self._store.commit_once(key, version, data, once, **options))
+        if not isinstance(outcome, Answer | NoRoom):
+            _OUTCOMES[type(outcome)].inc()
+        return outcome
+
+    async def swap_answer(
+        self, key: str, name: str, value: bytes | None, **options: Any
+    ) -> Answer | Gone | NoRoom | None:
+        return await _SWAP(self._store.swap_answer(key, name, value, **options))
+
+    async def read_answer(
+        self, key: str, name: str, *, limits: AnswerLimits = LIMITS
+    ) -> Answer | None:
+        return await _READ(self._store.read_answer(key, name, limits=limits))
+
+    async def copy_answers(
+        self, key: str, successor: str, *, limits: AnswerLimits = LIMITS
+    ) -> None:
+        await _COPY(self._store.copy_answers(key, successor, limits=limits))
+
+
 def _measured(verb: str) -> Callable[[Awaitable[Result]], Coroutine[Any, Any, Result]]:
     seconds, errors = _SECONDS.labels(verb), _ERRORS.labels(verb)
 
@@ -97,6 +128,15 @@ _COMMIT: Callable[[Awaitable[CommitOutcome]], Awaitable[CommitOutcome]] = _measu
 _END: Callable[[Awaitable[CommitOutcome]], Awaitable[CommitOutcome]] = _measured("end")
 _DELETE: Callable[[Awaitable[None]], Awaitable[None]] = _measured("delete")
 _PING: Callable[[Awaitable[None]], Awaitable[None]] = _measured("ping")
+
+_COMMIT_ONCE: Callable[
+    [Awaitable[CommitOutcome | Answer | NoRoom]], Awaitable[CommitOutcome | Answer | NoRoom]
+] = _measured("commit_once")
+_SWAP: Callable[
+    [Awaitable[Answer | Gone | NoRoom | None]], Awaitable[Answer | Gone | NoRoom | None]
+] = _measured("swap_answer")
+_READ: Callable[[Awaitable[Answer | None]], Awaitable[Answer | None]] = _measured("read_answer")
+_COPY: Callable[[Awaitable[None]], Awaitable[None]] = _measured("copy_answers")
 
 _OUTCOMES = {
     Committed: _COMMITS.labels("committed"),

@@ -3,6 +3,7 @@
 _PACKAGES = {
     "limits": ("limits",),
     "oidc": ("jwt", "cryptography"),
+    "otel": ("opentelemetry",),
     "redis": ("hiredis", "redis"),
     "server": ("structlog", "uvicorn"),
 }

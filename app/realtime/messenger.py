@@ -5,6 +5,7 @@ import itertools
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -23,12 +24,14 @@ from .bus.messages import (
 from .bus.relay import BusRelay
 from .emitter import ack_of_call, check_event
 from .events import EventRouter
+from .metrics import emits_of
 from .payloads import PLAIN_TYPES
 from .presence import Presence
 from .registry import Member, SocketRegistry
 from .rooms import Rooms, room_key
 from .sender import PacketSender
 from .targets import Target
+from .tracing import tracing
 from .user_sockets import UserSockets, user_key
 
 logger = logging.getLogger(__name__)
@@ -72,11 +75,14 @@ class Messenger:
         self._numbers = itertools.count()
         self._waited: WeakKeyDictionary[asyncio.Task[Any], float] = WeakKeyDictionary()
 
-    async def publish(self, key: str, version: int, event: str, value: Any) -> None:
+    def publish(self, key: str, version: int, event: str, value: Any) -> None:
         """Send an event of state to the sockets of a session key, on all nodes."""
+        name = "other"
         for declared in self._router.sending(event):
             [value] = declared.dump(event, value)
+            name = event if event in declared.sent else name
         self._publish_here(key, version, event, value)
+        emits_of(name).inc()
         if not self._relay.alone:
             self._relay.send(_state_message(key, version, event, value), key)
 
@@ -93,6 +99,23 @@ class Messenger:
     ) -> None:
         """Send an event to sockets, on all nodes."""
         body = self._body(event, args, namespace)
+        emits_of(self._declared(event, namespace)).inc()
+        with tracing.emit(event, namespace) as traceparent:
+            await self._emit(
+                to, namespace, body, skip_sid, volatile=volatile, wait=wait, traceparent=traceparent
+            )
+
+    async def _emit(
+        self,
+        to: Target,
+        namespace: str,
+        body: Body,
+        skip_sid: str | None,
+        *,
+        volatile: bool,
+        wait: bool,
+        traceparent: str | None,
+    ) -> None:
         here = self._members(to, namespace)
         self._send_here(here, body, skip_sid, volatile=volatile)
         if self._relay.alone or (to.space == "socket" and here):
@@ -104,6 +127,7 @@ class Messenger:
             body=body.on_the_bus(),
             skip=skip_sid,
             volatile=volatile,
+            traceparent=traceparent,
         )
         await self._send(message, address_of(to, namespace), wait=wait)
 
@@ -217,7 +241,12 @@ class Messenger:
         if isinstance(message, EventMessage):
             here = self._members(Target(message.space, message.name), message.namespace)
             body = Body.from_the_bus(message.body)
-            self._send_here(here, body, message.skip, volatile=message.volatile)
+            span: AbstractContextManager[Any] = nullcontext()
+            if message.traceparent is not None:
+                name = read_body(body)[0]
+                span = tracing.delivery(name, message.namespace, message.traceparent)
+            with span:
+                self._send_here(here, body, message.skip, volatile=message.volatile)
             return
         value = message.value
         if message.body is not None:
@@ -240,6 +269,12 @@ class Messenger:
         if declared is None:
             raise ValueError(f"there is no namespace {namespace!r}")
         return write_body([event, *declared.dump(event, *args)])
+
+    def _declared(self, event: str, namespace: str) -> str:
+        """Return what metrics call an event: there are as many names as are declared, and one more."""
+        if event not in self._router.namespaces[namespace].sent:
+            return "other"
+        return event if namespace == "/" else f"{namespace} {event}"
 
     def _members(self, to: Target, namespace: str) -> list[Member]:
         match to.space:

@@ -45,6 +45,7 @@ from .reconciler import SessionReconciler
 from .registry import Connection, Member, SessionSockets, SocketRegistry
 from .sender import PacketSender
 from .state_sync import StateSync
+from .tracing import tracing
 
 logger = logging.getLogger(__name__)
 
@@ -139,6 +140,10 @@ class Namespaces:
         member.greeted = member.loaded
         self._registry.set_connected(member, connected=True)
         self._sender.greet(member)
+        logger.info(
+            "socket connected",
+            extra={"socket": member.sid, "session": short(connection.session_sockets.key)},
+        )
         if connection.pending_close is not None:
             await disconnect_socket(self._sender, connection, connection.pending_close)
 
@@ -163,7 +168,8 @@ class Namespaces:
         except SessionEndedError:
             pass  # what a hook wrote to a session that has ended is lost, as it says
         except Exception:
-            logger.exception("a disconnect handler of %s failed", member.namespace)
+            about = {"session": short(session_sockets.key)}
+            logger.exception("a disconnect handler of %s failed", member.namespace, extra=about)
         finally:
             session.discard_changes()
             usage.over = True
@@ -190,7 +196,9 @@ class Namespaces:
             if ack is not None:
                 ack.send(answer)
             return answer
-        answer, outcome = await self._outcome(event, member, arguments, received_at, ack)
+        with tracing.event(name, member.namespace) as note:
+            answer, outcome = await self._outcome(event, member, arguments, received_at, ack)
+            note(outcome)
         if ack is not None:
             ack.send(answer)
         _outcomes(name if member.namespace == "/" else f"{member.namespace} {name}", outcome).inc()
@@ -230,10 +238,11 @@ class Namespaces:
         answer = ack_of(error)
         if answer is not None:
             return answer, "refused"
+        about = {"session": short(member.connection.session_sockets.key)}
         if isinstance(error, SessionDataError | UnreadableRecordError):
-            logger.error("the handler of event %r failed: %s", event.name, error)
+            logger.error("the handler of event %r failed: %s", event.name, error, extra=about)
         else:
-            logger.error("the handler of event %r failed", event.name, exc_info=error)
+            logger.error("the handler of event %r failed", event.name, exc_info=error, extra=about)
         return INTERNAL_ERROR, "failed"
 
     async def _take_token(self, tokens: ConnectTokens, member: Member, auth: Any) -> Any:
@@ -275,10 +284,6 @@ class Namespaces:
         user = user_of(record.owner)
         if user is not None:
             await self._add_to_user(member, user_name(user))
-        logger.info(
-            "socket connected",
-            extra={"socket": member.sid, "session": short(session_sockets.key)},
-        )
 
     async def _add_to_user(self, member: Member, user: str) -> None:
         try:
@@ -318,7 +323,10 @@ class Namespaces:
             connection.pending_close = connection.pending_close or error.reason
         ack = ack_of(error)
         if ack is None:
-            logger.error("a connect handler of %s failed", member.namespace, exc_info=error)
+            about = {"session": short(connection.session_sockets.key)}
+            logger.error(
+                "a connect handler of %s failed", member.namespace, exc_info=error, extra=about
+            )
             ack = INTERNAL_ERROR
         refused(
             Refusal.CONNECT_REFUSED,

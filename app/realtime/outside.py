@@ -20,10 +20,11 @@ from .bus.messages import (
 from .bus.redis import WAIT, RedisBus
 from .bus.relay import BusRelay
 from .emitter import ack_of_call, check_event
-from .payloads import jsonable
+from .payloads import jsonable_all
 from .redis_presence import RedisPresence
 from .rooms import room_key
 from .targets import Target
+from .tracing import tracing
 
 PUBLISH_TIMEOUT_SECONDS = 1.0
 PROBE_TIMEOUT_SECONDS = 1.0
@@ -64,18 +65,21 @@ class Outside:
         wait: bool,
     ) -> None:
         """Send an event to sockets."""
-        message = EventMessage(
-            space=to.space,
-            name=to.name,
-            namespace=namespace,
-            body=_body(event, args).on_the_bus(),
-            skip=skip_sid,
-            volatile=volatile,
-        )
-        if wait:
-            await self._publish(message, address_of(to, namespace))
-        else:
-            self._relay.send(message, address_of(to, namespace))
+        body = _body(event, args).on_the_bus()
+        with tracing.emit(event, namespace) as traceparent:
+            message = EventMessage(
+                space=to.space,
+                name=to.name,
+                namespace=namespace,
+                body=body,
+                skip=skip_sid,
+                volatile=volatile,
+                traceparent=traceparent,
+            )
+            if wait:
+                await self._publish(message, address_of(to, namespace))
+            else:
+                self._relay.send(message, address_of(to, namespace))
 
     async def call(
         self,
@@ -178,4 +182,4 @@ class Outside:
 
 def _body(event: str, args: Iterable[Any]) -> Body:
     check_event(event)
-    return write_body([event, *map(jsonable, args)])
+    return write_body([event, *jsonable_all(event, list(args))])

@@ -137,7 +137,7 @@ class RedisPresence(Presence):
         if not counts:
             return 0
         alive = await asyncio.gather(
-            *(self._is_alive(node.decode(errors="replace")) for node in counts)
+            *(self.is_alive(node.decode(errors="replace")) for node in counts)
         )
         return sum(
             _number(count)
@@ -159,7 +159,8 @@ class RedisPresence(Presence):
         key = f"{self._keys.prefix}:claim:{name}"
         return bool(await execute(self._client, "SET", key, self._node, "NX", "EX", _CLAIM_SECONDS))
 
-    async def _is_alive(self, node: str) -> bool:
+    async def is_alive(self, node: str) -> bool:
+        """Return whether a node is alive; raise BusUnavailableError if that cannot be read."""
         # One command a node: those of one turn share a write, and on a Cluster each has its own server.
         channel = self._keys.channel(node)
         _name, subscribers = await execute(self._client, "PUBSUB", "NUMSUB", channel)
@@ -261,7 +262,7 @@ class RedisPresence(Presence):
         if self._node not in nodes:
             await self._register()
         others = [node for node in nodes if node != self._node]
-        alive = await asyncio.gather(*(self._is_alive(node) for node in others))
+        alive = await asyncio.gather(*(self.is_alive(node) for node in others))
         return {node for node, is_alive in zip(others, alive, strict=True) if not is_alive}
 
     async def _bury(self, node: str) -> None:

@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from ..aio.timeout_queue import TimeoutQueue
 from .coalescing_transport import CoalescingTransport
+from .http_response import FastResponse
 from .plain_http_protocol import PlainHttpProtocol
 from .websocket_handshake import accept_of
 from .websocket_protocol import FastWebSocketProtocol
@@ -37,12 +38,12 @@ class FastHttpProtocol(PlainHttpProtocol):
         self._idle_since: float | None = None
         self._is_queued = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class has it
-        """Begin to serve a connection."""
-        coalescing = cast(
-            "asyncio.Transport", CoalescingTransport(transport, asyncio.get_running_loop())
-        )
-        super().connection_made(coalescing)
+    def _wrap(self, transport: asyncio.Transport) -> asyncio.Transport:
+        return cast("asyncio.Transport", CoalescingTransport(transport, self.loop))
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        cycle.__class__ = FastResponse  # the library has no place for a class of one's own
+        super()._start_asgi_task(cycle, app)
 
     def _expect_request(self) -> None:
         self._idle_since = self.loop.time()

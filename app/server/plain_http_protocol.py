@@ -48,8 +48,12 @@ class PlainHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class has it
         """Begin with a connection."""
-        super().connection_made(cast("asyncio.Transport", LossyTransport(transport)))
+        super().connection_made(self._wrap(transport))
         self._expect_request()
+
+    def _wrap(self, transport: asyncio.Transport) -> asyncio.Transport:
+        """Return a transport that may be written to when the connection is lost."""
+        return cast("asyncio.Transport", LossyTransport(transport))
 
     def _expect_request(self) -> None:
         """Close the connection if no request begins, as if it were idle after one."""

@@ -103,6 +103,9 @@ class Bus(ABC):
     adapter of your own, run `BusContract` of the package's `testing` on it.
     """
 
+    last_error: Exception | None = None
+    """Why `publish_all` has failed the last time, for who has waited for it."""
+
     @property
     def alone(self) -> bool:
         """Whether it is certain that no other node reads, so that publishing is of no use."""
@@ -132,7 +135,8 @@ class Bus(ABC):
         for message in messages:
             try:
                 await self.publish(node_id, message.sequence, message.payload)
-            except BusUnavailableError:
+            except BusUnavailableError as error:
+                self.last_error = error
                 failed.append(message)
         return failed
 

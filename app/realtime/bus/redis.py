@@ -87,7 +87,9 @@ class RedisBus(Bus):
         self, node_id: str, messages: Sequence[SequencedMessage]
     ) -> list[SequencedMessage]:
         """Send them all in one write, several in one entry."""
-        return await self._appender.append_all(node_id, messages)
+        failed = await self._appender.append_all(node_id, messages)
+        self.last_error = self._appender.last_error if failed else None
+        return failed
 
     async def open(self, node: str) -> Offset:
         """Make the node's stream, which shows that it has one, with an entry to read on from."""

@@ -95,6 +95,8 @@ class StreamAppender:
         self._keys = keys
         self._maxlen = maxlen
         self._kept_when_full = kept_when_full
+        self.last_error: RedisClientError | None = None
+        """Why messages could not be appended the last time."""
 
     async def append_all(
         self, node_id: str, messages: Sequence[SequencedMessage]
@@ -108,6 +110,7 @@ class StreamAppender:
                 await reply
             except RedisClientError as error:
                 if not await self._was_appended_anyway(error, node_id, pack):
+                    self.last_error = error
                     failed += pack
         return failed
 
@@ -175,6 +178,7 @@ class ClusterAppender(StreamAppender):
         failed: list[SequencedMessage] = []
         for pack, error in zip(packs, done, strict=True):
             if isinstance(error, RedisClientError):
+                self.last_error = error
                 full = pack[0].to is None and await self._was_appended_anyway(error, node_id, pack)
                 failed += [] if full else pack
             elif isinstance(error, BaseException):

@@ -136,7 +136,11 @@ class BusRelay:
                 await taken
         except TimeoutError:
             self._outbox = deque(each for each in self._outbox if each.sequence != sequence)
-            raise BusUnavailableError("the bus has not confirmed a message in time") from None
+            reason = self._bus.last_error
+            said = "" if reason is None else f": {reason}"
+            raise BusUnavailableError(
+                f"the bus has not confirmed a message in time{said}"
+            ) from reason
         finally:
             self._waiting.pop(sequence, None)
 

@@ -32,6 +32,14 @@ _FLUSH_TIMEOUT_SECONDS = 0.5
 _KEYS_AT_ONCE = 200
 _MAX_DIGITS = 9
 
+_PUT_WHEN_FULL = """
+-- ARGV: lifetime, commands that remove and add, what. A server whose memory is full refuses what adds to it,
+-- but not to a script that has written already. What is added is small, and without it messages are lost.
+redis.call(ARGV[2], KEYS[1], ARGV[4])
+redis.call(ARGV[3], KEYS[1], unpack(ARGV, 4))
+return redis.call('PEXPIRE', KEYS[1], ARGV[1])
+"""
+
 _NEEDED = (
     *("DEL KEY", "HSET KEY n 1", "PEXPIRE KEY 1000", "HGETALL KEY", "HDEL KEY n"),
     *("DEL KEY", "SADD KEY n", "SMEMBERS KEY", "SRANDMEMBER KEY 1", "SREM KEY n", "DEL KEY"),
@@ -180,17 +188,36 @@ class RedisPresence(Presence):
             await self._remove([key], self._node)
             self._note_written(key)
             return
-        await asyncio.gather(
-            execute(self._client, "HSET", name, self._node, sockets),
-            execute(self._client, "PEXPIRE", name, self._lifetime_ms),
-            execute(self._client, "SADD", counted, key),
-            execute(self._client, "PEXPIRE", counted, self._lifetime_ms),
-        )
+        try:
+            await asyncio.gather(
+                execute(self._client, "HSET", name, self._node, sockets),
+                execute(self._client, "PEXPIRE", name, self._lifetime_ms),
+                execute(self._client, "SADD", counted, key),
+                execute(self._client, "PEXPIRE", counted, self._lifetime_ms),
+            )
+        except BusUnavailableError as error:
+            if "OOM" not in str(error):
+                raise
+            await self._put_when_full(key, sockets)
         self._note_written(key)
         if key in self._unsettled:
             waiting = self._unsettled.pop(key)
             if waiting is not None and not waiting.done():
                 waiting.set_result(None)
+
+    async def _put_when_full(self, key: str, sockets: int) -> None:
+        name, counted = self._keys.sockets(key), self._keys.counted(self._node)
+        script = ("EVAL", _PUT_WHEN_FULL, 1)
+        await asyncio.gather(
+            execute(
+                self._client,
+                *(*script, counted, self._lifetime_ms, "SREM", "SADD", key),
+            ),
+            execute(
+                self._client,
+                *(*script, name, self._lifetime_ms, "HDEL", "HSET", self._node, sockets),
+            ),
+        )
 
     def _note_written(self, key: str) -> None:
         now = time.monotonic()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from ..aio.tasks import cancel, is_running
+from ..redis.commands import Repeatable
 from ..redis.connection import RedisClient
 from ..redis.errors import RedisReplyError
 from ..redis.probe import probe
@@ -31,6 +32,9 @@ _FLUSH_TIMEOUT_SECONDS = 0.5
 
 _KEYS_AT_ONCE = 200
 _MAX_DIGITS = 9
+
+_EVAL, _HSET, _PEXPIRE, _SADD = map(Repeatable, ("EVAL", "HSET", "PEXPIRE", "SADD"))
+"""No socket waits for replicas: what a failover loses is written again."""
 
 _PUT_WHEN_FULL = """
 -- ARGV: lifetime, commands that remove and add, what. A server whose memory is full refuses what adds to it,
@@ -190,10 +194,10 @@ class RedisPresence(Presence):
             return
         try:
             await asyncio.gather(
-                execute(self._client, "HSET", name, self._node, sockets),
-                execute(self._client, "PEXPIRE", name, self._lifetime_ms),
-                execute(self._client, "SADD", counted, key),
-                execute(self._client, "PEXPIRE", counted, self._lifetime_ms),
+                execute(self._client, _HSET, name, self._node, sockets),
+                execute(self._client, _PEXPIRE, name, self._lifetime_ms),
+                execute(self._client, _SADD, counted, key),
+                execute(self._client, _PEXPIRE, counted, self._lifetime_ms),
             )
         except BusUnavailableError as error:
             if "OOM" not in str(error):
@@ -207,7 +211,7 @@ class RedisPresence(Presence):
 
     async def _put_when_full(self, key: str, sockets: int) -> None:
         name, counted = self._keys.sockets(key), self._keys.counted(self._node)
-        script = ("EVAL", _PUT_WHEN_FULL, 1)
+        script = (_EVAL, _PUT_WHEN_FULL, 1)
         await asyncio.gather(
             execute(
                 self._client,

@@ -40,6 +40,8 @@ async def test_reads_go_on_and_a_logout_in_doubt_ends_the_sockets_of_every_node_
         assert (await browser.fetch("POST", "/incr")).status == 503
         assert (await browser.fetch("GET", "/readyz")).status == 503
 
+        sockets.append(await browser.connect(Transport.WEBSOCKET, url=pair.there.url))
+
         began = time.monotonic()
         assert (await browser.fetch("POST", "/logout")).status == 503
         ends = [await socket.wait_for("disconnect") for socket in sockets]

@@ -10,6 +10,7 @@ from .extras import explain_missing
 from .realtime.bus.base import Bus, MemoryBus
 from .realtime.counters import Counters, MemoryCounters
 from .realtime.presence import LocalPresence, Presence
+from .realtime.user_presence import LocalUserPresence, UserPresence
 from .sessions import MemoryStore, SessionStore
 
 
@@ -28,6 +29,7 @@ class Backend:
         presence: counts a session's sockets on all nodes.
         counters: counts events that have a limit, on all nodes.
         node_id: names this node on both; no two nodes have the same.
+        user_presence: knows when a user comes and goes, over all nodes.
     """
 
     store: SessionStore = field(default_factory=MemoryStore)
@@ -35,6 +37,7 @@ class Backend:
     presence: Presence = field(default_factory=LocalPresence)
     counters: Counters = field(default_factory=MemoryCounters)
     node_id: str = field(default_factory=new_node_id)
+    user_presence: UserPresence = field(default_factory=LocalUserPresence)
 
 
 BackendFactory = Callable[[], Backend]

@@ -171,6 +171,37 @@ class Mooring:
 
         return declare
 
+    def on_user_online(self, function: Hook) -> Hook:
+        """Call the decorated function when a user has a connected socket, and had none, on any node.
+
+        It takes the `user`, by the id that `sign_in` was given, and is called once over all nodes, on one of
+        them. An error in it is logged, and harms nothing.
+
+        Args:
+            function: plain or async.
+
+        Raises:
+            TypeError: it takes something else; the message names it.
+        """
+        self._router.session_hooks.add_online(function)
+        return function
+
+    def on_user_offline(self, function: Hook) -> Hook:
+        """Call the decorated function when a user has had no connected socket for a second, on any node.
+
+        So neither a page that is loaded again nor a sign-in calls it. It takes the `user`, and is called once
+        over all nodes, on one of them: for the sockets of a node that was killed within two seconds on
+        another. An error in it is logged, and harms nothing.
+
+        Args:
+            function: plain or async.
+
+        Raises:
+            TypeError: it takes something else; the message names it.
+        """
+        self._router.session_hooks.add_offline(function)
+        return function
+
     def session_router(self, *, view: bool = True) -> APIRouter:
         """Return the routes GET /session, POST /logout and POST /session/rotate.
 

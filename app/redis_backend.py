@@ -6,6 +6,7 @@ from .backends import Backend, new_node_id
 from .realtime.bus.redis import WAIT, RedisBus
 from .realtime.redis_counters import RedisCounters
 from .realtime.redis_presence import RedisPresence
+from .realtime.redis_user_presence import RedisUserPresence
 from .redis.url import TIMEOUT, connect_together
 from .sessions.stores.redis import RedisStore
 
@@ -40,4 +41,11 @@ class RedisBackendFactory:
             presence,
             RedisCounters(commands, self.prefix),
             node_id,
+            RedisUserPresence(
+                commands,
+                presence.is_alive,
+                node=node_id,
+                lifetime=self.lifetime,
+                prefix=self.prefix,
+            ),
         )

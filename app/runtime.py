@@ -47,6 +47,7 @@ class Runtime:
             bus=backend.bus,
             presence=backend.presence,
             node_id=backend.node_id,
+            user_presence=backend.user_presence,
             rate_limiter=rate_limiter,
         )
         self.watch = SessionWatch(self.manager, options.reload_interval)

@@ -61,6 +61,7 @@ class Refusal(StrEnum):
     TOO_MANY_IDLE_PACKETS = "too-many-idle-packets"
     OVERLAPPING_POSTS = "overlapping-posts"
     SLOW_BODY = "slow-body"
+    UNREAD_RESPONSE = "unread-response"
     CONNECT_TIMEOUT = "connect-timeout"
     SLOW_CLIENT = "slow-client"
 

@@ -184,7 +184,7 @@ class Emitter:
         Raises:
             pydantic.ValidationError: the value does not fit the declared type.
         """
-        await self._current().publish(session.key, session.state_version, event, value)
+        self._current().publish(session.key, session.state_version, event, value)
 
     async def join(self, to: To, room: str, *, namespace: str = "/") -> None:
         """Add sockets to a room, on all nodes.

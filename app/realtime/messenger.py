@@ -24,7 +24,7 @@ from .bus.messages import (
 from .bus.relay import BusRelay
 from .emitter import ack_of_call, check_event
 from .events import EventRouter
-from .metrics import EMITS
+from .metrics import emits_of
 from .payloads import PLAIN_TYPES
 from .presence import Presence
 from .registry import Member, SocketRegistry
@@ -75,12 +75,14 @@ class Messenger:
         self._numbers = itertools.count()
         self._waited: WeakKeyDictionary[asyncio.Task[Any], float] = WeakKeyDictionary()
 
-    async def publish(self, key: str, version: int, event: str, value: Any) -> None:
+    def publish(self, key: str, version: int, event: str, value: Any) -> None:
         """Send an event of state to the sockets of a session key, on all nodes."""
+        name = "other"
         for declared in self._router.sending(event):
             [value] = declared.dump(event, value)
+            name = event if event in declared.sent else name
         self._publish_here(key, version, event, value)
-        EMITS.labels(event if any(event in each.sent for each in self._router) else "other").inc()
+        emits_of(name).inc()
         if not self._relay.alone:
             self._relay.send(_state_message(key, version, event, value), key)
 
@@ -97,7 +99,7 @@ class Messenger:
     ) -> None:
         """Send an event to sockets, on all nodes."""
         body = self._body(event, args, namespace)
-        EMITS.labels(self._declared(event, namespace)).inc()
+        emits_of(self._declared(event, namespace)).inc()
         with tracing.emit(event, namespace) as traceparent:
             await self._emit(
                 to, namespace, body, skip_sid, volatile=volatile, wait=wait, traceparent=traceparent

@@ -124,12 +124,13 @@ class Namespaces:
         connection = member.connection
         if self.tokens is not None:
             auth = await self._take_token(self.tokens, member, auth)
-        found = await self._load(connection, member)
-        if isinstance(found, Record):
-            await self._attach(member, found)
-            await self._run_connects(member, found, auth)
-        elif connection.pending_close is None:
-            connection.pending_close = Gone(found).reason
+        with self._registry.connecting(connection):
+            found = await self._load(connection, member)
+            if isinstance(found, Record):
+                await self._attach(member, found)
+                await self._run_connects(member, found, auth)
+            elif connection.pending_close is None:
+                connection.pending_close = Gone(found).reason
 
     async def connected(self, member: Member) -> None:
         """Answer a connect: what ended the session meanwhile can be sent to the client from here on."""

@@ -26,10 +26,10 @@ class Presence(ABC):
         """
 
     async def settle(self, key: str) -> None:
-        """Return when other nodes can know that this one has published something under a key.
+        """Return when other nodes can read what this one has published under a key, or after a second.
 
         Raises:
-            BusUnavailableError: that takes longer than a second.
+            BusUnavailableError: by then they cannot even know that it has published something.
         """
         return
 

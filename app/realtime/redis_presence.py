@@ -87,6 +87,7 @@ class RedisPresence(Presence):
         self._counts: dict[str, int] = {}
         self._changed: dict[str, int | None] = {}
         self._unsettled: dict[str, asyncio.Future[None] | None] = {}
+        self._unknown: set[str] = set()
         self._in_doubt: deque[tuple[float, str]] = deque()
         self._refused = ""
         self._writer: asyncio.Task[None] | None = None
@@ -111,13 +112,16 @@ class RedisPresence(Presence):
     def publish_count(self, key: str, sockets: int | None) -> None:
         if sockets is None:
             self._unsettled.pop(key, None)
+            self._unknown.discard(key)
             if self._counts.pop(key, None) is None and key not in self._changed:
                 return
         elif self._counts.get(key) == sockets and key not in self._unsettled:
             return
         else:
             if key not in self._counts:
-                self._unsettled[key] = None
+                self._unknown.add(key)
+            if sockets > self._counts.get(key, -1):
+                self._unsettled.setdefault(key, None)
             self._counts[key] = sockets
         self._write_soon({key: sockets})
 
@@ -131,7 +135,8 @@ class RedisPresence(Presence):
             async with asyncio.timeout(_SETTLE_SECONDS):
                 await asyncio.shield(waiting)
         except TimeoutError:
-            raise BusUnavailableError("other nodes could not be told of a socket in time") from None
+            if key in self._unknown:
+                raise BusUnavailableError("no node could be told of a socket in time") from None
 
     async def count_remote(self, key: str) -> int:
         found = await execute(self._client, "HGETALL", self._keys.sockets(key))
@@ -144,7 +149,7 @@ class RedisPresence(Presence):
         if not counts:
             return 0
         alive = await asyncio.gather(
-            *(self._is_alive(node.decode(errors="replace")) for node in counts)
+            *(self.is_alive(node.decode(errors="replace")) for node in counts)
         )
         return sum(
             _number(count)
@@ -166,7 +171,8 @@ class RedisPresence(Presence):
         key = f"{self._keys.prefix}:claim:{name}"
         return bool(await execute(self._client, "SET", key, self._node, "NX", "EX", _CLAIM_SECONDS))
 
-    async def _is_alive(self, node: str) -> bool:
+    async def is_alive(self, node: str) -> bool:
+        """Return whether a node is alive; raise BusUnavailableError if that cannot be read."""
         # One command a node: those of one turn share a write, and on a Cluster each has its own server.
         channel = self._keys.channel(node)
         _name, subscribers = await execute(self._client, "PUBSUB", "NUMSUB", channel)
@@ -204,7 +210,8 @@ class RedisPresence(Presence):
                 raise
             await self._put_when_full(key, sockets)
         self._note_written(key)
-        if key in self._unsettled:
+        self._unknown.discard(key)
+        if key in self._unsettled and key not in self._changed:
             waiting = self._unsettled.pop(key)
             if waiting is not None and not waiting.done():
                 waiting.set_result(None)
@@ -286,7 +293,7 @@ class RedisPresence(Presence):
         if self._node not in nodes:
             await self._register()
         others = [node for node in nodes if node != self._node]
-        alive = await asyncio.gather(*(self._is_alive(node) for node in others))
+        alive = await asyncio.gather(*(self.is_alive(node) for node in others))
         return {node for node, is_alive in zip(others, alive, strict=True) if not is_alive}
 
     async def _bury(self, node: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from ..asgi.errors import ServiceUnavailableError
 from ..asgi.rate_limit import RateLimiter
 from ..sessions import EndReason, Record, SessionManager
+from ..sessions.sign_in import user_of
 from .asgi_app import SocketIOApp
 from .bus.base import Bus
 from .bus.messages import ChangedMessage, Message, SessionEndedMessage
@@ -36,6 +37,7 @@ from .server import SocketServer
 from .session_hooks import SessionHookCaller
 from .state_sync import StateSync
 from .stop_detector import StopDetector
+from .user_presence import LocalUserPresence, OnlineUsers, UserPresence
 
 __all__ = ["RealtimeOptions", "RealtimeService"]
 
@@ -69,6 +71,7 @@ class RealtimeService:
         presence: numbers of sockets over all nodes.
         node_id: this node's id on the bus.
         rate_limiter: limits the handshakes of one client.
+        user_presence: who comes and goes, over all nodes.
 
     Attributes:
         app: the ASGI app, to be called for scopes that it `matches`.
@@ -76,7 +79,7 @@ class RealtimeService:
         handler_scope: what dependencies of events find in their scope, beside what belongs to the event.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - it composes them
         self,
         manager: SessionManager,
         router: EventRouter,
@@ -86,8 +89,11 @@ class RealtimeService:
         presence: Presence,
         node_id: str,
         rate_limiter: RateLimiter,
+        user_presence: UserPresence | None = None,
     ) -> None:
         self.presence = presence
+        self._user_presence = user_presence or LocalUserPresence()
+        self._online = OnlineUsers(self._user_presence)
         self.emitter = Emitter(lambda: self.messenger)
         self.registry = SocketRegistry(self)
         self.sender = PacketSender(
@@ -151,6 +157,8 @@ class RealtimeService:
         self.stop.start()
         self.relay.start()
         self.presence.start()
+        if self._hooks.awaits_users:
+            self._user_presence.start(self._hooks.user_changed)
         self.reload_task.start()
 
     def leave_metrics(self) -> None:
@@ -165,6 +173,7 @@ class RealtimeService:
         await self.reload_task.aclose()
         self.reconciler.deadlines.close()
         self.reconciler.rechecks.close()
+        await self._user_presence.aclose()
         await self.presence.aclose()
         await self.relay.aclose()
 
@@ -184,6 +193,17 @@ class RealtimeService:
     def connected_changed(self, key: str, sockets: int) -> None:
         """Make the number of a session's connected sockets known to other nodes."""
         self.presence.publish_count(key, sockets)
+        if self._hooks.awaits_users:
+            self._note_user(key, sockets)
+
+    def _note_user(self, key: str, sockets: int) -> None:
+        session_sockets = self.registry.session_sockets(key)
+        record = session_sockets.record if sockets and session_sockets else None
+        user = user_of(record.owner) if record else None
+        if user is not None:
+            self._online.add(key, user)
+        elif not sockets:
+            self._online.discard(key)
 
     async def announce(self, member: Member) -> None:
         """Return when what is sent to a socket's session and namespace reaches this node.
@@ -193,7 +213,6 @@ class RealtimeService:
         """
         session, namespace = member.connection.session_sockets, member.namespace
         everybody = namespace_key(namespace)
-        self.presence.publish_count(session.key, session.connected)
         self.presence.publish_count(everybody, self.registry.connected_in(namespace))
         await self.presence.settle(session.key)
         await self.presence.settle(everybody)

@@ -72,6 +72,8 @@ _WITHOUT_SUCCESSOR = {EndReason.EXPIRED, EndReason.REVOKED}
 _DONE_SECONDS = 900.0
 _INDEX_MARGIN_SECONDS = 60.0
 """For how long an entry of the index outlives its session: clocks of two servers differ."""
+_SLOW_END_SECONDS = 0.05
+"""Time within which an end is replied to, so that those who look at its message twice find it."""
 _RECENT_LOCKS = 500
 """Locks that are kept while nobody holds them: a session that was written is often written again."""
 
@@ -215,15 +217,14 @@ class SessionManager:
                 record, is_newest = await self.load_live(key), True
                 continue
             before = record.data
-            match await self._compare_and_set(key, record, data, extend):
-                case Committed(record):
-                    lock.latest = record
-                    self.note_commit(key, before, record.data)
-                    return record, result
-                case Conflict(record):
-                    is_newest = True
-                case Gone() as gone:
-                    raise SessionEndedError(gone.reason)
+            outcome = await self._compare_and_set(key, record, data, extend)
+            if isinstance(outcome, Gone):
+                raise SessionEndedError(outcome.reason)
+            record, is_newest = outcome.record, True
+            if isinstance(outcome, Committed):
+                lock.latest = record
+                self.note_commit(key, before, record.data)
+                return record, result
 
     def note_commit(self, key: str, before: bytes, after: bytes) -> None:
         """Notify the listener of data that were replaced here."""
@@ -277,15 +278,15 @@ class SessionManager:
                 if isinstance(outcome, Committed):
                     await self._announce_end(key, EndReason.REVOKED, outcome.record)
                     ended = True
+                else:  # perhaps by a rotation that could not go on, and has told nobody yet
+                    await self._notify(key, outcome.reason)
                 waiting += _kin(key, outcome)
         return ended
 
     async def _end_or_block(self, key: str) -> Committed | Gone:
         keep = self.policy.keep(EndReason.ROTATED)  # for as long as a sign-in may be under way
         while True:
-            ending = asyncio.ensure_future(self.store.end(key, EndReason.REVOKED, keep=keep))
-            self._before_end(key)
-            outcome = await ending
+            outcome = await self._put_tombstone(key, EndReason.REVOKED, keep)
             if isinstance(outcome, Committed):
                 return outcome
             if isinstance(outcome, Gone) and outcome.tombstone is not None:
@@ -346,6 +347,10 @@ class SessionManager:
             found = await rotation.run(record, changes, until=self._latest(added))
         except SessionExistsError:  # a tombstone of `revoke`, which came between
             raise SessionEndedError(EndReason.REVOKED) from None
+        except SessionEndedError as error:  # by this rotation, if the new record was ended first
+            self._before_end(key)
+            await self._notify(key, error.reason)
+            raise
         except StoreUnavailableError:
             if rotation.begun:
                 self._before_end(key)
@@ -430,16 +435,23 @@ class SessionManager:
             await self.end(key, EndReason.REVOKED)
 
     async def _end(self, key: str, reason: EndReason) -> CommitOutcome:
-        ending = asyncio.ensure_future(self.store.end(key, reason, keep=self.policy.keep(reason)))
-        # In the same event-loop turn, so that the message follows the tombstone in one round trip.
-        self._before_end(key)
-        outcome = await ending
+        outcome = await self._put_tombstone(key, reason, self.policy.keep(reason))
         if isinstance(outcome, Gone):
             # Perhaps by an earlier call, whose reply was lost before any listener was called.
             await self._notify(key, outcome.reason)
         else:
             await self._announce_end(key, reason, outcome.record)
             await self._remove_from_index(key, outcome)
+        return outcome
+
+    async def _put_tombstone(self, key: str, reason: EndReason, keep: float) -> CommitOutcome:
+        began = time.monotonic()
+        ending = asyncio.ensure_future(self.store.end(key, reason, keep=keep))
+        # In the same event-loop turn, so that the message follows the tombstone in one round trip.
+        self._before_end(key)
+        outcome = await ending
+        if time.monotonic() - began > _SLOW_END_SECONDS:
+            self._before_end(key)  # who looked at the first message may have found no tombstone yet
         return outcome
 
     async def _announce_end(self, key: str, reason: EndReason, record: Record) -> None:

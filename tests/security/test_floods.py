@@ -183,7 +183,9 @@ async def test_connections_that_are_reset_leave_no_traceback() -> None:
                 client.sendall(request * 3)
 
 
-@pytest.mark.parametrize("kind", ["large-events", "attachments", "posted-joins"])
+@pytest.mark.parametrize(
+    "kind", ["large-events", "attachments", "posted-joins", "unread-responses"]
+)
 async def test_a_siege_of_a_second_leaves_memory_and_the_log_small(kind: str) -> None:
     async with service(log_level="info") as node:
         cookie = await new_session(node.port)

@@ -264,6 +264,33 @@ async def test_a_sign_in_has_the_time_of_its_entry_so_that_an_end_says_who_was_b
 
     await session.sign_in(user)
 
-    [late, early] = await other.users.sessions(user)
+    found = await other.users.sessions(user)
+    early, late = sorted(found, key=lambda each: each.signed_in_at)
     assert (late.key, late.signed_in_at) == (session.key, session.signed_in_at)
     assert early.signed_in_at < late.signed_in_at
+
+
+@pytest.mark.parametrize("verb", ["end", "commit"])
+async def test_what_is_open_of_a_session_learns_of_its_end_whoever_won(
+    nodes: tuple[Node, Node], verb: str
+) -> None:
+    node, other = nodes
+    assert isinstance(node.store, HookedStore)
+    user = name()
+    session = await node.signed_in(user)
+    key = session.key
+    learned: dict[Node, set[str]] = {node: set(), other: set()}
+    for each in nodes:
+        each.sessions.add_before_end_listener(learned[each].add)
+        each.sessions.add_end_listener(partial(_note, learned[each]))
+
+    node.store.before(verb, partial(other.users.end, user))
+    assert await _failed(session.rotate())
+
+    assert key in learned[node]
+    assert key in learned[other]
+    assert not isinstance(await node.sessions.find(key), Record)
+
+
+async def _note(keys: set[str], key: str, _reason: EndReason) -> None:
+    keys.add(key)

@@ -218,7 +218,8 @@ class SessionManager:
             match await self._compare_and_set(key, record, data, extend):
                 case Committed(record):
                     lock.latest = record
-                    self.note_commit(key, before, record.data)
+                    if self._life is not None:
+                        self._life.committed(key, before, record.data)
                     return record, result
                 case Conflict(record):
                     is_newest = True

@@ -60,9 +60,9 @@ class Composition:
         self._rate_limiter = (
             TokenBucketRateLimiter(settings.client_rate) if settings.client_rate else NoRateLimit()
         )
-        signer = CookieSigner(_secrets(settings))
-        self.cookie = SessionCookie(_cookie_attributes(settings), signer)
-        self._token = SessionToken(signer) if settings.session_tokens else None
+        self._signer = CookieSigner(_secrets(settings))
+        self.cookie = SessionCookie(_cookie_attributes(settings), self._signer)
+        self._token = SessionToken(self._signer) if settings.session_tokens else None
 
     def new_runtime(self) -> Runtime:
         """Return what runs on the running event loop; starts its tasks."""
@@ -70,9 +70,25 @@ class Composition:
         return Runtime(
             self._new_backend(),
             _policy(settings),
-            _realtime_options(settings, self._overrides),
+            self._realtime_options(),
             self._router,
             self._rate_limiter,
+        )
+
+    def _realtime_options(self) -> RealtimeOptions:
+        settings = self._settings
+        return RealtimeOptions(
+            reload_interval=settings.session_reload_interval,
+            activity=settings.session_activity,
+            max_sockets=settings.session_max_sockets,
+            verify_token=self._signer.verify if settings.session_tokens else None,
+            max_packet_bytes=settings.max_packet_bytes,
+            ping_interval=settings.ping_interval,
+            ping_timeout=settings.ping_timeout,
+            connect_timeout=settings.connect_timeout,
+            overrides=self._overrides,
+            fast_dependencies=decide(settings.fast_paths, of=BELOW_ROUTES).enabled,
+            fast_codec=decide(settings.fast_paths, of=BELOW_EVENTS).enabled,
         )
 
     def layers(
@@ -227,21 +243,4 @@ def _cookie_attributes(settings: Settings) -> CookieAttributes:
         domain=settings.session_cookie_domain,
         partitioned=settings.session_cookie_partitioned,
         former_domains=settings.session_cookie_former_domains,
-    )
-
-
-def _realtime_options(
-    settings: Settings, overrides: Callable[[], Mapping[Any, Any]]
-) -> RealtimeOptions:
-    return RealtimeOptions(
-        reload_interval=settings.session_reload_interval,
-        activity=settings.session_activity,
-        max_sockets=settings.session_max_sockets,
-        max_packet_bytes=settings.max_packet_bytes,
-        ping_interval=settings.ping_interval,
-        ping_timeout=settings.ping_timeout,
-        connect_timeout=settings.connect_timeout,
-        overrides=overrides,
-        fast_dependencies=decide(settings.fast_paths, of=BELOW_ROUTES).enabled,
-        fast_codec=decide(settings.fast_paths, of=BELOW_EVENTS).enabled,
     )

@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .article import kind_of
 from .asgi.paths import SocketPath
 from .asgi.scope import DRAIN_HOOKS, EMITTER, RUNTIME, USERS
 from .backends import Backend
@@ -104,13 +105,14 @@ class Mooring:
         return self._runtimes.current().users
 
     def include_router(self, router: EventRouter) -> None:
-        """Add the events that a router has now.
+        """Add the events of a router. What is declared on it afterwards is refused.
 
         Args:
-            router: declares the events; call this after they are declared.
+            router: declares the events.
 
         Raises:
-            ValueError: an event is declared twice.
+            TypeError: it is no router of events.
+            ValueError: an event is declared twice, or the router is included already.
         """
         self._router.include_router(router)
 
@@ -168,6 +170,37 @@ class Mooring:
             return function
 
         return declare
+
+    def on_user_online(self, function: Hook) -> Hook:
+        """Call the decorated function when a user has a connected socket, and had none, on any node.
+
+        It takes the `user`, by the id that `sign_in` was given, and is called once over all nodes, on one of
+        them. An error in it is logged, and harms nothing.
+
+        Args:
+            function: plain or async.
+
+        Raises:
+            TypeError: it takes something else; the message names it.
+        """
+        self._router.session_hooks.add_online(function)
+        return function
+
+    def on_user_offline(self, function: Hook) -> Hook:
+        """Call the decorated function when a user has had no connected socket for a second, on any node.
+
+        So neither a page that is loaded again nor a sign-in calls it. It takes the `user`, and is called once
+        over all nodes, on one of them: for the sockets of a node that was killed within two seconds on
+        another. An error in it is logged, and harms nothing.
+
+        Args:
+            function: plain or async.
+
+        Raises:
+            TypeError: it takes something else; the message names it.
+        """
+        self._router.session_hooks.add_offline(function)
+        return function
 
     def session_router(self, *, view: bool = True) -> APIRouter:
         """Return the routes GET /session, POST /logout and POST /session/rotate.
@@ -282,7 +315,7 @@ class Mooring:
     def _attach(self) -> None:
         app = self.app
         if not isinstance(app, FastAPI):
-            raise TypeError(f"Mooring(app) takes a FastAPI app, not a {type(app).__name__}")
+            raise TypeError(f"Mooring(app) takes a FastAPI app, not {kind_of(app)}")
         if any(isinstance(route, SocketRoute) for route in app.router.routes):
             raise RuntimeError("this app has a Mooring already")
         app.add_middleware(_MooringMiddleware, mooring=self)
@@ -295,6 +328,7 @@ class Mooring:
             app,
             self._composition.cookie.attributes.full_name,
             body_limit=bool(self.settings.max_body_bytes),
+            tokens=self.settings.session_tokens,
         )
 
     def _around(self, lifespan: Any) -> Any:

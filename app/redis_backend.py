@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from .backends import Backend, new_node_id
 from .realtime.bus.redis import WAIT, RedisBus
+from .realtime.redis_counters import RedisCounters
 from .realtime.redis_presence import RedisPresence
+from .realtime.redis_user_presence import RedisUserPresence
 from .redis.url import TIMEOUT, connect_together
 from .sessions.stores.redis import RedisStore
 
@@ -37,5 +39,13 @@ class RedisBackendFactory:
             RedisStore(commands, prefix=self.prefix),
             RedisBus(commands, reader, prefix=self.prefix),
             presence,
+            RedisCounters(commands, self.prefix),
             node_id,
+            RedisUserPresence(
+                commands,
+                presence.is_alive,
+                node=node_id,
+                lifetime=self.lifetime,
+                prefix=self.prefix,
+            ),
         )

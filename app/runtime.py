@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from threading import RLock
 
 from .asgi.rate_limit import RateLimiter
@@ -42,10 +43,11 @@ class Runtime:
         self.realtime = RealtimeService(
             self.manager,
             router,
-            options,
+            replace(options, counters=backend.counters),
             bus=backend.bus,
             presence=backend.presence,
             node_id=backend.node_id,
+            user_presence=backend.user_presence,
             rate_limiter=rate_limiter,
         )
         self.watch = SessionWatch(self.manager, options.reload_interval)
@@ -82,8 +84,14 @@ class Runtimes:
         self._lock = RLock()  # event loops may run in several threads
 
     def current(self) -> Runtime:
-        """Return the runtime of the running event loop."""
-        loop = asyncio.get_running_loop()
+        """Return the runtime of the running event loop; raise RuntimeError if there is none."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError(
+                "a Mooring's emitter and users need a running event loop: use them in coroutines of the app, "
+                "and Emitter.connect, SyncEmitter.connect or Users.connect outside of it"
+            ) from None
         latest = self._latest
         if latest is not None and latest.loop is loop:
             return latest

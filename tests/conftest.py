@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,6 +20,12 @@ Servers = Callable[..., StoreServer]
 Nodes = Callable[..., Service]
 
 EXTENDED_APP = "tests.support.extended_app"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no file without a fast test for `make test-fast`: each worker would import them all."""
+    only_fast = config.option.markexpr == "fast"
+    return True if only_fast and not selection.may_be_fast(collection_path) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

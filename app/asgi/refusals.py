@@ -61,12 +61,14 @@ class Refusal(StrEnum):
     TOO_MANY_IDLE_PACKETS = "too-many-idle-packets"
     OVERLAPPING_POSTS = "overlapping-posts"
     SLOW_BODY = "slow-body"
+    UNREAD_RESPONSE = "unread-response"
     CONNECT_TIMEOUT = "connect-timeout"
     SLOW_CLIENT = "slow-client"
 
     INVALID_NAMESPACE = "invalid-namespace"
     CONNECT_REFUSED = "connect-refused"
     UNKNOWN_EVENT = "unknown-event"
+    RATE_LIMITED = "rate-limited"
     INVALID_PAYLOAD = "invalid-payload"
 
 

@@ -11,7 +11,8 @@ import copy
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
-from operator import is_, itemgetter
+from itertools import chain
+from operator import attrgetter, is_, itemgetter
 from types import FunctionType
 from typing import Any
 
@@ -198,14 +199,19 @@ class _Plan:
             scope.setdefault(_FASTAPI, {}).update(self._fastapi)
 
 
+_routes_of = attrgetter("routes")
+_version_of = attrgetter("_routes_version")
+
+
 class _Decision:
     """What FastAPI chose for a method and a path, and the lists that it chose from."""
 
     def __init__(self, chosen: object, routers: list[APIRouter]) -> None:
         self.chosen = chosen
-        self._routers = [
-            (each, each._routes_version, tuple(each.routes), len(each.routes)) for each in routers
-        ]
+        self._routers = routers
+        self._versions = [*map(_version_of, routers)]
+        self._lengths = [*map(len, map(_routes_of, routers))]
+        self._routes = [*chain.from_iterable(map(_routes_of, routers))]
 
     @classmethod
     def again(cls, router: APIRouter, known: frozenset[type], key: Key) -> "_Decision | None":
@@ -223,13 +229,13 @@ class _Decision:
 
     def holds(self) -> bool:
         """Return True if the lists have the same routes, in the same order."""
-        for router, version, routes, number in self._routers:
-            now = router.routes
-            if router._routes_version != version or len(now) != number:
-                return False
-            if not all(map(is_, now, routes)):  # equal routes may have other dependencies
-                return False
-        return True
+        lists = [*map(_routes_of, self._routers)]
+        return (
+            [*map(_version_of, self._routers)] == self._versions
+            and [*map(len, lists)] == self._lengths
+            # Not by `==`: equal routes may have other dependencies.
+            and all(map(is_, chain.from_iterable(lists), self._routes))
+        )
 
 
 def _routers_within(route: Any, known: frozenset[type]) -> list[APIRouter] | None:

@@ -18,6 +18,7 @@ from ..sessions import (
 )
 from .dependencies import session_scheme
 from .idempotency import malformed_key
+from .marks import RECENT_SIGN_IN, drop_marks, take_marks
 from .middleware.body_limit import BODY_TOO_LARGE as BODY_TOO_LARGE_PROBLEM
 from .middleware.cross_origin import FOREIGN_ORIGIN
 from .problems import session_problem
@@ -72,6 +73,20 @@ CLEAR_COOKIE = {
     "schema": {"type": "string"},
 }
 
+_TOKEN_SCHEME = "sessionToken"  # noqa: S105 - a name
+TOKEN_SCHEME = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "X-Session-Token",
+    "description": "The same for clients without cookies: the token of the last response that had one, "
+    "empty for none yet. `Authorization: Bearer` does as well.",
+}
+NEW_TOKEN = {
+    "description": "In place of Set-Cookie, for a request that has this field: the session's new token, "
+    "empty if there is none any more.",
+    "schema": {"type": "string"},
+}
+
 FOREIGN = response(
     FOREIGN_ORIGIN,
     "the request carries the cookie, and comes from a page whose origin is not listed.",
@@ -113,17 +128,24 @@ def recent_sign_in_required(minutes: float) -> Responses:
     )
 
 
-def describe_sessions(app: FastAPI, cookie_name: str, *, body_limit: bool) -> None:
-    """Complete the document of an app: how its session routes may answer, and the cookie's name."""
+def describe_sessions(
+    app: FastAPI, cookie_name: str, *, body_limit: bool, tokens: bool = False
+) -> None:
+    """Complete the document of an app: how its session routes may answer, what carries a session."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = generate()
         for path in document.get("paths", {}).values():
             for method, operation in path.items():
+                if isinstance(operation, dict):
+                    _describe_sign_in(operation)
                 if _opens_session(operation):
                     _describe_operation(operation, method, body_limit=body_limit)
-        _complete_components(document, cookie_name)
+                    if tokens:
+                        _describe_token(operation)
+        drop_marks(document)
+        _complete_components(document, cookie_name, tokens=tokens)
         _drop_unused(document, "HTTPValidationError", "ValidationError")
         return document
 
@@ -133,6 +155,43 @@ def describe_sessions(app: FastAPI, cookie_name: str, *, body_limit: bool) -> No
 def _opens_session(operation: Any) -> bool:
     name = session_scheme.scheme_name
     return isinstance(operation, dict) and operation.get("security") == [{name: []}]
+
+
+def _describe_sign_in(operation: dict[str, Any]) -> None:
+    """Add the refusals of `UserDep` and `recent_sign_in`, unless the route has described them itself."""
+    marks = take_marks(operation)
+    refusals: Responses = SIGN_IN_REQUIRED if marks else {}
+    if RECENT_SIGN_IN in marks:
+        refusals = refusals | recent_sign_in_required(marks[RECENT_SIGN_IN] or 0.0)
+    _add(operation.setdefault("responses", {}), refusals)
+
+
+def _add(responses: dict[str, Any], added: Responses) -> None:
+    """Add responses; two of our problems with one status become one with two examples."""
+    for code, described in added.items():
+        status = str(code)
+        before = responses.get(status)
+        if before is None:
+            responses[status] = described
+        elif (first := _problem_of(before)) and (second := _problem_of(described)) != first:
+            examples = {each["type"]: {"value": each} for each in (first, second) if each}
+            content = {"schema": {"$ref": _PROBLEM_REF}, "examples": examples}
+            text = f"{before['description']}\n\n{described['description']}"
+            responses[status] = described | {"description": text, "content": {MEDIA_TYPE: content}}
+
+
+def _problem_of(described: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the example of a response that is a problem; None for what an app has written itself."""
+    example = described.get("content", {}).get(MEDIA_TYPE, {}).get("example")
+    return example if isinstance(example, dict) and "type" in example else None
+
+
+def _describe_token(operation: dict[str, Any]) -> None:
+    """Add the header field that carries the session in place of a cookie."""
+    operation["security"].insert(1, {_TOKEN_SCHEME: []})
+    for status, described in operation["responses"].items():
+        if status.startswith("2"):
+            described.setdefault("headers", {}).setdefault("X-Session-Token", NEW_TOKEN)
 
 
 def _describe_operation(operation: dict[str, Any], method: str, *, body_limit: bool) -> None:
@@ -145,8 +204,7 @@ def _describe_operation(operation: dict[str, Any], method: str, *, body_limit: b
     added = ENDED | TOO_MANY | UNAVAILABLE
     if method not in _SAFE_METHODS:
         added |= FOREIGN | (BODY_TOO_LARGE if body_limit else {})
-    for status, described in added.items():
-        responses.setdefault(str(status), described)
+    _add(responses, added)
     if _takes_key(operation):
         _describe_key(operation, responses)
     for status, described in responses.items():
@@ -170,18 +228,19 @@ def _describe_key(operation: dict[str, Any], responses: dict[str, Any]) -> None:
     """Add how a route that takes an Idempotency-Key may answer one."""
     if len(operation["parameters"]) == 1 and "requestBody" not in operation:
         responses.pop("422", None)  # FastAPI's own, which no request can get
-    for status, described in (KEY_MALFORMED | KEY_REUSED).items():
-        responses.setdefault(str(status), described)
+    _add(responses, KEY_MALFORMED | KEY_REUSED)
     for code, types in _ALSO_BY_KEY.items():
         also = f" By its Idempotency-Key also {types}."
         responses[code] = {**responses[code], "description": responses[code]["description"] + also}
 
 
-def _complete_components(document: dict[str, Any], cookie_name: str) -> None:
+def _complete_components(document: dict[str, Any], cookie_name: str, *, tokens: bool) -> None:
     schemes = document.get("components", {}).get("securitySchemes", {})
     scheme = schemes.get(session_scheme.scheme_name)
     if scheme is not None:
         scheme["name"] = cookie_name
+        if tokens:
+            schemes[_TOKEN_SCHEME] = TOKEN_SCHEME
     if _PROBLEM_REF.encode() in orjson.dumps(document["paths"]):
         schema = ProblemDocument.model_json_schema()
         schemas = document.setdefault("components", {}).setdefault("schemas", {})

@@ -3,15 +3,17 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import Depends
+from fastapi import Depends, Security
 from starlette.requests import HTTPConnection
 
 from ..asgi.provided import provides
 from ..asgi.scope import USERS
 from ..sessions import RecentSignInRequiredError, Session, SignInRequiredError
 from .dependencies import OptionalSessionDep, find
+from .marks import RECENT_SIGN_IN, SIGN_IN, Mark
 
 SECONDS_PER_MINUTE = 60.0
+_sign_in_mark = Mark(SIGN_IN)
 
 
 @provides("users")
@@ -20,8 +22,14 @@ async def users(connection: HTTPConnection) -> Any:
     return find(connection, USERS)
 
 
-async def user(session: OptionalSessionDep) -> str:
+async def user(
+    session: OptionalSessionDep, _mark: Annotated[None, Security(_sign_in_mark)] = None
+) -> str:
     """Return the user who is signed in; opens no session."""
+    return _user_of(session)
+
+
+def _user_of(session: Session | None) -> str:
     if session is None or session.user is None:
         raise SignInRequiredError
     return session.user
@@ -48,8 +56,12 @@ def recent_sign_in(minutes: float = 10) -> Callable[..., Awaitable[str]]:
     if not minutes > 0:
         raise ValueError("recent_sign_in takes minutes, more than none")
 
-    async def recently_signed_in(session: OptionalSessionDep) -> str:
-        signed_in = await user(session)
+    mark = Mark(RECENT_SIGN_IN, minutes)
+
+    async def recently_signed_in(
+        session: OptionalSessionDep, _mark: Annotated[None, Security(mark)] = None
+    ) -> str:
+        signed_in = _user_of(session)
         if session is None or _minutes_since_sign_in(session) > minutes:
             raise RecentSignInRequiredError(minutes)
         return signed_in

@@ -3,12 +3,13 @@
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from fastapi.params import Depends
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from ..extras import explain_missing
 from .context import Context, EventContext
 from .declarations import declaration_error, is_async, refusing
 from .dependencies import Reply, Solver
@@ -19,6 +20,9 @@ from .parameters import Given, Kind, read_parameters
 from .payloads import PLAIN_TYPES, PayloadType, payload_type
 
 __all__ = ["RESERVED", "AnyHandler", "ClientEvent", "Event", "Middleware", "Reply"]
+
+if TYPE_CHECKING:
+    from .event_limit import EventLimit
 
 AnyHandler = Callable[..., Any]
 Middleware = Callable[..., Awaitable[Any]]
@@ -132,6 +136,7 @@ class ClientEvent:
         once: it takes effect once: clients send an id before its arguments, which the handler does not get.
         dependencies: of the routers around it, the outermost first.
         middleware: likewise.
+        limit: how often one user, or one session, may send it.
 
     Raises:
         TypeError: the handler cannot be called so; the message names the function and the line.
@@ -146,8 +151,10 @@ class ClientEvent:
         once: bool = False,
         dependencies: Sequence[Depends] = (),
         middleware: Sequence[Middleware] = (),
+        limit: str | None = None,
     ) -> None:
         self.name = name
+        self.limit = None if limit is None else _limit(handler, limit)
         self.once = once
         self.handler = handler
         self.reload = reload
@@ -205,6 +212,7 @@ class ClientEvent:
             once=self.once,
             dependencies=(*dependencies, *self.dependencies),
             middleware=[*middleware, *self.middleware],
+            limit=None if self.limit is None else self.limit.text,
         )
 
     async def __call__(
@@ -304,6 +312,18 @@ class ClientEvent:
             return f"at least {required} argument{'' if required == 1 else 's'}"
         numbers = f"{required} to {most}" if self._defaults else str(most)
         return f"{numbers} argument{'' if numbers == '1' else 's'}"
+
+
+def _limit(handler: AnyHandler, limit: str) -> "EventLimit":
+    try:
+        from .event_limit import EventLimit  # noqa: PLC0415 - it needs an extra
+    except ModuleNotFoundError as error:
+        raise declaration_error(handler, f"limit=: {explain_missing('limits', error)}") from error
+    try:
+        return EventLimit(limit)
+    except ValueError as error:
+        message = f'limit={limit!r} is no limit; write "20/minute", or "2/second; 100/hour"'
+        raise declaration_error(handler, message) from error
 
 
 def _validate(name: str, type_: PayloadType, argument: Any) -> Any:

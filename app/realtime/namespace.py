@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import Context as Variables
 from functools import cache, partial
 from typing import Any
 
+from ..asgi.errors import ServiceUnavailableError
 from ..asgi.refusals import Refusal, refusal_of, refused
 from ..sessions import (
     Attempt,
@@ -25,6 +26,7 @@ from ..sessions import (
 )
 from ..sessions.ids import short, user_name
 from ..sessions.sign_in import user_of
+from .connect_token import ConnectTokens, TokenRotatedError
 from .context import Context, Resources
 from .dependencies import Reply
 from .disconnect import disconnect_socket
@@ -43,6 +45,7 @@ from .reconciler import SessionReconciler
 from .registry import Connection, Member, SessionSockets, SocketRegistry
 from .sender import PacketSender
 from .state_sync import StateSync
+from .tracing import tracing
 
 logger = logging.getLogger(__name__)
 
@@ -89,8 +92,12 @@ class Namespaces:
         registry: SocketRegistry,
         sender: PacketSender,
     ) -> None:
-        self.add_to_user: Callable[[Member, str], None] = _ignore
-        """Called with a socket whose session has a user, and what an index calls the user."""
+        self.tokens: ConnectTokens | None = None
+        """Reads tokens in `auth`; None where there are none."""
+        self.announce: Callable[[Member], Awaitable[None]] = _ignore
+        """Awaited before a socket's session is loaded: returns when its messages reach this node."""
+        self.add_to_user: Callable[[Member, str], Awaitable[None]] = _ignore
+        """Awaited with a socket whose session has a user, and what an index calls the user."""
         self._manager = manager
         self._router = router
         self._resources = resources
@@ -115,12 +122,15 @@ class Namespaces:
             ConnectRefusedError: the client is not let in.
         """
         connection = member.connection
-        found = await self._load(connection)
-        if isinstance(found, Record):
-            self._attach(member, found)
-            await self._run_connects(member, found, auth)
-        elif connection.pending_close is None:
-            connection.pending_close = Gone(found).reason
+        if self.tokens is not None:
+            auth = await self._take_token(self.tokens, member, auth)
+        with self._registry.connecting(connection):
+            found = await self._load(connection, member)
+            if isinstance(found, Record):
+                await self._attach(member, found)
+                await self._run_connects(member, found, auth)
+            elif connection.pending_close is None:
+                connection.pending_close = Gone(found).reason
 
     async def connected(self, member: Member) -> None:
         """Answer a connect: what ended the session meanwhile can be sent to the client from here on."""
@@ -130,6 +140,10 @@ class Namespaces:
         member.greeted = member.loaded
         self._registry.set_connected(member, connected=True)
         self._sender.greet(member)
+        logger.info(
+            "socket connected",
+            extra={"socket": member.sid, "session": short(connection.session_sockets.key)},
+        )
         if connection.pending_close is not None:
             await disconnect_socket(self._sender, connection, connection.pending_close)
 
@@ -154,7 +168,8 @@ class Namespaces:
         except SessionEndedError:
             pass  # what a hook wrote to a session that has ended is lost, as it says
         except Exception:
-            logger.exception("a disconnect handler of %s failed", member.namespace)
+            about = {"session": short(session_sockets.key)}
+            logger.exception("a disconnect handler of %s failed", member.namespace, extra=about)
         finally:
             session.discard_changes()
             usage.over = True
@@ -181,7 +196,9 @@ class Namespaces:
             if ack is not None:
                 ack.send(answer)
             return answer
-        answer, outcome = await self._outcome(event, member, arguments, received_at, ack)
+        with tracing.event(name, member.namespace) as note:
+            answer, outcome = await self._outcome(event, member, arguments, received_at, ack)
+            note(outcome)
         if ack is not None:
             ack.send(answer)
         _outcomes(name if member.namespace == "/" else f"{member.namespace} {name}", outcome).inc()
@@ -221,16 +238,35 @@ class Namespaces:
         answer = ack_of(error)
         if answer is not None:
             return answer, "refused"
+        about = {"session": short(member.connection.session_sockets.key)}
         if isinstance(error, SessionDataError | UnreadableRecordError):
-            logger.error("the handler of event %r failed: %s", event.name, error)
+            logger.error("the handler of event %r failed: %s", event.name, error, extra=about)
         else:
-            logger.error("the handler of event %r failed", event.name, exc_info=error)
+            logger.error("the handler of event %r failed", event.name, exc_info=error, extra=about)
         return INTERNAL_ERROR, "failed"
 
-    async def _load(self, connection: Connection) -> LoadResult:
+    async def _take_token(self, tokens: ConnectTokens, member: Member, auth: Any) -> Any:
         try:
+            return await tokens.take(member.connection, auth)
+        except TokenRotatedError as error:
+            refused(Refusal.SESSION_ENDED, reason=str(EndReason.ROTATED))
+            await self._sender.close(member.connection.eio_sid, comes_back=True)
+            raise ConnectRefusedError from error
+        except UnreadableRecordError as error:
+            await self._close(member.connection, error)
+            raise ConnectRefusedError from error
+        except Exception as error:
+            raise await self._refusal(error, member) from error
+
+    async def _load(self, connection: Connection, member: Member) -> LoadResult:
+        try:
+            await self.announce(member)
             return await self._reconciler.load(connection.session_sockets)
-        except (StoreUnavailableError, UnreadableRecordError) as error:
+        except (
+            StoreUnavailableError,
+            ServiceUnavailableError,
+            UnreadableRecordError,
+        ) as error:
             # After a refused connect the client gives up; after a closed transport it tries again.
             await self._close(connection, error)
             raise ConnectRefusedError from error
@@ -239,19 +275,22 @@ class Namespaces:
         refused(Refusal.STORE_UNAVAILABLE, reason=str(error))
         await self._sender.close(connection.eio_sid, comes_back=True)
 
-    def _attach(self, member: Member, record: Record) -> None:
+    async def _attach(self, member: Member, record: Record) -> None:
         session_sockets = member.connection.session_sockets
         member.loaded = True
         session_sockets.refresh(record)
         session_sockets.add_baseline(record.version)
+        self._state_sync.seed(session_sockets, record, member.namespace)
         user = user_of(record.owner)
         if user is not None:
-            self.add_to_user(member, user_name(user))
-        self._state_sync.seed(session_sockets, record, member.namespace)
-        logger.info(
-            "socket connected",
-            extra={"socket": member.sid, "session": short(session_sockets.key)},
-        )
+            await self._add_to_user(member, user_name(user))
+
+    async def _add_to_user(self, member: Member, user: str) -> None:
+        try:
+            await self.add_to_user(member, user)
+        except ServiceUnavailableError as error:
+            await self._close(member.connection, error)
+            raise ConnectRefusedError from error
 
     async def _run_connects(self, member: Member, record: Record, auth: Any) -> None:
         events = self.find(member.namespace)
@@ -284,7 +323,10 @@ class Namespaces:
             connection.pending_close = connection.pending_close or error.reason
         ack = ack_of(error)
         if ack is None:
-            logger.error("a connect handler of %s failed", member.namespace, exc_info=error)
+            about = {"session": short(connection.session_sockets.key)}
+            logger.error(
+                "a connect handler of %s failed", member.namespace, exc_info=error, extra=about
+            )
             ack = INTERNAL_ERROR
         refused(
             Refusal.CONNECT_REFUSED,
@@ -321,9 +363,10 @@ class Namespaces:
     ) -> Any:
         connection = member.connection
         session_sockets = connection.session_sockets
-        record = session_sockets.record if member.loaded else None
-        if record is None or connection.pending_close is not None:
-            raise SessionEndedError(connection.pending_close or EndReason.EXPIRED)
+        record = _record_of(member)
+        if event.limit is not None:
+            counters, key = self._resources.counters, session_sockets.key
+            await event.limit.check(counters, event.name, member.namespace, key, record)
         if event.reload:
             record = await self._reload(session_sockets)
         usage = Usage(
@@ -411,6 +454,15 @@ async def _save_and_reply(
         ack.send(answer)
 
 
+def _record_of(member: Member) -> Record:
+    """Return the record of a socket's session as last read; raise SessionEndedError if it has ended."""
+    connection = member.connection
+    record = connection.session_sockets.record if member.loaded else None
+    if record is None or connection.pending_close is not None:
+        raise SessionEndedError(connection.pending_close or EndReason.EXPIRED)
+    return record
+
+
 async def _call(
     event: ClientEvent,
     context: Context,
@@ -427,5 +479,5 @@ async def _call(
         raise RuntimeError("the handler waited for a task that was cancelled") from error
 
 
-def _ignore(_member: Member, _user: str) -> None:
+async def _ignore(*_anything: Any) -> None:
     return

@@ -1,10 +1,11 @@
 """Options of the Socket.IO server."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..asgi.limits import UNSENT_BYTES
+from .counters import Counters, MemoryCounters
 
 Activity = Literal["http", "events", "connected"]
 
@@ -18,6 +19,8 @@ class RealtimeOptions:
         activity: what extends a session's idle deadline: requests and handshakes alone, events too,
             or an open socket.
         max_sockets: sockets of one session that this node accepts.
+        verify_token: returns the session id of a token in a CONNECT packet, or None for one that was not
+            issued; None where there are no tokens.
         max_events: events of one socket that may wait for their handler.
         max_packet_bytes: size of the largest frame, or POST, that is accepted.
         max_buffered_bytes: how much may be queued for a client that does not read.
@@ -26,6 +29,7 @@ class RealtimeOptions:
         connect_timeout: seconds that a client has to connect to the namespace after its handshake,
             and to send the attachments that a packet has announced.
         overrides: returns the app's `dependency_overrides`.
+        counters: counts events that have a limit.
         fast_dependencies: solve dependencies that take nothing of a request without FastAPI.
         fast_codec: encode and decode plain packets without python-socketio.
     """
@@ -33,6 +37,7 @@ class RealtimeOptions:
     reload_interval: float = 30.0
     activity: Activity = "events"
     max_sockets: int = 100
+    verify_token: Callable[[str], str | None] | None = None
     max_events: int = 10_000
     max_packet_bytes: int = 1_000_000
     max_buffered_bytes: int = UNSENT_BYTES
@@ -40,5 +45,6 @@ class RealtimeOptions:
     ping_timeout: float = 20.0
     connect_timeout: float = 10.0
     overrides: Callable[[], Mapping[Any, Any]] = dict
+    counters: Counters = field(default_factory=MemoryCounters)
     fast_dependencies: bool = True
     fast_codec: bool = True

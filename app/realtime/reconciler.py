@@ -66,6 +66,8 @@ class SessionReconciler:
         self._extend = extend
         self._unreadable = UnreadableLog(logger)
         self.deadlines = Deadlines(self.reconcile)
+        self.rechecks = Deadlines(self.reconcile)
+        """For sessions that may be ending: a read that is older than its message postpones none of these."""
         self.stop: StopDetector | None = None
         self.on_expired: Callable[[SessionSockets], None] | None = None
 

@@ -1,7 +1,8 @@
 """Which sockets of this node belong to which session."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 from ..sessions import EndReason, LoadResult, Record
@@ -81,7 +82,7 @@ class Connection:
     `pending_close` is set when the session ends before a socket is connected: only a connected
     client can be told why. With `ending` an event of its own ends the session: its ack is sent before
     the connection is closed. `closed_for` is why the server closed it, `left` has the namespaces that it
-    has disconnected the client from.
+    has disconnected the client from. `opened` says that its handshake had no session, and opened one.
     """
 
     __slots__ = (
@@ -93,12 +94,14 @@ class Connection:
         "handshake",
         "left",
         "members",
+        "opened",
         "pending_close",
         "session_sockets",
     )
 
     def __init__(self, eio_sid: str, session_sockets: "SessionSockets") -> None:
         self.eio_sid = eio_sid
+        self.opened = False
         self.session_sockets = session_sockets
         self.members: dict[str, Member] = {}
         self.connected = 0
@@ -120,6 +123,8 @@ class SessionSockets:
         baseline_version: version that the first socket loaded; what is older was sent before it came.
         record: the newest that is known here; None until a socket has loaded the session.
         deadline: time of `running_time()` before which the session does not expire, as far as is known.
+        connected: how many of its connections have a connected socket.
+        connecting: how many are about to have their first one; other nodes count them already.
         unused: a handshake has opened the session, and no socket has connected since.
         expired: hooks have been called for its end.
         watched: the values that hooks wait for changes of, as the sockets know them.
@@ -131,6 +136,7 @@ class SessionSockets:
         "_loading",
         "baseline_version",
         "connected",
+        "connecting",
         "deadline",
         "expired",
         "key",
@@ -147,6 +153,7 @@ class SessionSockets:
         self.watched: dict[str, Any] | None = None
         self.when_newer: Callable[[SessionSockets], None] | None = None
         self.connected = 0
+        self.connecting = 0
         self.sockets: dict[str, Connection] = {}
         self.baseline_version = 0
         self.reloaded_version = 0
@@ -259,16 +266,20 @@ class SocketRegistry:
 
     def register(self, eio_sid: str, key: str, *, opened: bool = False) -> Connection:
         """Register a connection at its handshake, which may have opened the session."""
-        part = self._sessions[slot_of(key)]
-        session_sockets = part.get(key)
-        if session_sockets is None:
-            session_sockets = part[key] = SessionSockets(key)
-            session_sockets.unused = opened
-            session_sockets.when_newer = self.when_newer
+        session_sockets = self._find_or_add(key, unused=opened)
         connection = self._connections[eio_sid] = session_sockets.sockets[eio_sid] = Connection(
             eio_sid, session_sockets
         )
+        connection.opened = opened
         return connection
+
+    def move(self, connection: Connection, key: str) -> None:
+        """Register a connection, no socket of which is connected, with another session."""
+        before = connection.session_sockets
+        connection.session_sockets = self._find_or_add(key, unused=False)
+        connection.session_sockets.sockets[connection.eio_sid] = connection
+        connection.pending_close = None  # that was an end of the session before
+        self._remove(connection, before)
 
     def unregister(self, eio_sid: str) -> None:
         """Remove a connection with its sockets. If it is not known, this does nothing."""
@@ -277,8 +288,19 @@ class SocketRegistry:
             return
         for member in list(connection.members.values()):
             self.leave(member)
-        session_sockets = connection.session_sockets
-        del session_sockets.sockets[eio_sid]
+        self._remove(connection, connection.session_sockets)
+
+    def _find_or_add(self, key: str, *, unused: bool) -> SessionSockets:
+        part = self._sessions[slot_of(key)]
+        session_sockets = part.get(key)
+        if session_sockets is None:
+            session_sockets = part[key] = SessionSockets(key)
+            session_sockets.unused = unused
+            session_sockets.when_newer = self.when_newer
+        return session_sockets
+
+    def _remove(self, connection: Connection, session_sockets: SessionSockets) -> None:
+        del session_sockets.sockets[connection.eio_sid]
         if not session_sockets.sockets:
             del self._sessions[slot_of(session_sockets.key)][session_sockets.key]
             self._listener.session_emptied(session_sockets.key, unused=session_sockets.unused)
@@ -294,6 +316,7 @@ class SocketRegistry:
         self.set_connected(member, connected=False)
         if self._members.pop(member.sid, None) is not None:
             del member.connection.members[member.namespace]
+            self._publish(member.connection.session_sockets)
 
     def set_connected(self, member: Member, *, connected: bool) -> None:
         """Record whether a socket is connected to its namespace."""
@@ -306,13 +329,27 @@ class SocketRegistry:
         self._listener.namespace_changed(member.namespace, in_namespace)
         connection = member.connection
         connection.connected += step
+        session_sockets = connection.session_sockets
         if connection.connected == (1 if connected else 0):
-            self._count(connection.session_sockets, step)
+            session_sockets.unused = False
+            session_sockets.connected += step
+        self._publish(session_sockets)
 
-    def _count(self, session_sockets: SessionSockets, step: int) -> None:
-        session_sockets.unused = False
-        session_sockets.connected += step
-        self._listener.connected_changed(session_sockets.key, session_sockets.connected)
+    @contextmanager
+    def connecting(self, connection: Connection) -> Iterator[None]:
+        """Count a connection as connected, for other nodes, while its first socket is connecting."""
+        session_sockets = connection.session_sockets
+        step = 0 if connection.connected else 1
+        session_sockets.connecting += step
+        self._publish(session_sockets)
+        try:
+            yield
+        finally:
+            session_sockets.connecting -= step
+
+    def _publish(self, session_sockets: SessionSockets) -> None:
+        sockets = session_sockets.connected + session_sockets.connecting
+        self._listener.connected_changed(session_sockets.key, sockets)
 
     def session_sockets(self, key: str) -> SessionSockets | None:
         """Return the connections of a session, None if it has none here."""

@@ -10,11 +10,13 @@ from typing import Any
 from ..asgi.errors import ServiceUnavailableError
 from ..asgi.rate_limit import RateLimiter
 from ..sessions import EndReason, Record, SessionManager
+from ..sessions.sign_in import user_of
 from .asgi_app import SocketIOApp
 from .bus.base import Bus
 from .bus.messages import ChangedMessage, Message, SessionEndedMessage
 from .bus.relay import BusRelay
 from .codec import LibraryCodec
+from .connect_token import ConnectTokens
 from .context import Resources
 from .disconnect import disconnect_socket
 from .emitter import Emitter
@@ -27,7 +29,7 @@ from .namespace import Namespaces
 from .options import RealtimeOptions
 from .presence import Presence
 from .reconciler import SessionReconciler
-from .registry import SessionSockets, SocketRegistry
+from .registry import Member, SessionSockets, SocketRegistry
 from .reload_task import ReloadTask
 from .rooms import namespace_key
 from .sender import PacketSender
@@ -35,6 +37,7 @@ from .server import SocketServer
 from .session_hooks import SessionHookCaller
 from .state_sync import StateSync
 from .stop_detector import StopDetector
+from .user_presence import LocalUserPresence, OnlineUsers, UserPresence
 
 __all__ = ["RealtimeOptions", "RealtimeService"]
 
@@ -68,6 +71,7 @@ class RealtimeService:
         presence: numbers of sockets over all nodes.
         node_id: this node's id on the bus.
         rate_limiter: limits the handshakes of one client.
+        user_presence: who comes and goes, over all nodes.
 
     Attributes:
         app: the ASGI app, to be called for scopes that it `matches`.
@@ -75,7 +79,7 @@ class RealtimeService:
         handler_scope: what dependencies of events find in their scope, beside what belongs to the event.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - it composes them
         self,
         manager: SessionManager,
         router: EventRouter,
@@ -85,8 +89,11 @@ class RealtimeService:
         presence: Presence,
         node_id: str,
         rate_limiter: RateLimiter,
+        user_presence: UserPresence | None = None,
     ) -> None:
         self.presence = presence
+        self._user_presence = user_presence or LocalUserPresence()
+        self._online = OnlineUsers(self._user_presence)
         self.emitter = Emitter(lambda: self.messenger)
         self.registry = SocketRegistry(self)
         self.sender = PacketSender(
@@ -107,7 +114,11 @@ class RealtimeService:
         self.messenger = Messenger(router, self.registry, self.sender, self.relay, presence)
         self.handler_scope: dict[str, Any] = {}
         resources = Resources(
-            self.emitter, options.overrides, options.fast_dependencies, self.handler_scope
+            self.emitter,
+            options.overrides,
+            options.fast_dependencies,
+            self.handler_scope,
+            options.counters,
         )
         namespaces = Namespaces(
             manager,
@@ -118,7 +129,12 @@ class RealtimeService:
             registry=self.registry,
             sender=self.sender,
         )
-        namespaces.add_to_user = self.messenger.users.join
+        if options.verify_token is not None:
+            namespaces.tokens = ConnectTokens(
+                options.verify_token, manager, self.registry, options.max_sockets
+            )
+        namespaces.announce = self.announce
+        namespaces.add_to_user = self.messenger.add_to_user
         self.server = SocketServer(
             self.sender, self.registry, self.messenger, namespaces, options, self.stop
         )
@@ -141,6 +157,8 @@ class RealtimeService:
         self.stop.start()
         self.relay.start()
         self.presence.start()
+        if self._hooks.awaits_users:
+            self._user_presence.start(self._hooks.user_changed)
         self.reload_task.start()
 
     def leave_metrics(self) -> None:
@@ -154,6 +172,8 @@ class RealtimeService:
         await self.stop.aclose()
         await self.reload_task.aclose()
         self.reconciler.deadlines.close()
+        self.reconciler.rechecks.close()
+        await self._user_presence.aclose()
         await self.presence.aclose()
         await self.relay.aclose()
 
@@ -173,6 +193,29 @@ class RealtimeService:
     def connected_changed(self, key: str, sockets: int) -> None:
         """Make the number of a session's connected sockets known to other nodes."""
         self.presence.publish_count(key, sockets)
+        if self._hooks.awaits_users:
+            self._note_user(key, sockets)
+
+    def _note_user(self, key: str, sockets: int) -> None:
+        session_sockets = self.registry.session_sockets(key)
+        record = session_sockets.record if sockets and session_sockets else None
+        user = user_of(record.owner) if record else None
+        if user is not None:
+            self._online.add(key, user)
+        elif not sockets:
+            self._online.discard(key)
+
+    async def announce(self, member: Member) -> None:
+        """Return when what is sent to a socket's session and namespace reaches this node.
+
+        Raises:
+            BusUnavailableError: that takes too long.
+        """
+        session, namespace = member.connection.session_sockets, member.namespace
+        everybody = namespace_key(namespace)
+        self.presence.publish_count(everybody, self.registry.connected_in(namespace))
+        await self.presence.settle(session.key)
+        await self.presence.settle(everybody)
 
     def namespace_changed(self, namespace: str, sockets: int) -> None:
         """Make the number of a namespace's connected sockets known to other nodes."""
@@ -181,6 +224,8 @@ class RealtimeService:
     def session_emptied(self, key: str, *, unused: bool) -> None:
         """Drop the deadline of a session that has no sockets here any more; delete one that none used."""
         self.reconciler.deadlines.forget(key)
+        self.presence.publish_count(key, None)
+        self.reconciler.rechecks.forget(key)
         if unused and not self.app.draining:
             self.sender.engine.run(self.reconciler.discard(key, self.presence))
 
@@ -209,7 +254,7 @@ class RealtimeService:
     def committed(self, key: str, before: bytes, after: bytes) -> None:
         """Have hooks called, on all nodes, for what has changed of a session."""
         if self._hooks.watches and self._hooks.has_changed(before, after):
-            self.relay.send(ChangedMessage(key=key))
+            self.relay.send(ChangedMessage(key=key), key)
             self.sender.engine.run(self._read_changed(key))
 
     def ended(self, key: str, reason: EndReason, record: Record | None) -> None:
@@ -244,7 +289,7 @@ class RealtimeService:
         """Have all nodes look at a session, this one as well: its end may get no reply, and be true."""
         self.relay.send(SessionEndedMessage(key=key))
         if self.registry.session_sockets(key) is not None:
-            self.reconciler.deadlines.note(key, DOUBT_SECONDS)
+            self.reconciler.rechecks.note(key, DOUBT_SECONDS)
 
     async def _check_ended(self, key: str) -> None:
         """Load a session that another node says is ending: the record decides."""
@@ -254,7 +299,7 @@ class RealtimeService:
         await self.reconciler.reconcile([key])
         if self.registry.session_sockets(key) is not None:
             # On a Cluster the message may arrive before the tombstone.
-            self.reconciler.deadlines.note(key, RECHECK_DELAY_SECONDS)
+            self.reconciler.rechecks.note(key, RECHECK_DELAY_SECONDS)
 
     def _make_reload_task(self, manager: SessionManager, options: RealtimeOptions) -> ReloadTask:
         if options.activity == "connected":

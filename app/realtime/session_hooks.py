@@ -4,6 +4,7 @@ import inspect
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import orjson
@@ -61,6 +62,8 @@ class SessionHooks:
     def __init__(self) -> None:
         self.created: list[LifeHook] = []
         self.ended: list[LifeHook] = []
+        self.online: list[LifeHook] = []
+        self.offline: list[LifeHook] = []
         self.changed: defaultdict[str, list[Hook]] = defaultdict(list)
 
     def add_created(self, function: AnyHandler) -> None:
@@ -70,6 +73,14 @@ class SessionHooks:
     def add_ended(self, function: AnyHandler) -> None:
         """Call a function with the reason for which a session has ended, and the session's last data."""
         self.ended.append(LifeHook(function, _of_end(function)))
+
+    def add_online(self, function: AnyHandler) -> None:
+        """Call a function with each user who comes."""
+        self.online.append(LifeHook(function, ("user",)))
+
+    def add_offline(self, function: AnyHandler) -> None:
+        """Call a function with each user who goes."""
+        self.offline.append(LifeHook(function, ("user",)))
 
     def add_changed(self, name: str, function: AnyHandler) -> None:
         """Call a function for each socket of a session of which a value has changed."""
@@ -108,6 +119,16 @@ class SessionHookCaller:
     def awaits_ends(self) -> bool:
         """Whether any hook waits for ends."""
         return bool(self._hooks.ended)
+
+    @property
+    def awaits_users(self) -> bool:
+        """Whether any hook waits for users who come or go."""
+        return bool(self._hooks.online or self._hooks.offline)
+
+    def user_changed(self, user: str, online: bool) -> None:
+        """Call the hooks for a user who has come, or has gone, behind those of the same user."""
+        for hook in self._hooks.online if online else self._hooks.offline:
+            self._executor.put(f"user {user}", partial(hook, {"user": user}), always=True)
 
     def created(self, key: str, record: Record) -> None:
         """Call the hooks for a session that was opened here."""

@@ -21,6 +21,7 @@ from .errors import (
     StoreError,
     StoreFullError,
     StoreUnavailableError,
+    TooLateError,
     TooManyOnceKeysError,
     UnreadableRecordError,
 )
@@ -93,6 +94,7 @@ __all__ = [
     "StoreFullError",
     "StoreUnavailableError",
     "Tombstone",
+    "TooLateError",
     "TooManyOnceKeysError",
     "UnreadableRecordError",
     "Usage",

@@ -20,7 +20,8 @@ SessionError
     ├── SessionExistsError    a record was to be created under a key that is in use
     ├── UnreadableRecordError what is stored is no record
     └── StoreUnavailableError there was no reply; a write may or may not have happened
-        └── StoreFullError    the store has reached its limit of sessions
+        ├── StoreFullError    the store has reached its limit of sessions
+        └── TooLateError      a record was to be created by a time that is over
 """
 
 from .models import EndReason
@@ -218,3 +219,7 @@ class StoreUnavailableError(StoreError):
 
 class StoreFullError(StoreUnavailableError):
     """The store has reached its limit of sessions."""
+
+
+class TooLateError(StoreUnavailableError):
+    """A record was to be created by a time that is over; nothing was stored."""

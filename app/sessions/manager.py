@@ -36,7 +36,7 @@ from .policy import Policy
 from .rotation import Predecessor, Rotation, complete
 from .selection import DeadKeys, refuse_in_flight
 from .session import Session
-from .sign_in import index_names, unpack
+from .sign_in import index_names, unpack, with_time
 from .stores.answers import AnswerStore
 from .stores.base import SessionStore
 from .stores.user_index import UserIndex
@@ -72,6 +72,8 @@ _WITHOUT_SUCCESSOR = {EndReason.EXPIRED, EndReason.REVOKED}
 _DONE_SECONDS = 900.0
 _INDEX_MARGIN_SECONDS = 60.0
 """For how long an entry of the index outlives its session: clocks of two servers differ."""
+_SLOW_END_SECONDS = 0.05
+"""Time within which an end is replied to, so that those who look at its message twice find it."""
 _RECENT_LOCKS = 500
 """Locks that are kept while nobody holds them: a session that was written is often written again."""
 
@@ -215,16 +217,15 @@ class SessionManager:
                 record, is_newest = await self.load_live(key), True
                 continue
             before = record.data
-            match await self._compare_and_set(key, record, data, extend):
-                case Committed(record):
-                    lock.latest = record
-                    if self._life is not None:
-                        self._life.committed(key, before, record.data)
-                    return record, result
-                case Conflict(record):
-                    is_newest = True
-                case Gone() as gone:
-                    raise SessionEndedError(gone.reason)
+            outcome = await self._compare_and_set(key, record, data, extend)
+            if isinstance(outcome, Gone):
+                raise SessionEndedError(outcome.reason)
+            record, is_newest = outcome.record, True
+            if isinstance(outcome, Committed):
+                lock.latest = record
+                if self._life is not None:
+                    self._life.committed(key, before, record.data)
+                return record, result
 
     def note_commit(self, key: str, before: bytes, after: bytes) -> None:
         """Notify the listener of data that were replaced here."""
@@ -278,15 +279,15 @@ class SessionManager:
                 if isinstance(outcome, Committed):
                     await self._announce_end(key, EndReason.REVOKED, outcome.record)
                     ended = True
+                else:  # perhaps by a rotation that could not go on, and has told nobody yet
+                    await self._notify(key, outcome.reason)
                 waiting += _kin(key, outcome)
         return ended
 
     async def _end_or_block(self, key: str) -> Committed | Gone:
         keep = self.policy.keep(EndReason.ROTATED)  # for as long as a sign-in may be under way
         while True:
-            ending = asyncio.ensure_future(self.store.end(key, EndReason.REVOKED, keep=keep))
-            self._before_end(key)
-            outcome = await ending
+            outcome = await self._put_tombstone(key, EndReason.REVOKED, keep)
             if isinstance(outcome, Committed):
                 return outcome
             if isinstance(outcome, Gone) and outcome.tombstone is not None:
@@ -327,14 +328,30 @@ class SessionManager:
         return Rotation(self.store, self.policy, key, self.answers)
 
     async def rotate(
-        self, rotation: Rotation, key: str, record: Record, changes: Changes = NO_CHANGES
+        self,
+        rotation: Rotation,
+        key: str,
+        record: Record,
+        changes: Changes = NO_CHANGES,
+        *,
+        signs_in: bool = False,
     ) -> Record:
-        """Move a session to the new id of a rotation; return its record. See Rotation.run."""
-        await self._add_to_index(rotation.key, record)
+        """Move a session to the new id of a rotation; return its record. See Rotation.run.
+
+        With `signs_in` it is a sign-in, whose time is that of its entry in the index: those before an end of
+        all sessions of the user end with it.
+        """
+        added = await self._add_to_index(rotation.key, record)
+        if added is not None and signs_in:
+            record = with_time(record, added)
         try:
-            found = await rotation.run(record, changes)
+            found = await rotation.run(record, changes, until=self._latest(added))
         except SessionExistsError:  # a tombstone of `revoke`, which came between
             raise SessionEndedError(EndReason.REVOKED) from None
+        except SessionEndedError as error:  # by this rotation, if the new record was ended first
+            self._before_end(key)
+            await self._notify(key, error.reason)
+            raise
         except StoreUnavailableError:
             if rotation.begun:
                 self._before_end(key)
@@ -370,13 +387,28 @@ class SessionManager:
         await cancel(*self._tasks)
         await self.store.aclose()
 
-    async def _add_to_index(self, key: str, record: Record) -> None:
-        """Make the entries of a signed-in session, before there is a record under the key."""
-        if self.index is None:
-            return
+    async def _add_to_index(self, key: str, record: Record) -> float | None:
+        """Make the entries of a signed-in session, before there is a record under the key.
+
+        Return when that of the user was made, by the store's clock; None if there is none.
+        """
+        names = index_names(record.owner)
+        if self.index is None or not names:
+            return None
         keep = record.absolute_at - _now(record) + _INDEX_MARGIN_SECONDS
-        for name in index_names(record.owner):
-            await self.index.add_to_index(name, key, keep=keep)
+        added, *_ = [await self.index.add_to_index(name, key, keep=keep) for name in names]
+        return added
+
+    def _latest(self, added: float | None) -> float | None:
+        """Return until when the record may follow an entry.
+
+        `revoke` puts a tombstone in its place, which does not stay for ever, and this node may be stopped
+        for longer.
+        """
+        if added is None:
+            return None
+        blocked = self.policy.keep(EndReason.ROTATED)
+        return added + max(blocked - _INDEX_MARGIN_SECONDS, blocked / 2)
 
     async def _remove_from_index(self, key: str, outcome: CommitOutcome) -> None:
         """Remove the entries of a session that has ended; if that fails they go with their time."""
@@ -404,16 +436,23 @@ class SessionManager:
             await self.end(key, EndReason.REVOKED)
 
     async def _end(self, key: str, reason: EndReason) -> CommitOutcome:
-        ending = asyncio.ensure_future(self.store.end(key, reason, keep=self.policy.keep(reason)))
-        # In the same event-loop turn, so that the message follows the tombstone in one round trip.
-        self._before_end(key)
-        outcome = await ending
+        outcome = await self._put_tombstone(key, reason, self.policy.keep(reason))
         if isinstance(outcome, Gone):
             # Perhaps by an earlier call, whose reply was lost before any listener was called.
             await self._notify(key, outcome.reason)
         else:
             await self._announce_end(key, reason, outcome.record)
             await self._remove_from_index(key, outcome)
+        return outcome
+
+    async def _put_tombstone(self, key: str, reason: EndReason, keep: float) -> CommitOutcome:
+        began = time.monotonic()
+        ending = asyncio.ensure_future(self.store.end(key, reason, keep=keep))
+        # In the same event-loop turn, so that the message follows the tombstone in one round trip.
+        self._before_end(key)
+        outcome = await ending
+        if time.monotonic() - began > _SLOW_END_SECONDS:
+            self._before_end(key)  # who looked at the first message may have found no tombstone yet
         return outcome
 
     async def _announce_end(self, key: str, reason: EndReason, record: Record) -> None:

@@ -72,10 +72,11 @@ class Rotation:
         self._old_key = key
         self._answers = answers
 
-    async def run(self, record: Record, changes: Changes) -> Record:
+    async def run(self, record: Record, changes: Changes, *, until: float | None = None) -> Record:
         """Move the session, with plain writes that the old id never gets; return its record.
 
-        Of several concurrent rotations one ends the old record.
+        Of several concurrent rotations one ends the old record. With `until` it begins by that time of
+        the store's clock, or never.
 
         Raises:
             SessionEndedError: the session has ended, perhaps by another rotation.
@@ -85,6 +86,7 @@ class Rotation:
         pending = await self._store.create(
             self.key,
             self._changed(record, changes),
+            **({} if until is None else {"until": until}),  # what is no UserIndex need not know it
             idle=self._policy.pending,
             absolute=record.absolute_at - record.created_at,
             owner=record.owner,

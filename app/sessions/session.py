@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+_CONTAINERS = {dict, list}
 _LONGEST_LIFE = 10 * 365 * 24 * 3600.0
 
 
@@ -166,7 +167,7 @@ class Session(SessionMapping):
     @property
     def modified(self) -> bool:
         """Whether there are plain writes that are not stored yet."""
-        return self._ended is None and bool(self._changes())
+        return self._data is not None and self._ended is None and bool(self._changes())
 
     async def transact(self, fn: Callable[[Data], Result], once: str | None = None) -> Result:
         """Change the data by an atomic read-modify-write.
@@ -223,7 +224,7 @@ class Session(SessionMapping):
         """
         self._refuse_in_doubt()
         try:
-            record = await self._manager.load_live(self.key)
+            record = await self._manager.load_live(self._key)
         except SessionEndedError as error:
             self._end(error.reason)
             raise
@@ -289,8 +290,9 @@ class Session(SessionMapping):
             *(user, 0.0, label or visitor.label, visitor.address, claims),
             remembered=absolute is not None,
         )
-        await self._rotate(partial(sign_in_to, sign_in=sign_in, absolute=absolute))
-        await self._manager.end_oldest(user, self.key)
+        change = partial(sign_in_to, sign_in=sign_in, absolute=absolute)
+        await self._rotate(change, signs_in=True)
+        await self._manager.end_oldest(user, self._key)
 
     async def sign_out(self) -> None:
         """End the session: its user is signed out, its data are deleted, its sockets disconnected.
@@ -302,7 +304,7 @@ class Session(SessionMapping):
         """
         await self.destroy()
 
-    async def _rotate(self, change: Callable[[Record], Record]) -> None:
+    async def _rotate(self, change: Callable[[Record], Record], *, signs_in: bool = False) -> None:
         if self._usage.idempotent:
             raise RotationImpossibleError(
                 "an idempotent route cannot rotate the session, nor sign in: a repeat would come with "
@@ -315,12 +317,14 @@ class Session(SessionMapping):
         if self._usage.answered:
             raise RotationImpossibleError("the response has started; rotate before it does")
         self._refuse_if_ended()
-        async with self._manager.write_lock(self.key) as lock:
+        async with self._manager.write_lock(self._key) as lock:
             changes, mark = self._changes(), self._mark()
-            rotation = self._manager.rotation(self.key)
+            rotation = self._manager.rotation(self._key)
             newest = change(newer(self._record, lock.latest))
             try:
-                record = await self._manager.rotate(rotation, self.key, newest, changes)
+                record = await self._manager.rotate(
+                    rotation, self._key, newest, changes, signs_in=signs_in
+                )
             except SessionEndedError as error:
                 self._end(error.reason)
                 raise
@@ -343,7 +347,7 @@ class Session(SessionMapping):
         if self._ended in (None, EndReason.ROTATED):
             if self._usage.before_destroy is not None:
                 self._usage.before_destroy()
-            await self._manager.destroy(self.key)
+            await self._manager.destroy(self._key)
             self._end(EndReason.LOGOUT)
             self._destroyed = True
 
@@ -353,11 +357,11 @@ class Session(SessionMapping):
             self._data.drop_changes(self._record.data)
 
     def __repr__(self) -> str:
-        return f"<Session {self.key[:8]} version {self.version}>"
+        return f"<Session {self._key[:8]} version {self.version}>"
 
     def _items(self) -> Data:
         if self._data is None:
-            self._data = LiveData(self._record.data, self.key)
+            self._data = LiveData(self._record.data, self._key)
         return self._data.items
 
     def _writable_items(self) -> Data:
@@ -404,7 +408,7 @@ class Session(SessionMapping):
 
     def _end(self, reason: EndReason) -> None:
         self._ended = reason
-        self._data = LiveData(EMPTY, self.key)
+        self._data = LiveData(EMPTY, self._key)
 
     def _refuse_if_ended(self) -> None:
         if self._ended is not None:
@@ -420,7 +424,7 @@ class Session(SessionMapping):
 
     async def _commit(self, fn: Callable[[Data], Result], name: Name | None = None) -> Result:
         self._refuse_if_ended()
-        async with self._manager.write_lock(self.key) as lock:
+        async with self._manager.write_lock(self._key) as lock:
             # Under the lock: what another task wrote by this object while this one was queued is stored.
             changes, mark = self._changes(), self._mark()
             removed: set[str] = set()
@@ -441,11 +445,11 @@ class Session(SessionMapping):
             try:
                 if name is None:
                     record, result = await self._manager.commit(
-                        lock, self.key, self._record, change, extend=self._usage.extends
+                        lock, self._key, self._record, change, extend=self._usage.extends
                     )
                 else:
                     done = await commit_once(
-                        *(self._manager, lock, self.key, self._record, change, name),
+                        *(self._manager, lock, self._key, self._record, change, name),
                         extend=self._usage.extends,
                     )
                     if done.record is None:
@@ -460,7 +464,7 @@ class Session(SessionMapping):
 
 
 def _has_containers(data: Data) -> bool:
-    return any(isinstance(value, dict | list) for value in data.values())
+    return not _CONTAINERS.isdisjoint(map(type, data.values()))
 
 
 def _no_further_change(_: Data) -> None:

@@ -90,13 +90,20 @@ class SessionWatch:
             on_end(reason)
 
     def _check_in(self, key: str, seconds: float) -> None:
+        """Check a session in so many seconds, or earlier if that is due already.
+
+        A read that found it alive may be older than a message of its end.
+        """
+        loop = asyncio.get_running_loop()
         timer = self._timers.get(key)
         if timer is not None:
+            if timer.when() <= loop.time() + seconds:
+                return
             timer.cancel()
-        loop = asyncio.get_running_loop()
         self._timers[key] = loop.call_later(seconds, self._start_check, key)
 
     def _start_check(self, key: str) -> None:
+        self._timers.pop(key, None)
         check = asyncio.get_running_loop().create_task(self._check_safely(key))
         self._checks.add(check)
         check.add_done_callback(self._checks.discard)

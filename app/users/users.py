@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ..extras import explain_missing
-from ..sessions import Record, Session, SessionManager, UserIndex
+from ..sessions import EndReason, Record, Session, SessionManager, UserIndex
 from ..sessions.ids import oidc_name, user_name
 from ..sessions.sign_in import SignIn, check_user, unpack
 from .models import UserSession
@@ -102,9 +103,7 @@ class Users:
             StoreUnavailableError: there was no reply; some may have ended.
         """
         kept = keep.key if isinstance(keep, Session) else keep
-        name = user_name(check_user(user))
-        keys = [key for key in await self._index.read_index(name) if key != kept]
-        return await self._end(name, keys)
+        return await self._end_all(user_name(check_user(user)), kept)
 
     async def forget(self, user: str) -> int:
         """End all sessions of a user, and erase what is kept of them: labels, addresses, the list.
@@ -163,10 +162,24 @@ class Users:
             return None
         kind, value = ("sub", subject or "") if sid is None else ("sid", sid)
         name = oidc_name(kind, issuer, value)
-        ended = await self._end(name, await self._index.read_index(name))
+        ended = await self._end_all(name)
         if done is not None:  # not before: what fails in between has to be tried again
             await self._manager.note_done(done)
         return ended
+
+    async def _end_all(self, name: str, kept: str | None = None) -> int:
+        """End all sessions in an index but one; return how many.
+
+        Twice, if this node was stopped meanwhile for so long that what was read is of no use: the tombstone
+        that says how a session has moved on does not stay for ever.
+        """
+        ended = 0
+        while True:
+            began = time.monotonic()
+            keys = [key for key in await self._index.read_index(name) if key != kept]
+            ended += await self._end(name, keys)
+            if time.monotonic() - began < self._manager.policy.keep(EndReason.ROTATED) / 2:
+                return ended
 
     async def _end(self, name: str, keys: Iterable[str]) -> int:
         keys = list(keys)

@@ -47,7 +47,9 @@ class SQLiteStore(SessionStore):
         owner: str | None = None,
         created_at: float | None = None,
         predecessor: str | None = None,
+        until: float | None = None,
     ) -> Record:
+        assert until is None  # it is no UserIndex
         if self._find(key) is not None:
             raise SessionExistsError(key)
         now = self.clock()

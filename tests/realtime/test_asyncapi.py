@@ -118,6 +118,7 @@ def test_an_event_that_takes_effect_once_has_an_id(document: dict[str, Any]) -> 
     assert (id_["type"], id_["minLength"], id_["maxLength"]) == ("string", 8, 64)
 
 
+@pytest.mark.slow
 def test_the_public_parser_finds_no_fault(document: dict[str, Any]) -> None:
     node = ROOT / ".venv" / "bin" / "node"
     ran = subprocess.run(
@@ -193,6 +194,7 @@ socket.emit("a b", 1, { tags: [], photo: "text" });
 """
 
 
+@pytest.mark.slow
 def test_the_types_compile_with_the_client_s_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

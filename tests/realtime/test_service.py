@@ -9,12 +9,13 @@ import pytest
 from prometheus_client import REGISTRY
 
 from app.realtime.bus.base import MemoryBus
+from app.realtime.bus.messages import SessionEndedMessage
 from app.realtime.codec import LibraryCodec
 from app.realtime.emitter import Emitter
 from app.realtime.events import EventRouter
 from app.realtime.fast_codec import FastCodec
 from app.realtime.service import RealtimeService
-from app.sessions import Session, SessionManager
+from app.sessions import EndReason, Session, SessionManager
 from tests.realtime.in_process import new_manager, new_service, polling_client
 
 
@@ -181,3 +182,22 @@ async def _only_session(manager: SessionManager, service: RealtimeService) -> Se
     [key] = service.registry.keys()
     record = await manager.load_live(key)
     return manager.attach(key, record)
+
+
+async def test_a_message_that_comes_before_the_end_is_not_forgotten_for_an_event(
+    router: EventRouter,
+) -> None:
+    manager = new_manager()
+    async with (
+        running(new_service(router, manager=manager)) as service,
+        polling_client(service, manager) as client,
+    ):
+        [key] = service.registry.keys()
+        await service._deliver(SessionEndedMessage(key=key))  # of a node that is about to end it
+        await client.post('420["echo",[1]]')  # its read finds the session alive
+        assert await client.poll() == ["430[[1]]"]
+        await manager.store.end(key, EndReason.REVOKED, keep=60.0)
+
+        async with asyncio.timeout(10.0):
+            assert (await client.poll())[-1:] != ["2"]
+        assert not service.registry.connected(key)

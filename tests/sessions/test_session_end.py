@@ -1,11 +1,13 @@
 """How a session ends: logout, revocation, expiry; and how its objects report it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from app.sessions import (
     EndReason,
+    MemoryStore,
     Policy,
     Session,
     SessionEndedError,
@@ -205,3 +207,20 @@ async def test_a_request_that_opened_its_session_logs_out_its_successor_as_well(
     await session.rotate()
     await request.logout()
     assert await sessions.find(session.key) == Tombstone(EndReason.LOGOUT)
+
+
+async def test_an_end_that_takes_long_is_announced_again_once_it_is_true() -> None:
+    store = HookedStore(MemoryStore())
+    sessions = SessionManager(store, Policy(idle=600, absolute=3600))
+    session = await sessions.create()
+    announced: list[str] = []
+
+    async def hang() -> None:  # longer than those who look twice wait
+        await asyncio.sleep(0.06)
+        announced.append("is true")
+
+    store.before("end", hang)
+    sessions.add_before_end_listener(lambda _key: announced.append("looked at"))
+    await sessions.revoke(session.key)
+
+    assert announced == ["looked at", "is true", "looked at"]

@@ -19,9 +19,11 @@ from app import (
     recent_sign_in,
     to_user,
 )
+from tests.support.jittery_store import jittery_backend
 
 app = FastAPI()
-mooring = Mooring(app, Settings.with_defaults(max_body_bytes=10_000))
+settings = Settings.with_defaults(max_body_bytes=10_000)
+mooring = Mooring(app, settings, backend=jittery_backend(settings))
 events = EventRouter()
 
 
@@ -114,6 +116,13 @@ async def kick(user: str, emitter: EmitterDep) -> None:
 async def whoami(session: Session) -> str | None:
     """Say who is signed in."""
     return session.user
+
+
+@events.on("since")
+async def since(session: Session) -> list[object]:
+    """Say who is signed in, and since when."""
+    at = session.signed_in_at
+    return [session.user, None if at is None else at.timestamp()]
 
 
 events.sends("told", str, description="A message to a user.")

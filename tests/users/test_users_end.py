@@ -15,9 +15,11 @@ from app.sessions import (
     SessionEndedError,
     SessionError,
     SessionManager,
+    TooLateError,
     UserIndex,
 )
 from app.sessions.ids import user_name
+from tests.support.eventually import eventually
 from tests.support.hooked_store import HookedStore
 from tests.support.stores import StoreSettings
 from tests.support.stores_in_process import new_store
@@ -25,6 +27,7 @@ from tests.users.test_sign_in import name
 
 POLICY = Policy(idle=600, absolute=3600)
 TRIALS = 50
+SHORT = 0.4
 
 
 class Node:
@@ -122,6 +125,55 @@ async def test_a_sign_in_that_began_before_an_end_does_not_outlive_it(
         assert await other.users.sessions(user) == [], verb
 
 
+async def test_a_sign_in_of_a_node_that_was_stopped_for_longer_than_a_tombstone_stays_fails(
+    nodes: tuple[Node, Node],
+) -> None:
+    node, other = nodes
+    assert isinstance(node.store, HookedStore)
+    brief = Policy(idle=600, absolute=3600, tombstone=SHORT, rotation=SHORT)
+    node.sessions.policy = other.sessions.policy = brief
+    user = name()
+    session = await node.sessions.create()
+
+    async def sleep() -> None:
+        assert other.sessions.index is not None
+        [key] = await other.sessions.index.read_index(user_name(user))
+        await other.users.end(user)
+        await eventually(partial(_is_gone, other, key), within=10.0)
+
+    node.store.before("create", sleep)
+    with pytest.raises(TooLateError):
+        await session.sign_in(user)
+
+    assert not await node.live(session)
+    assert await other.users.sessions(user) == []
+
+
+async def test_an_end_of_a_node_that_was_stopped_for_longer_than_a_tombstone_stays_looks_again(
+    nodes: tuple[Node, Node],
+) -> None:
+    node, other = nodes
+    assert isinstance(node.store, HookedStore)
+    brief = Policy(idle=600, absolute=3600, tombstone=SHORT, rotation=SHORT)
+    node.sessions.policy = other.sessions.policy = brief
+    user = name()
+    session = await other.signed_in(user)
+    key = session.key
+
+    async def sleep() -> None:
+        await session.rotate()
+        await eventually(partial(_is_gone, other, key), within=10.0)
+
+    node.store.before("end", sleep)
+    assert await node.users.end(user) == 1
+
+    assert not await other.live(session)
+
+
+async def _is_gone(node: Node, key: str) -> bool:
+    return await node.sessions.find(key) is None
+
+
 async def test_no_session_outlives_an_end_that_races_with_sign_ins_and_rotations(
     nodes: tuple[Node, Node],
 ) -> None:
@@ -197,3 +249,48 @@ async def test_a_store_without_an_index_says_so(any_store: StoreSettings) -> Non
     with pytest.raises(TypeError, match="cannot find the sessions of a user"):
         await Users(sessions, _no_sockets).sessions("ann")
     await store.aclose()
+
+
+async def test_a_sign_in_has_the_time_of_its_entry_so_that_an_end_says_who_was_before(
+    nodes: tuple[Node, Node],
+) -> None:
+    node, other = nodes
+    assert isinstance(node.store, HookedStore)
+    user = name()
+    session = await node.sessions.create()
+    await other.users.end(user)
+    await other.signed_in(user)
+    node.store.before("create", partial(other.users.end, name()))
+
+    await session.sign_in(user)
+
+    found = await other.users.sessions(user)
+    early, late = sorted(found, key=lambda each: each.signed_in_at)
+    assert (late.key, late.signed_in_at) == (session.key, session.signed_in_at)
+    assert early.signed_in_at < late.signed_in_at
+
+
+@pytest.mark.parametrize("verb", ["end", "commit"])
+async def test_what_is_open_of_a_session_learns_of_its_end_whoever_won(
+    nodes: tuple[Node, Node], verb: str
+) -> None:
+    node, other = nodes
+    assert isinstance(node.store, HookedStore)
+    user = name()
+    session = await node.signed_in(user)
+    key = session.key
+    learned: dict[Node, set[str]] = {node: set(), other: set()}
+    for each in nodes:
+        each.sessions.add_before_end_listener(learned[each].add)
+        each.sessions.add_end_listener(partial(_note, learned[each]))
+
+    node.store.before(verb, partial(other.users.end, user))
+    assert await _failed(session.rotate())
+
+    assert key in learned[node]
+    assert key in learned[other]
+    assert not isinstance(await node.sessions.find(key), Record)
+
+
+async def _note(keys: set[str], key: str, _reason: EndReason) -> None:
+    keys.add(key)

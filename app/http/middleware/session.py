@@ -249,7 +249,7 @@ class _SessionResponder:
             self._replaced = True
             await self._respond(error)
             return
-        self._mark_started()
+        self._started = self._request_session.usage.answered = True
         if message["type"] != _CLOSE:
             self._add_headers(message)
         await self._send(message)
@@ -260,7 +260,7 @@ class _SessionResponder:
             self._send = ResponseKeeper(attempt, self._scope, self._send).send
             return False
         self._replaced = True
-        self._mark_started()
+        self._started = self._request_session.usage.answered = True
         start, body = KeptResponse.decode(attempt.answer).messages()
         await self._send_with_cookie(start)
         await self._send(body)
@@ -270,9 +270,6 @@ class _SessionResponder:
         """Delete the session if it would be left over for nobody: the visitor was refused."""
         if self._request_session.unused:
             await self._request_session.discard()
-
-    def _mark_started(self) -> None:
-        self._started = self._request_session.usage.answered = True
 
     def _session_to_save(self, status: int) -> Session | None:
         error = self._request_session.error
@@ -288,7 +285,7 @@ class _SessionResponder:
 
     async def _respond(self, error: SessionError | RequestRefusedError) -> None:
         problem = answer_to(error, self._scope)
-        self._mark_started()
+        self._started = self._request_session.usage.answered = True
         if problem is INTERNAL_ERROR:
             logger.warning("%s: answered %s: %s", _name(self._scope), problem.status, error)
         if self._request_session.session is not None:
@@ -314,6 +311,8 @@ class _SessionResponder:
         message["headers"] = fields = mark_private(message.get("headers", ()))
         for each in self._varies:
             add_vary(fields, each)
+        if not self._request_session.cookie_changed:
+            return
         name = self._carrier.response_field
         # Before the cookie is set: a browser that does not know a variant apart keeps what comes last.
         values = self._carrier.clear_others() if self._request_session.others_cleared else []

@@ -25,7 +25,7 @@ class SessionStore(ABC):
     """
 
     @abstractmethod
-    async def create(
+    async def create(  # noqa: PLR0913 - what a record has
         self,
         key: str,
         data: bytes,
@@ -35,6 +35,7 @@ class SessionStore(ABC):
         owner: str | None = None,
         created_at: float | None = None,
         predecessor: str | None = None,
+        until: float | None = None,
     ) -> Record:
         """Store a new record of version 1, and return it with its lease.
 
@@ -46,9 +47,12 @@ class SessionStore(ABC):
             owner: an opaque string that is kept with the data.
             created_at: seconds since the epoch; now, unless the record continues an older session.
             predecessor: an opaque string that is kept with the record until a commit without it.
+            until: seconds since the epoch, by the store's clock, from which on it is too late. Given to
+                stores alone that are a UserIndex.
 
         Raises:
             SessionExistsError: there is a record or a tombstone under that key.
+            TooLateError: the time is over; nothing was stored.
         """
 
     @abstractmethod

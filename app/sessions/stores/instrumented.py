@@ -1,6 +1,6 @@
 """A store that counts and times every verb of another store."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -41,8 +41,8 @@ class InstrumentedStore(SessionStore):
     async def create(self, key: str, data: bytes, **options: Any) -> Record:
         return await _CREATE(self._store.create(key, data, **options))
 
-    async def load(self, key: str, *, idle: float | None = None) -> LoadResult:
-        return await _LOAD(self._store.load(key, idle=idle))
+    def load(self, key: str, *, idle: float | None = None) -> Coroutine[Any, Any, LoadResult]:
+        return _LOAD(self._store.load(key, idle=idle))
 
     async def load_many(self, keys: Sequence[str]) -> list[LoadResult]:
         return await _LOAD_MANY(self._store.load_many(keys))
@@ -100,7 +100,7 @@ class InstrumentedAnswers(AnswerStore):
         await _COPY(self._store.copy_answers(key, successor, limits=limits))
 
 
-def _measured(verb: str) -> Callable[[Awaitable[Result]], Awaitable[Result]]:
+def _measured(verb: str) -> Callable[[Awaitable[Result]], Coroutine[Any, Any, Result]]:
     seconds, errors = _SECONDS.labels(verb), _ERRORS.labels(verb)
 
     async def measure(call: Awaitable[Result]) -> Result:
@@ -117,7 +117,7 @@ def _measured(verb: str) -> Callable[[Awaitable[Result]], Awaitable[Result]]:
 
 
 _CREATE: Callable[[Awaitable[Record]], Awaitable[Record]] = _measured("create")
-_LOAD: Callable[[Awaitable[LoadResult]], Awaitable[LoadResult]] = _measured("load")
+_LOAD: Callable[[Awaitable[LoadResult]], Coroutine[Any, Any, LoadResult]] = _measured("load")
 _LOAD_MANY: Callable[[Awaitable[list[LoadResult]]], Awaitable[list[LoadResult]]] = _measured(
     "load_many"
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..changes import EMPTY
-from ..errors import SessionExistsError, StoreFullError
+from ..errors import SessionExistsError, StoreFullError, TooLateError
 from ..models import (
     CommitOutcome,
     Committed,
@@ -71,7 +71,7 @@ class MemoryStore(SessionStore, MemoryIndex, AnswerStore):
         self._now()
         return len(self._entries)
 
-    async def create(
+    async def create(  # noqa: PLR0913 - what a record has
         self,
         key: str,
         data: bytes,
@@ -81,10 +81,13 @@ class MemoryStore(SessionStore, MemoryIndex, AnswerStore):
         owner: str | None = None,
         created_at: float | None = None,
         predecessor: str | None = None,
+        until: float | None = None,
     ) -> Record:
         now = self._now()
         if key in self._entries:
             raise SessionExistsError(key)
+        if until is not None and now >= until:
+            raise TooLateError("the time to create this record is over")
         if len(self._entries) >= self._max_sessions:
             self._make_room(now, rotation=predecessor is not None)
         created = now if created_at is None else created_at

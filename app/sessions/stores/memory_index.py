@@ -19,12 +19,13 @@ class MemoryIndex(UserIndex):
         self._names: dict[str, dict[str, float]] = {}
         self._sweep_names_at = _FEW
 
-    async def add_to_index(self, name: str, key: str, *, keep: float) -> None:
+    async def add_to_index(self, name: str, key: str, *, keep: float) -> float:
         now = self._index_clock()
         if len(self._names) >= self._sweep_names_at:
             self._sweep_names(now)
         entries = self._names[name] = _living(self._names.get(name, {}), now)
         entries[key] = max(now + keep, entries.get(key, 0.0))
+        return now
 
     async def remove_from_index(self, name: str, key: str) -> None:
         entries = self._names.get(name, {})

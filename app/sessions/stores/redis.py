@@ -9,7 +9,7 @@ from ...redis.connection import RedisClient
 from ...redis.probe import probe
 from ...redis.url import TIMEOUT, connect
 from ..changes import EMPTY
-from ..errors import SessionExistsError, UnreadableRecordError
+from ..errors import SessionExistsError, TooLateError, UnreadableRecordError
 from ..models import (
     NOT_MODIFIED,
     CommitOutcome,
@@ -84,7 +84,7 @@ class RedisStore(RedisAnswers, SessionStore, UserIndex):
         """
         return cls(connect(url, timeout=timeout), prefix=prefix)
 
-    async def create(
+    async def create(  # noqa: PLR0913 - what a record has
         self,
         key: str,
         data: bytes,
@@ -94,14 +94,17 @@ class RedisStore(RedisAnswers, SessionStore, UserIndex):
         owner: str | None = None,
         created_at: float | None = None,
         predecessor: str | None = None,
+        until: float | None = None,
     ) -> Record:
         created = "" if created_at is None else to_ms(created_at)
         found = await self._run(
             *(scripts.CREATE, key, to_ms(idle), to_ms(absolute), created, pack(owner), data),
-            pack_predecessor(predecessor),
+            *(pack_predecessor(predecessor), optional_ms(until)),
         )
         if found is None:
             raise SessionExistsError(key)
+        if found == [b"late"]:
+            raise TooLateError("the time to create this record is over")
         return record_of(key, found)
 
     async def load(self, key: str, *, idle: float | None = None) -> LoadResult:
@@ -197,8 +200,9 @@ class RedisStore(RedisAnswers, SessionStore, UserIndex):
         name = self._name(_NO_KEY)
         await asyncio.gather(self._call(*probe(name, *_NEEDED)), self._call("MGET", name))
 
-    async def add_to_index(self, name: str, key: str, *, keep: float) -> None:
-        await self._run_on(scripts.ADD_TO_INDEX, 1, self._index_name(name), key, to_ms(keep))
+    async def add_to_index(self, name: str, key: str, *, keep: float) -> float:
+        name = self._index_name(name)
+        return float(await self._run_on(scripts.ADD_TO_INDEX, 1, name, key, to_ms(keep)) / 1e6)
 
     async def remove_from_index(self, name: str, key: str) -> None:
         await self._call("ZREM", self._index_name(name), key)

@@ -53,9 +53,10 @@ class Script:
 CREATE = Script(
     CLOCK
     + """
--- ARGV: idle ms, absolute ms, created ms or '', owner, data, predecessor or ''
+-- ARGV: idle ms, absolute ms, created ms or '', owner, data, predecessor or '', until ms or ''
 if redis.call('EXISTS', KEYS[1]) == 1 then return false end
 local at = now()
+if ARGV[7] ~= '' and at >= tonumber(ARGV[7]) then return {'late'} end
 local created = ARGV[3] ~= '' and tonumber(ARGV[3]) or at
 local absolute = created + ARGV[2]
 local deadline = math.min(at + ARGV[1], absolute)
@@ -127,6 +128,7 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', at)
 redis.call('ZADD', KEYS[1], 'GT', string.format('%d', at + ARGV[2]), ARGV[1])
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('PEXPIREAT', KEYS[1], string.format('%d', last[2]))
-return 1
+local exact = redis.call('TIME') -- two sign-ins of one millisecond have an order
+return exact[1] * 1000000 + exact[2]
 """
 )

@@ -14,7 +14,7 @@ class UserIndex(ABC):
     """
 
     @abstractmethod
-    async def add_to_index(self, name: str, key: str, *, keep: float) -> None:
+    async def add_to_index(self, name: str, key: str, *, keep: float) -> float:
         """Add a session key under a name; the entry goes by itself after `keep` seconds.
 
         An entry that is there already is kept until the later of its two ends.
@@ -23,6 +23,9 @@ class UserIndex(ABC):
             name: that of a user.
             key: a session key; there may be no record yet.
             keep: seconds, of which none may be missing while the session can live.
+
+        Returns:
+            The time at which it was added, in seconds since the epoch, by the clock of the store.
         """
 
     @abstractmethod

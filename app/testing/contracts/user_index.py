@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from ...sessions import SessionStore, UserIndex
-from .store_base import HOUR, AdvanceTime, Contract, new_key
+from ...sessions import Record, SessionExistsError, SessionStore, TooLateError, UserIndex
+from .store_base import DATA, HOUR, AdvanceTime, Contract, new_key
 
 
 class UserIndexContract(Contract):
@@ -91,3 +91,35 @@ class UserIndexContract(Contract):
         await asyncio.gather(*(index.add_to_index(name, key, keep=HOUR) for key in keys))
 
         assert sorted(await index.read_index(name)) == sorted(keys)
+
+    async def test_adding_returns_the_time_by_the_clock_of_the_store(
+        self, index: UserIndex, store: SessionStore, name: str, key: str
+    ) -> None:
+        before = await _now(store)
+        added = await index.add_to_index(name, key, keep=HOUR)
+        after = await _now(store)
+
+        assert before - 0.002 <= added <= after + 0.002
+
+    async def test_a_record_is_created_by_its_time_or_never(
+        self, store: SessionStore, key: str, advance_time: AdvanceTime
+    ) -> None:
+        until = await _now(store) + self.short_lifetime
+        other = new_key()
+        assert isinstance(
+            await store.create(key, DATA, idle=HOUR, absolute=HOUR, until=until + HOUR), Record
+        )
+        await advance_time(2 * self.short_lifetime)
+
+        with pytest.raises(TooLateError):
+            await store.create(other, DATA, idle=HOUR, absolute=HOUR, until=until)
+        with pytest.raises(SessionExistsError):
+            await store.create(key, DATA, idle=HOUR, absolute=HOUR, until=until)
+        assert await store.load(other) is None
+
+
+async def _now(store: SessionStore) -> float:
+    """Return the time by the clock of a store."""
+    made = await store.create(new_key(), DATA, idle=HOUR, absolute=HOUR)
+    assert made.lease is not None
+    return made.lease.now

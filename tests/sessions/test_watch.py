@@ -1,0 +1,55 @@
+"""What is watched ends with its session, whatever a read that was under way has found."""
+
+import asyncio
+from functools import partial
+
+import pytest
+
+from app.sessions import EndReason, LoadResult, MemoryStore, Policy, SessionManager
+from app.sessions.watch import SessionWatch
+from tests.support.eventually import eventually
+from tests.support.hooked_store import HookedStore
+
+LONG = 3600.0
+
+
+class HoldingStore(HookedStore):
+    """Holds the reply to the next read until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryStore())
+        self.reading: asyncio.Event | None = None
+        self.released = asyncio.Event()
+
+    async def load(self, key: str, *, idle: float | None = None) -> LoadResult:
+        found = await super().load(key, idle=idle)
+        if self.reading is not None and not self.reading.is_set():
+            self.reading.set()
+            await self.released.wait()
+        return found
+
+
+@pytest.mark.parametrize("is_late", [True, False], ids=["an older reply last", "in order"])
+async def test_a_message_that_comes_before_the_end_is_not_forgotten(is_late: bool) -> None:
+    store = HoldingStore()
+    manager = SessionManager(store, Policy(idle=LONG, absolute=LONG))
+    session = await manager.create()
+    watch = SessionWatch(manager, interval=LONG)
+    ended: list[EndReason] = []
+
+    store.reading = asyncio.Event()
+    watch.add(session.key, ended.append)
+    await store.reading.wait()
+    if not is_late:
+        store.released.set()
+    await watch.check_soon(session.key)  # of a node that is about to end it
+    store.released.set()
+    await eventually(partial(_is_idle, watch))
+    await store.inner.end(session.key, EndReason.REVOKED, keep=60.0)
+
+    await eventually(lambda: ended == [EndReason.REVOKED], within=10.0)
+    watch.close()
+
+
+def _is_idle(watch: SessionWatch) -> bool:
+    return not watch._checks

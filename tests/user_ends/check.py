@@ -1,0 +1,124 @@
+"""What must not be after an end: sessions, sockets and routes of before; what is sent late."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from app import RedisStore
+from app.sessions import Record
+from app.sessions.sign_in import unpack
+from tests.support.servers import StoreServer
+from tests.user_ends.connection import Connection
+from tests.user_ends.trial import Trial
+
+DEADLINE_SECONDS = 1.0
+_TICK_SECONDS = 0.002
+"""Clocks of stores tick in milliseconds."""
+_ANSWER_SECONDS = 5.0
+
+
+@dataclass
+class Outcome:
+    """What some trials came to.
+
+    Attributes:
+        trials: how many there were.
+        violations: what was not to be.
+        delays: by how much connections outlived the end, in seconds.
+        survivors: sign-ins that raced with the end, and came after it.
+    """
+
+    trials: int = 0
+    violations: list[str] = field(default_factory=list)
+    delays: list[float] = field(default_factory=list)
+    survivors: int = 0
+
+    def add(self, other: "Outcome") -> None:
+        """Add what others came to."""
+        self.trials += other.trials
+        self.violations += other.violations
+        self.delays += other.delays
+        self.survivors += other.survivors
+
+
+async def check_running(trial: Trial, failing: int | None, outcome: Outcome, within: float) -> None:
+    """Check the connections on nodes that run, when the time is over."""
+    await asyncio.sleep(max(0.0, trial.ended + within - time.time()))
+    running = [each for each in trial.connections if each.node != failing]
+    for each in running:
+        if each.closed_at is not None:
+            outcome.delays.append(max(0.0, each.closed_at - trial.ended))
+        elif await _is_of_before(each, trial):
+            outcome.violations.append(
+                f"{_what(each)} of {trial.user} on node {each.node} is open after {within:g} s"
+            )
+
+
+async def check_woken(trial: Trial, failing: int, woken_at: float, outcome: Outcome) -> None:
+    """Check the connections on a node that was stopped: closed, and nothing sent to them before."""
+    for each in (each for each in trial.connections if each.node == failing):
+        closed = await each.closed(woken_at + DEADLINE_SECONDS - time.time())
+        if not closed and await _is_of_before(each, trial):
+            outcome.violations.append(f"{_what(each)} of {trial.user} is open on a node that woke")
+        if closed and not each.is_route:
+            outcome.violations += [
+                f"a socket of {trial.user} was sent {text[:20]!r} by a node that woke"
+                for at, text in each.frames
+                if at >= woken_at and text.startswith(('42["told"', '438[["'))
+            ]
+
+
+async def check_later(trial: Trial, outcome: Outcome) -> None:
+    """Check that who has signed in after the end is not touched by it."""
+    socket = trial.later_socket
+    assert socket is not None
+    if (await socket.whoami(_ANSWER_SECONDS))[0] != trial.user:
+        outcome.violations.append(f"the sign-in of {trial.user} after the end was ended")
+
+
+async def check_records(
+    server: StoreServer, store: RedisStore, trials: list[Trial], outcome: Outcome
+) -> None:
+    """Check all that the store has, found in an index or not."""
+    by_user = {each.user: each for each in trials}
+    keys = [each.partition("{")[2][:-1] for each in server.command("KEYS", "mooring:session:*")]
+    for record in await store.load_many(keys):
+        sign_in = unpack(record.owner) if isinstance(record, Record) else None
+        trial = None if sign_in is None else by_user.get(sign_in.user)
+        if trial is None or sign_in is None:
+            continue
+        if sign_in.at < trial.began - _TICK_SECONDS:
+            late = (sign_in.at - trial.began) * 1000
+            outcome.violations.append(f"a session of {trial.user} lives, signed in {late:.1f} ms")
+        elif sign_in.at < trial.ended:
+            outcome.survivors += 1
+
+
+async def _is_of_before(connection: Connection, trial: Trial) -> bool:
+    """Return True if a connection has a session of before; ask it, as sessions may be of after."""
+    if connection.is_route:
+        return connection.closed_at is None
+    user, at = await connection.whoami(_ANSWER_SECONDS)
+    return user == trial.user and at < trial.began - _TICK_SECONDS
+
+
+def _what(connection: Connection) -> str:
+    return "a WebSocket route" if connection.is_route else "a socket"
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return the value below which a share of all is."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+def lines(outcome: Outcome) -> Iterator[str]:
+    """Return what to print."""
+    yield (
+        f"{outcome.trials} trials, {len(outcome.violations)} violations, {outcome.survivors} sign-ins "
+        f"that came after the end; {len(outcome.delays)} connections closed after it, by "
+        f"{percentile(outcome.delays, 0.5):.3f} s (median), {percentile(outcome.delays, 0.99):.3f} s "
+        f"(p99), {max(outcome.delays, default=0.0):.3f} s (longest)"
+    )
+    yield from (f"  {each}" for each in outcome.violations)

@@ -223,7 +223,8 @@ class SessionManager:
             record, is_newest = outcome.record, True
             if isinstance(outcome, Committed):
                 lock.latest = record
-                self.note_commit(key, before, record.data)
+                if self._life is not None:
+                    self._life.committed(key, before, record.data)
                 return record, result
 
     def note_commit(self, key: str, before: bytes, after: bytes) -> None:

@@ -46,7 +46,7 @@ app-env: setup ## Make .venv-app with the wheel and what the pyproject.toml in I
 test: test-needs ## Run every test, in WORKERS=4 processes; ARGS="tests/http -x"
 	$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
 
-test-fast: setup ## Run the tests that need no server but the service itself, in a minute or two
+test-fast: setup ## Run the tests that need no server but the service itself, in less than a minute
 	$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup -m fast $(ARGS)
 
 test-product: test-needs ## Test the promises on a product instead of the example

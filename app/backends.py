@@ -5,8 +5,10 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from .article import kind_of
 from .extras import explain_missing
 from .realtime.bus.base import Bus, MemoryBus
+from .realtime.counters import Counters, MemoryCounters
 from .realtime.presence import LocalPresence, Presence
 from .realtime.user_presence import LocalUserPresence, UserPresence
 from .sessions import MemoryStore, SessionStore
@@ -25,6 +27,7 @@ class Backend:
         store: keeps the sessions.
         bus: carries messages between nodes.
         presence: counts a session's sockets on all nodes.
+        counters: counts events that have a limit, on all nodes.
         node_id: names this node on both; no two nodes have the same.
         user_presence: knows when a user comes and goes, over all nodes.
     """
@@ -32,6 +35,7 @@ class Backend:
     store: SessionStore = field(default_factory=MemoryStore)
     bus: Bus = field(default_factory=MemoryBus)
     presence: Presence = field(default_factory=LocalPresence)
+    counters: Counters = field(default_factory=MemoryCounters)
     node_id: str = field(default_factory=new_node_id)
     user_presence: UserPresence = field(default_factory=LocalUserPresence)
 
@@ -74,4 +78,4 @@ def _custom_store(name: str) -> SessionStore:
         raise ValueError(f"SESSION_STORE: cannot use {name!r}: {error}") from None
     if isinstance(store, SessionStore):
         return store
-    raise ValueError(f"SESSION_STORE: {name!r} returns a {type(store).__name__}, no SessionStore")
+    raise ValueError(f"SESSION_STORE: {name!r} returns {kind_of(store)}, no SessionStore")

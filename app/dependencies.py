@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends
 
 from .http.dependencies import OptionalSessionDep, SessionDep, emitter
+from .http.idempotency import idempotent
 from .http.sign_in import UserDep, recent_sign_in, users
 from .realtime.emitter import Emitter
 from .realtime.socket import Socket, event_socket
@@ -17,6 +18,7 @@ __all__ = [
     "SocketDep",
     "UserDep",
     "UsersDep",
+    "idempotent",
     "recent_sign_in",
 ]
 

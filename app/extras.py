@@ -1,7 +1,9 @@
 """Packages that only some users need, by the extra of the distribution that installs them."""
 
 _PACKAGES = {
+    "limits": ("limits",),
     "oidc": ("jwt", "cryptography"),
+    "otel": ("opentelemetry",),
     "redis": ("hiredis", "redis"),
     "server": ("structlog", "uvicorn"),
 }

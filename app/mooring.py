@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .article import kind_of
 from .asgi.paths import SocketPath
 from .asgi.scope import DRAIN_HOOKS, EMITTER, RUNTIME, USERS
 from .backends import Backend
@@ -104,13 +105,14 @@ class Mooring:
         return self._runtimes.current().users
 
     def include_router(self, router: EventRouter) -> None:
-        """Add the events that a router has now.
+        """Add the events of a router. What is declared on it afterwards is refused.
 
         Args:
-            router: declares the events; call this after they are declared.
+            router: declares the events.
 
         Raises:
-            ValueError: an event is declared twice.
+            TypeError: it is no router of events.
+            ValueError: an event is declared twice, or the router is included already.
         """
         self._router.include_router(router)
 
@@ -313,7 +315,7 @@ class Mooring:
     def _attach(self) -> None:
         app = self.app
         if not isinstance(app, FastAPI):
-            raise TypeError(f"Mooring(app) takes a FastAPI app, not a {type(app).__name__}")
+            raise TypeError(f"Mooring(app) takes a FastAPI app, not {kind_of(app)}")
         if any(isinstance(route, SocketRoute) for route in app.router.routes):
             raise RuntimeError("this app has a Mooring already")
         app.add_middleware(_MooringMiddleware, mooring=self)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from .backends import Backend, new_node_id
 from .realtime.bus.redis import WAIT, RedisBus
+from .realtime.redis_counters import RedisCounters
 from .realtime.redis_presence import RedisPresence
 from .realtime.redis_user_presence import RedisUserPresence
 from .redis.url import TIMEOUT, connect_together
@@ -38,6 +39,7 @@ class RedisBackendFactory:
             RedisStore(commands, prefix=self.prefix),
             RedisBus(commands, reader, prefix=self.prefix),
             presence,
+            RedisCounters(commands, self.prefix),
             node_id,
             RedisUserPresence(
                 commands,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from threading import RLock
 
 from .asgi.rate_limit import RateLimiter
@@ -13,8 +14,8 @@ from .realtime.events import EventRouter
 from .realtime.options import RealtimeOptions
 from .realtime.service import RealtimeService
 from .realtime.targets import to_session
-from .sessions import Policy, SessionManager, UserIndex
-from .sessions.stores.instrumented import InstrumentedStore
+from .sessions import AnswerStore, Policy, SessionManager, UserIndex
+from .sessions.stores.instrumented import InstrumentedAnswers, InstrumentedStore
 from .sessions.watch import SessionWatch
 from .users.users import Users
 
@@ -35,11 +36,14 @@ class Runtime:
     ) -> None:
         self.loop = asyncio.get_running_loop()
         index = backend.store if isinstance(backend.store, UserIndex) else None
-        self.manager = SessionManager(InstrumentedStore(backend.store), policy, index)
+        answers = (
+            InstrumentedAnswers(backend.store) if isinstance(backend.store, AnswerStore) else None
+        )
+        self.manager = SessionManager(InstrumentedStore(backend.store), policy, index, answers)
         self.realtime = RealtimeService(
             self.manager,
             router,
-            options,
+            replace(options, counters=backend.counters),
             bus=backend.bus,
             presence=backend.presence,
             node_id=backend.node_id,
@@ -82,8 +86,14 @@ class Runtimes:
         self._lock = RLock()  # event loops may run in several threads
 
     def current(self) -> Runtime:
-        """Return the runtime of the running event loop."""
-        loop = asyncio.get_running_loop()
+        """Return the runtime of the running event loop; raise RuntimeError if there is none."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError(
+                "a Mooring's emitter and users need a running event loop: use them in coroutines of the app, "
+                "and Emitter.connect, SyncEmitter.connect or Users.connect outside of it"
+            ) from None
         latest = self._latest
         if latest is not None and latest.loop is loop:
             return latest

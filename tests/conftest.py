@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support import alone, selection
+from tests.support import alone, metrics, selection
 from tests.support.browsers import JsBrowser, JsClients, Transport
 from tests.support.driver import Driver
 from tests.support.http import http_client
@@ -15,10 +16,16 @@ from tests.support.servers import STORE_SERVERS, StoreServer, store_server
 from tests.support.service import Service, service
 from tests.support.stores import STORES, StoreSettings, memory_settings, server_settings
 
-Servers = Callable[[str], StoreServer]
-Nodes = Callable[[str, str, StoreSettings], Service]
+Servers = Callable[..., StoreServer]
+Nodes = Callable[..., Service]
 
 EXTENDED_APP = "tests.support.extended_app"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no file without a fast test for `make test-fast`: each worker would import them all."""
+    only_fast = config.option.markexpr == "fast"
+    return True if only_fast and not selection.may_be_fast(collection_path) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,15 +44,19 @@ def pytest_runtest_protocol(
 
 @pytest.fixture(scope="session")
 def _servers() -> Iterator[Servers]:
-    """One server of each kind for all tests, started when first asked for; empty when handed out."""
-    running: dict[str, StoreServer] = {}
+    """One server of each kind for all tests, started when first asked for; empty when handed out.
+
+    Another one is that of the nodes that tests share: they write while they live.
+    """
+    running: dict[tuple[str, bool], StoreServer] = {}
     with ExitStack() as stack:
 
-        def get(kind: str) -> StoreServer:
-            if kind not in running:
-                running[kind] = stack.enter_context(store_server(kind))
-            running[kind].flush()
-            return running[kind]
+        def get(kind: str, *, of_nodes: bool = False) -> StoreServer:
+            key = kind, of_nodes
+            if key not in running:
+                running[key] = stack.enter_context(store_server(kind))
+            running[key].flush()
+            return running[key]
 
         yield get
 
@@ -92,20 +103,24 @@ def store_name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def any_store(store_name: str, _servers: Servers) -> StoreSettings:
     """Each store in turn, empty, as settings: `with service(**any_store) as node:`."""
-    return memory_settings() if store_name == "memory" else server_settings(_servers(store_name))
+    if store_name == "memory":
+        return memory_settings()
+    return server_settings(_servers(store_name, of_nodes=True))
 
 
 @pytest.fixture(scope="session")
 def _nodes() -> Iterator[Nodes]:
     """One node with default settings for each module and store, started when first asked for."""
-    running: dict[tuple[str, str], Service] = {}
+    running: dict[tuple[str, str, bool], Service] = {}
     with ExitStack() as stack:
 
-        def get(module: str, name: str, store: StoreSettings) -> Service:
-            if (module, name) not in running or not running[module, name].alive:
-                started = stack.enter_context(service(module=module, **store))
-                running[module, name] = started
-            return running[module, name]
+        def get(module: str, name: str, store: StoreSettings, *, quiet: bool = False) -> Service:
+            key = module, name, quiet
+            if key not in running or not running[key].alive:
+                running[key] = stack.enter_context(service(module=module, **store))
+                if not quiet:
+                    metrics.BUSY.add(running[key].url)
+            return running[key]
 
         yield get
 
@@ -126,6 +141,30 @@ def extended(store_name: str, any_store: StoreSettings, _nodes: Nodes) -> Iterat
     """A node of tests/support/extended_app.py, which does more than its app; shared as `node` is."""
     with _nodes(EXTENDED_APP, store_name, any_store).watched() as shared:
         yield shared
+
+
+@pytest.fixture
+def quiet_node(store_name: str, any_store: StoreSettings, _nodes: Nodes) -> Iterator[Service]:
+    """As `node`, for tests that count what the store is asked for: shared by such tests alone.
+
+    On `node`, sessions that an earlier test's handshake opened for nobody are discarded meanwhile.
+    """
+    with _nodes("app", store_name, any_store, quiet=True).watched() as shared:
+        yield shared
+
+
+@pytest.fixture
+def quiet_extended(store_name: str, any_store: StoreSettings, _nodes: Nodes) -> Iterator[Service]:
+    """As `extended`, for tests that count."""
+    with _nodes(EXTENDED_APP, store_name, any_store, quiet=True).watched() as shared:
+        yield shared
+
+
+@pytest.fixture
+async def quiet_http(quiet_node: Service) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client of `quiet_node` with an empty jar."""
+    async with http_client(quiet_node.url) as client:
+        yield client
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ class ByteGate:
             self._let_in(key)
 
     def _let_in(self, key: str, *, at_once: bool = False) -> None:
-        """Let in those that have room, in order; the first one `at_once`."""
+        """Admit those that have room, in order; the first one `at_once`."""
         queue = self._waiting.get(key)
         if queue is None:
             return

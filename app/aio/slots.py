@@ -30,7 +30,7 @@ class Slots:
         return True
 
     def give(self, key: str) -> None:
-        """Give a place back, or on to who waits for it."""
+        """Release a place, or pass it to the first that waits for it."""
         waiting = self._waiting.get(key)
         if waiting:
             granted = waiting.popleft()

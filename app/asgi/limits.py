@@ -24,7 +24,8 @@ ATTACHMENTS = 10
 """Of one event."""
 
 ATTACHED_BYTES = 4_000_000
-"""Of one client address, attachments of events that are not complete: beyond them no more is read."""
+"""Of one client address, events with attachments until they are decoded: beyond them the oldest one alone is
+read on."""
 
 LARGE_MESSAGE_BYTES = 64 * 1024
 LARGE_MESSAGES = 4
@@ -49,6 +50,9 @@ WORK_SECONDS = 0.001
 BODY_SECONDS = 20.0
 """In which the body of a poll's post has to come whole."""
 
+STALLED_BYTES, STALLED_SECONDS = 8 * 1024, 30.0
+"""Of a body that is awaited, and of a response or of frames that are sent, so much has to get through in so
+many seconds. It is 270 bytes a second."""
 
 LAST_BYTES_SECONDS = 10.0
 """A WebSocket that was closed is gone after so long, whether its client has read all or not."""

@@ -34,6 +34,13 @@ class Refusal(StrEnum):
     TOO_MANY_SOCKETS = "too-many-sockets"
     TOO_MANY_EVENTS = "too-many-events"
 
+    INVALID_IDEMPOTENCY_KEY = "invalid-idempotency-key"
+    IDEMPOTENCY_NEEDS_SESSION = "idempotency-needs-session"
+    IDEMPOTENCY_KEY_REUSED = "idempotency-key-reused"
+    TOO_MANY_IDEMPOTENCY_KEYS = "too-many-idempotency-keys"
+    REQUEST_UNDER_WAY = "request-under-way"
+    OUTCOME_UNKNOWN = "outcome-unknown"
+
     INVALID_LOGOUT_TOKEN = "invalid-logout-token"  # noqa: S105 - a name
     PROVIDER_UNAVAILABLE = "provider-unavailable"
     INVALID_TOKEN = "invalid-token"  # noqa: S105 - a name
@@ -54,12 +61,14 @@ class Refusal(StrEnum):
     TOO_MANY_IDLE_PACKETS = "too-many-idle-packets"
     OVERLAPPING_POSTS = "overlapping-posts"
     SLOW_BODY = "slow-body"
+    UNREAD_RESPONSE = "unread-response"
     CONNECT_TIMEOUT = "connect-timeout"
     SLOW_CLIENT = "slow-client"
 
     INVALID_NAMESPACE = "invalid-namespace"
     CONNECT_REFUSED = "connect-refused"
     UNKNOWN_EVENT = "unknown-event"
+    RATE_LIMITED = "rate-limited"
     INVALID_PAYLOAD = "invalid-payload"
 
 

@@ -24,3 +24,9 @@ events.sends(
 async def incr(session: SessionDep, emitter: EmitterDep) -> Count:
     """Count one more; acknowledged with the new count, which every socket of the session receives."""
     return await increment(session, emitter)
+
+
+@events.on("incr once", once=True, reload=False)
+async def incr_once(session: SessionDep, emitter: EmitterDep) -> Count:
+    """Count one more for each id: a client that repeats the event gets the first count again."""
+    return await increment(session, emitter)

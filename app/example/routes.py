@@ -3,11 +3,11 @@
 from html import escape
 from pathlib import Path
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import AwareDatetime, BaseModel, Field
 
-from .. import EmitterDep, OptionalSessionDep, SessionDep
+from .. import EmitterDep, OptionalSessionDep, SessionDep, idempotent
 from .counter import current, increment
 
 PAGES = Path(__file__).parent / "pages"
@@ -78,10 +78,12 @@ async def head_session(_session: OptionalSessionDep) -> Response:
     summary="Count one more",
     response_description="The new count, a bare number.",
     responses={200: {"content": {"application/json": {"example": 4}}}},
+    dependencies=[Depends(idempotent)],
 )
 async def incr(session: SessionDep, emitter: EmitterDep) -> int:
     """Increment the session's count, publish `current count` to all its sockets, return the new count.
 
-    Opens a session if the visitor has none. Each of many increments at once gets a number of its own.
+    Opens a session if the visitor has none. Each of many increments at once gets a number of its own. With an
+    `Idempotency-Key` a request that is repeated counts once, and gets the first number again.
     """
     return await increment(session, emitter)

@@ -43,11 +43,7 @@ class SecurityHeadersMiddleware:
 
 def _with_security(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     fields = list(headers)
-    added, present = _NOTHING, set()
-    for name, value in fields:
-        if name == b"content-type" and value.startswith(b"text/html"):
-            added = _PAGE
-        elif name in _NAMES:
-            present.add(name)
-    fields += [each for each in added if each[0] not in present] if present else added
+    given = dict(fields)
+    added = _PAGE if given.get(b"content-type", b"").startswith(b"text/html") else _NOTHING
+    fields += added if given.keys().isdisjoint(_NAMES) else [e for e in added if e[0] not in given]
     return fields

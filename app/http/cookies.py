@@ -133,9 +133,9 @@ class SessionCookie:
         """
         ours = self._name
         for field, line in headers:
-            if field == b"cookie" and ours in line:
+            if field == b"cookie" and line.find(ours) >= 0:  # `in` raises an error inside
                 for pair in line.split(b";"):
-                    if ours in pair:
+                    if pair.find(ours) >= 0:
                         name, _, value = pair.partition(b"=")
                         if name.strip(_BLANKS) == ours:
                             yield _unquoted(value.strip(_BLANKS)).decode("latin-1")

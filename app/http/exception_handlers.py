@@ -16,6 +16,7 @@ from ..asgi.errors import RequestRefusedError
 from ..asgi.problems import status_type
 from ..asgi.scope import ANSWERED
 from ..sessions import SessionError
+from .kept_response import AnsweredBeforeError, answered_before
 from .problems import INTERNAL_ERROR, Problem, answer_to
 
 _WITHOUT_BODY = {204, 205, 304}
@@ -25,6 +26,7 @@ def install_session_handler(app: FastAPI) -> None:
     """Answer the errors of sessions with problem documents, unless the app has a handler for them."""
     for kind in (SessionError, RequestRefusedError):
         app.exception_handlers.setdefault(kind, _session_error)
+    app.exception_handlers.setdefault(AnsweredBeforeError, answered_before)
 
 
 def call_error_handler_once(app: FastAPI) -> None:

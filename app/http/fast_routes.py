@@ -11,7 +11,8 @@ import copy
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
-from operator import is_, itemgetter
+from itertools import chain
+from operator import attrgetter, is_, itemgetter
 from types import FunctionType
 from typing import Any
 
@@ -31,6 +32,7 @@ from ..asgi.paths import route_path
 from ..asgi.scope import EMITTER
 from ..sessions import SCOPE_KEY
 from . import dependencies
+from .idempotency import has_key, idempotent, mark_idempotent
 from .raised_errors import RAISED, Sender, raise_again, send_json, send_unmarked
 
 Key = tuple[str, str]
@@ -117,7 +119,7 @@ class FastRoutes:
             self._plans.pop(key, None)
             self._refused.clear()
             return self._ask(key, scope, receive, send)
-        if plan.is_overridden or _is_entered(scope):
+        if plan.is_overridden or _is_entered(scope) or (plan.may_repeat and has_key(scope)):
             return self._below(scope, receive, send)
         return plan.serve(scope, receive, send, self._exceptions)
 
@@ -160,6 +162,8 @@ class _Plan:
         self._entries = {name: scope[name] for name in _ENTRIES}
         self._fastapi = dict(scope[_FASTAPI]) if _FASTAPI in scope else None
         self._status = call.status or 200
+        self.may_repeat = call.may_repeat
+        """Whether requests with an Idempotency-Key are FastAPI's, as their bodies have to be read."""
 
     def holds(self) -> bool:
         """Return True if FastAPI would decide the same, and call the same."""
@@ -195,14 +199,19 @@ class _Plan:
             scope.setdefault(_FASTAPI, {}).update(self._fastapi)
 
 
+_routes_of = attrgetter("routes")
+_version_of = attrgetter("_routes_version")
+
+
 class _Decision:
     """What FastAPI chose for a method and a path, and the lists that it chose from."""
 
     def __init__(self, chosen: object, routers: list[APIRouter]) -> None:
         self.chosen = chosen
-        self._routers = [
-            (each, each._routes_version, tuple(each.routes), len(each.routes)) for each in routers
-        ]
+        self._routers = routers
+        self._versions = [*map(_version_of, routers)]
+        self._lengths = [*map(len, map(_routes_of, routers))]
+        self._routes = [*chain.from_iterable(map(_routes_of, routers))]
 
     @classmethod
     def again(cls, router: APIRouter, known: frozenset[type], key: Key) -> "_Decision | None":
@@ -220,13 +229,13 @@ class _Decision:
 
     def holds(self) -> bool:
         """Return True if the lists have the same routes, in the same order."""
-        for router, version, routes, number in self._routers:
-            now = router.routes
-            if router._routes_version != version or len(now) != number:
-                return False
-            if not all(map(is_, now, routes)):  # equal routes may have other dependencies
-                return False
-        return True
+        lists = [*map(_routes_of, self._routers)]
+        return (
+            [*map(_version_of, self._routers)] == self._versions
+            and [*map(len, lists)] == self._lengths
+            # Not by `==`: equal routes may have other dependencies.
+            and all(map(is_, chain.from_iterable(lists), self._routes))
+        )
 
 
 def _routers_within(route: Any, known: frozenset[type]) -> list[APIRouter] | None:
@@ -270,6 +279,7 @@ class _Call:
         self._sub_dependants = tuple(self._dependant.dependencies)
         self._providers = [(each.name, *_PROVIDERS[each.call]) for each in self._sub_dependants]
         self._response = _ResponseMaker(cells)
+        self.may_repeat = any(map(_is_idempotent, self._sub_dependants))
         self.status: int | None = cells["status_code"]
 
     @classmethod
@@ -367,6 +377,7 @@ _PROVIDERS: dict[Any, tuple[Callable[[Scope], Any], bool]] = {
     dependencies.optional_session: (lambda scope: scope[SCOPE_KEY].get(), True),
     dependencies.emitter: (itemgetter(EMITTER), False),
     dependencies.session_scheme: (lambda _scope: None, False),
+    idempotent: (mark_idempotent, False),
 }
 """What Mooring's dependencies return for a scope, and whether it is to be awaited."""
 
@@ -381,6 +392,10 @@ def _is_plain(cells: Mapping[str, Any]) -> bool:
         and not _takes_anything(cells["dependant"])
         and all(map(_is_ours, cells["dependant"].dependencies))
     )
+
+
+def _is_idempotent(dependant: Dependant) -> bool:
+    return dependant.call is idempotent or any(map(_is_idempotent, dependant.dependencies))
 
 
 def _is_ours(dependant: Dependant) -> bool:

@@ -10,12 +10,14 @@ from ..asgi.problems import MEDIA_TYPE, Problem
 from ..asgi.rate_limit import RateLimitExceededError
 from ..sessions import (
     EndReason,
+    OnceKeyReusedError,
     RecentSignInRequiredError,
     SessionEndedError,
     SignInRequiredError,
     StoreUnavailableError,
 )
 from .dependencies import session_scheme
+from .idempotency import malformed_key
 from .marks import RECENT_SIGN_IN, drop_marks, take_marks
 from .middleware.body_limit import BODY_TOO_LARGE as BODY_TOO_LARGE_PROBLEM
 from .middleware.cross_origin import FOREIGN_ORIGIN
@@ -24,6 +26,11 @@ from .problems import session_problem
 Responses = dict[int | str, dict[str, Any]]
 
 _SAFE_METHODS = {"get", "head", "options", "trace"}
+_KEY = "Idempotency-Key"
+_ALSO_BY_KEY = {
+    "409": "`request-under-way` and `outcome-unknown`",
+    "429": "`too-many-idempotency-keys`",
+}
 _PROBLEM_REF = "#/components/schemas/ProblemDocument"
 
 
@@ -102,6 +109,15 @@ NOT_READY = response(
     _UNAVAILABLE, "the session store did not answer, or this process is about to stop."
 )
 SIGN_IN_REQUIRED = response(session_problem(SignInRequiredError()), "nobody is signed in.")
+
+
+KEY_MALFORMED = response(
+    session_problem(malformed_key()),
+    "or `idempotency-needs-session`: the Idempotency-Key is malformed, or the request has no session.",
+)
+KEY_REUSED = response(
+    session_problem(OnceKeyReusedError()), "the Idempotency-Key was used for another request."
+)
 
 
 def recent_sign_in_required(minutes: float) -> Responses:
@@ -188,9 +204,25 @@ def _describe_operation(operation: dict[str, Any], method: str, *, body_limit: b
     if method not in _SAFE_METHODS:
         added |= FOREIGN | (BODY_TOO_LARGE if body_limit else {})
     _add(responses, added)
+    if _takes_key(operation):
+        _describe_key(operation, responses)
     for status, described in responses.items():
         if status.startswith("2"):
             described.setdefault("headers", {}).setdefault("Set-Cookie", SET_COOKIE)
+
+
+def _takes_key(operation: dict[str, Any]) -> bool:
+    return any(each.get("name") == _KEY for each in operation.get("parameters", ()))
+
+
+def _describe_key(operation: dict[str, Any], responses: dict[str, Any]) -> None:
+    """Add how a route that takes an Idempotency-Key may answer one."""
+    if len(operation["parameters"]) == 1 and "requestBody" not in operation:
+        responses.pop("422", None)  # FastAPI's own, which no request can get
+    _add(responses, KEY_MALFORMED | KEY_REUSED)
+    for code, types in _ALSO_BY_KEY.items():
+        also = f" By its Idempotency-Key also {types}."
+        responses[code] = {**responses[code], "description": responses[code]["description"] + also}
 
 
 def _complete_components(document: dict[str, Any], cookie_name: str, *, tokens: bool) -> None:

@@ -11,6 +11,7 @@ from ..asgi.problems import MEDIA_TYPE, Problem
 from ..asgi.rate_limit import RateLimitExceededError
 from ..asgi.refusals import Refusal
 from ..sessions import (
+    OnceError,
     RecentSignInRequiredError,
     SessionEndedError,
     SessionError,
@@ -73,8 +74,8 @@ def session_problem(error: SessionError | RequestRefusedError) -> Problem:
                 "This address has opened too many of them within a minute.",
                 headers={"retry-after": str(math.ceil(error.retry_after))},
             )
-        case SignInError():
-            return _sign_in_problem(error)
+        case OnceError() | SignInError():
+            return _once_problem(error) if isinstance(error, OnceError) else _sign_in_problem(error)
         case SessionTooLargeError():
             return Problem(413, "session-too-large", "The session is too large", str(error))
     return INTERNAL_ERROR
@@ -97,6 +98,24 @@ def _unavailable_problem(error: StoreUnavailableError | ServiceUnavailableError)
         headers={"retry-after": str(math.ceil(error.retry_after))},
         refusal=Refusal.STORE_FULL if isinstance(error, StoreFullError) else None,
     )
+
+
+_ONCE_PROBLEMS = {
+    "invalid-idempotency-key": (400, "The Idempotency-Key is malformed"),
+    "idempotency-needs-session": (400, "An Idempotency-Key needs a session"),
+    "request-under-way": (409, "The first request is under way"),
+    "outcome-unknown": (409, "The first request was interrupted"),
+    "idempotency-key-reused": (422, "The key was used for another request"),
+    "too-many-idempotency-keys": (429, "Too many keys"),
+}
+
+
+def _once_problem(error: OnceError) -> Problem:
+    status, title = _ONCE_PROBLEMS[error.type]
+    wait = error.retry_after
+    headers = {} if wait is None else {"retry-after": str(max(1, math.ceil(wait)))}
+    text = str(error)
+    return Problem(status, error.type, title, f"{text[:1].upper()}{text[1:]}.", headers)
 
 
 def _sign_in_problem(error: SignInError) -> Problem:

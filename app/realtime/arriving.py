@@ -64,13 +64,12 @@ async def put_in_place(data: list[Any], attachments: list[bytes]) -> None:
 class Incomplete:
     """A packet that lacks attachments; it is decoded when it has them all."""
 
-    __slots__ = ("_count", "_timer", "address", "attachments", "bytes", "text")
+    __slots__ = ("_count", "_timer", "address", "attachments", "text")
 
     def __init__(self, text: str, count: int, address: str) -> None:
         self.text = text
         self.address = address
         self.attachments: list[bytes] = []
-        self.bytes = len(text)
         self._count = count
         self._timer: asyncio.TimerHandle | None = None
 
@@ -81,10 +80,16 @@ class Incomplete:
     def add(self, attachment: bytes) -> bool:
         """Add an attachment, and return True if it was the last one."""
         self.attachments.append(attachment)
-        self.bytes += len(attachment)
         return len(self.attachments) == self._count
 
-    def drop(self) -> None:
+    def take_parts(self) -> list[Any]:
+        """Return the text and the attachments, and keep none of them."""
+        parts = [self.text, *self.attachments]
+        self.text = ""
+        self.attachments.clear()
+        return parts
+
+    def stop_clock(self) -> None:
         """Stop the clock, which would keep all of it."""
         if self._timer is not None:
             self._timer.cancel()

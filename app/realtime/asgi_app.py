@@ -17,6 +17,7 @@ from .engineio.query import Query, parse_query
 from .engineio.requests import BadRequestError, check
 from .options import RealtimeOptions
 from .server import SocketServer
+from .tracing import tracing
 
 _JSONP = Problem(
     400,
@@ -77,13 +78,20 @@ class SocketIOApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or WebSocket."""
         query = parse_query(scope["query_string"])
-        problem = await self._check(scope, query)
+        problem = await (self._check if query.sid is not None else self._open)(scope, query)
         if problem is not None:
             await problem.respond(scope, send, session=_shown(scope))
         elif scope["type"] == "http" and query.sid is not None:
             await self._engine_app(query, scope, receive, _private(send))
         else:
             await self._engine_app(query, scope, receive, send)
+
+    async def _open(self, scope: Scope, query: Query) -> Problem | None:
+        transport = "websocket" if scope["type"] == "websocket" else "polling"
+        with tracing.handshake(transport) as outcome:
+            problem = await self._check(scope, query)
+            outcome("opened" if problem is None else "refused")
+        return problem
 
     async def _check(self, scope: Scope, query: Query) -> Problem | None:
         """Return why a request is refused, if it is; open the session of a handshake."""

@@ -23,7 +23,9 @@ class Problem(BaseModel):
         description=(
             "Stable name of the problem, for programs: `invalid-payload`, `session-ended`, "
             "`session-too-large`, `store-unavailable` (try again), `too-many-events` (wait for "
-            "acks), `internal-error`; for an event that is not declared `unknown-event`."
+            "acks), `rate-limited` (again after `retry_after` seconds), `internal-error`; for an "
+            "event that is not declared `unknown-event`; for one with an id "
+            "`idempotency-key-reused`, `outcome-unknown` and `too-many-idempotency-keys`."
         ),
         examples=["store-unavailable"],
     )
@@ -199,6 +201,8 @@ class _Channel:
             else ["answer"],
         )
         operation = self._operation("receive", event.name, message, event.description)
+        if event.limit is not None:
+            operation["x-limit"] = event.limit.text
         operation["reply"] = {"channel": {"$ref": self._ref}, "messages": [ack]}
 
     def send(self, event: ServerEvent) -> None:

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from ..article import kind_of
+
 _BYTES = (bytes, bytearray, memoryview)
 
 
@@ -37,7 +39,7 @@ def write_body(data: list[Any]) -> Body:
 
     def attach(value: Any) -> dict[str, Any]:
         if not isinstance(value, _BYTES):
-            raise TypeError(f"a {type(value).__name__} is neither JSON nor bytes")
+            raise TypeError(f"{kind_of(value)} is neither JSON nor bytes")
         attachments.append(bytes(value))
         return {"_placeholder": True, "num": len(attachments) - 1}
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..asgi.scope import USERS
 from ..sessions import Session
+from .counters import Counters, MemoryCounters
 from .socket import Socket
 
 if TYPE_CHECKING:
@@ -36,12 +37,14 @@ class Resources(NamedTuple):
         overrides: returns the app's `dependency_overrides`.
         fast: whether dependencies may be solved without FastAPI.
         scope: what else dependencies find in the scope of an event.
+        counters: counts events that have a limit.
     """
 
     emitter: "Emitter"
     overrides: Callable[[], Mapping[Any, Any]] = dict
     fast: bool = True
     scope: Mapping[str, Any] = MappingProxyType({})
+    counters: Counters = MemoryCounters()
 
 
 class Context:

@@ -38,6 +38,22 @@ def is_async(handler: Any) -> bool:
     )
 
 
+def check_function(function: Any, decorator: str) -> None:
+    """Raise TypeError for what a decorator without brackets is given in place of a function."""
+    if not callable(function):
+        raise TypeError(
+            f"@{decorator} decorates a function: write it without brackets and arguments"
+        )
+
+
+def check_parameters(function: Any, count: int, message: str) -> None:
+    """Raise the error of a declaration unless a function can be called with so many arguments."""
+    try:
+        inspect.signature(function).bind(*[None] * count)
+    except TypeError as error:
+        raise declaration_error(function, message) from error
+
+
 def _place_of(handler: Any) -> str:
     try:
         code = inspect.unwrap(handler).__code__

@@ -167,6 +167,8 @@ class Solver:
 
     def _check(self, dependant: Dependant) -> None:
         name = getattr(dependant.call, "__name__", repr(dependant.call))
+        if provided_by(dependant.call) == "idempotent":
+            raise self._refuse(f"depends on {name}, which is for routes: an event has once=True")
         if dependant.request_param_name:
             raise self._refuse(
                 f"depends on {name}, which takes a Request: an event has none; write HTTPConnection"
@@ -243,7 +245,7 @@ def _override(dependant: Dependant, overrides: Overrides) -> None:
 
 
 def _shorten(dependant: Dependant) -> None:
-    """Give what Mooring's own dependencies give without calling each of their parts."""
+    """Replace each dependency of Mooring's by one call that returns the same."""
     for each in dependant.dependencies:
         name = provided_by(each.call)
         if name is None:
@@ -255,7 +257,7 @@ def _shorten(dependant: Dependant) -> None:
 
 
 def _leave_early(dependant: Dependant, *, below_request: bool) -> None:
-    """Have what yields leave before the ack, unless it says otherwise, or something that does uses it."""
+    """Exit what yields before the ack, unless it says otherwise, or something that does uses it."""
     for each in dependant.dependencies:
         if not below_request and each.scope is None and _yields(each):
             each.scope = "function"

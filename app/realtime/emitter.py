@@ -129,7 +129,8 @@ class Emitter:
             wait: False leaves the message to the node's outbox, and returns at once.
 
         Raises:
-            pydantic.ValidationError: the arguments do not fit the declared types.
+            pydantic.ValidationError: the arguments do not fit the declared types; a note names the one.
+            TypeError: an argument has no form in JSON.
             BusUnavailableError: sockets of other nodes may, or may not, get the event.
         """
         await self._sockets.emit(
@@ -183,7 +184,7 @@ class Emitter:
         Raises:
             pydantic.ValidationError: the value does not fit the declared type.
         """
-        await self._current().publish(session.key, session.version, event, value)
+        self._current().publish(session.key, session.state_version, event, value)
 
     async def join(self, to: To, room: str, *, namespace: str = "/") -> None:
         """Add sockets to a room, on all nodes.

@@ -9,6 +9,7 @@ from ..asgi.errors import RequestRefusedError, ServiceUnavailableError
 from ..asgi.problems import status_type
 from ..asgi.rate_limit import RateLimitExceededError
 from ..sessions import (
+    OnceError,
     SessionEndedError,
     SessionError,
     SessionTooLargeError,
@@ -75,7 +76,7 @@ def session_error_ack(error: SessionError | RequestRefusedError) -> ErrorAck | N
     """Return the ack for an error of the session module, or a refusal; None for an error of ours."""
     if isinstance(error, StoreUnavailableError | ServiceUnavailableError):
         return error_ack("store-unavailable", "The session store is unavailable; try again.")
-    if isinstance(error, SignInError):
+    if isinstance(error, SignInError | OnceError):
         return error_ack(error.type, str(error))
     found = next((type_ for kind, type_ in _TYPES.items() if isinstance(error, kind)), None)
     return None if found is None else error_ack(found, str(error))

@@ -2,18 +2,25 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from fastapi.params import Depends
 
+from ..article import kind_of
 from .context import EventContext
-from .declarations import declaration_error, is_async, label_of
+from .declarations import (
+    check_function,
+    check_parameters,
+    declaration_error,
+    is_async,
+    label_of,
+)
 from .emitter import RESERVED, SESSION_ENDED
 from .errors import InvalidPayloadError
 from .handlers import AnyHandler, ClientEvent, Event, Middleware
 from .hooks import ConnectHook, Hook
-from .payloads import PayloadType, jsonable, payload_type
+from .namespace_events import NamespaceEvents, ReadState, ServerEvent
+from .payloads import payload_type
 from .session_hooks import SessionHooks
 
 __all__ = [
@@ -29,101 +36,8 @@ __all__ = [
 
 Handler = TypeVar("Handler", bound=AnyHandler)
 
-ReadState = Callable[[Mapping[str, Any]], Any]
-"""Returns an event's value from a session's data."""
-
 ROOT = "/"
 _NAMESPACE = re.compile(r"/[^\s,?/\[\]{}\"][^\s,?\[\]{}\"]{0,78}|/")
-
-
-@dataclass(frozen=True)
-class ServerEvent:
-    """An event that the server sends.
-
-    Attributes:
-        arguments: the types of its arguments.
-        state: reads the argument from a session's data, if the event speaks of the session's state.
-    """
-
-    name: str
-    arguments: tuple[PayloadType, ...]
-    description: str
-    state: ReadState | None = None
-
-    def dump(self, *values: Any) -> list[Any]:
-        """Validate arguments and return them as JSON data; raise pydantic.ValidationError or TypeError."""
-        if len(values) != len(self.arguments):
-            raise TypeError(
-                f"the event {self.name!r} is declared with {len(self.arguments)} argument(s), "
-                f"not {len(values)}"
-            )
-        return [each.accept(value) for each, value in zip(self.arguments, values, strict=True)]
-
-    def read_state(self, data: Mapping[str, Any]) -> Any:
-        """Return the argument as a session's data have it, as JSON data."""
-        if self.state is None:
-            raise LookupError(f"the event {self.name!r} has no state")
-        return self.dump(self.state(data))[0]
-
-
-@dataclass
-class NamespaceEvents:
-    """All that is declared for a namespace.
-
-    Attributes:
-        name: the namespace.
-        received: the events that clients may send, by name.
-        sent: the events that the server is declared to send, by name.
-        connects: what is called when a socket connects, in order.
-        disconnects: what is called when one has gone.
-    """
-
-    name: str
-    received: dict[str, ClientEvent] = field(default_factory=dict)
-    sent: dict[str, ServerEvent] = field(default_factory=dict)
-    connects: list[ConnectHook] = field(default_factory=list)
-    disconnects: list[Hook] = field(default_factory=list)
-
-    @property
-    def stateful(self) -> list[ServerEvent]:
-        """The events that the server sends of a session's state."""
-        return [event for event in self.sent.values() if event.state is not None]
-
-    @property
-    def keeps_handshake(self) -> bool:
-        """Whether anything declared reads the handshake's headers, cookies, query or client."""
-        handlers: list[ClientEvent | Hook] = [
-            *self.received.values(),
-            *self.connects,
-            *self.disconnects,
-        ]
-        return any(each.keeps_handshake for each in handlers)
-
-    def dump(self, name: str, *values: Any) -> list[Any]:
-        """Return the arguments of an event as JSON data, validated if the event is declared."""
-        event = self.sent.get(name)
-        return [jsonable(each) for each in values] if event is None else event.dump(*values)
-
-    def add(
-        self,
-        other: "NamespaceEvents",
-        dependencies: Sequence[Depends] = (),
-        middleware: Sequence[Middleware] = (),
-    ) -> None:
-        """Add what another one has now; raise ValueError if an event is declared in both."""
-        received, sent = other.received.keys(), other.sent.keys()
-        twice = (received & self.received.keys()) | (sent & self.sent.keys())
-        if twice:
-            raise ValueError(f"the event {min(twice)!r} is declared in both routers")
-        self.received |= {
-            name: event.within(dependencies, middleware) for name, event in other.received.items()
-        }
-        self.sent |= other.sent
-        self.connects += [
-            ConnectHook(each.function, (*dependencies, *each.dependencies), argument="auth")
-            for each in other.connects
-        ]
-        self.disconnects += other.disconnects
 
 
 class EventRouter:
@@ -164,6 +78,8 @@ class EventRouter:
         self._middleware: list[Middleware] = []
         self._sending: dict[str, tuple[NamespaceEvents, ...]] = {}
         self.session_hooks = SessionHooks()
+        self._is_included = False
+        self._included: list[EventRouter] = []
         self._namespaces = {namespace: NamespaceEvents(namespace)}
         if self._dependencies:
             self._own.connects.append(ConnectHook(_accept, self._dependencies, argument="auth"))
@@ -214,8 +130,13 @@ class EventRouter:
 
         Args:
             name: the event's name.
-            once: not available yet.
-            limit: not available yet.
+            once: each event takes effect once on the session's data, however often the client sends it
+                within ten minutes. Its first argument is an id, a string of 8 to 64 characters, that the
+                handler does not get; a repeat, with the same id and arguments, gets the first ack, once
+                that is there. The JavaScript client repeats by `retries` and `ackTimeout`.
+            limit: how often one user, or one session if nobody is signed in, may send it, on all nodes:
+                `20/minute`, `5 per 10 seconds`, `2/second; 100/hour`. What is beyond it gets the error ack
+                `rate-limited`, with `retry_after` in seconds. Needs the extra `limits`.
             reload: read the session before the handler runs. A handler that only ever updates it
                 atomically can save that round trip: the update is on the newest data all the same.
 
@@ -225,21 +146,20 @@ class EventRouter:
         Raises:
             TypeError: the handler's signature or the event's name does not fit; the message names the
                 function and the line.
-            ValueError: the event has a handler already, or something is not available yet.
+            ValueError: the event has a handler already, or the limit cannot be read.
         """
         _check_name(name)
-        if once:
-            raise ValueError(f"{name!r}: once=True is not available yet: leave it out")
-        if limit is not None:
-            raise ValueError(f"{name!r}: limit= is not available yet: leave it out")
 
         def declare(handler: Handler) -> Handler:
+            self._check_open(handler)
             event = ClientEvent(
                 name,
                 handler,
                 reload=reload,
+                once=once,
                 dependencies=self._dependencies,
                 middleware=self._middleware,
+                limit=limit,
             )
             if name in self._own.received:
                 raise ValueError(f"the event {name!r} has a handler already")
@@ -273,6 +193,11 @@ class EventRouter:
             raise ValueError(f"the event {name!r} is one of the library's own")
         if name in self._own.sent:
             raise ValueError(f"the event {name!r} is declared already")
+        self._check_open(f"the event {name!r}")
+        if state is not None and is_async(state):
+            raise declaration_error(
+                state, "state= takes a plain function: what it reads is at hand"
+            )
         if state is not None and len(types) != 1:
             raise ValueError(f"the event {name!r} has a state, so it has one argument")
 
@@ -283,7 +208,7 @@ class EventRouter:
         self._own.sent[name] = ServerEvent(name, arguments, description, state)
         self._sending = {}
 
-    def on_connect(self, function: Handler) -> Handler:
+    def on_connect(self, function: Handler = None) -> Handler:  # type: ignore[assignment] # see _check_hook
         """Call the decorated function when a socket connects, before the client's CONNECT is answered.
 
         It takes the socket (a first parameter, or SocketDep), dependencies, and an argument with an
@@ -296,6 +221,7 @@ class EventRouter:
         Raises:
             TypeError: its signature does not fit.
         """
+        self._check_hook(function, "on_connect")
         connects = self._own.connects
         if self._dependencies and connects and connects[0].function is _accept:
             connects[0] = ConnectHook(function, self._dependencies, argument="auth")
@@ -303,7 +229,7 @@ class EventRouter:
             connects.append(ConnectHook(function, (), argument="auth"))
         return function
 
-    def on_disconnect(self, function: Handler) -> Handler:
+    def on_disconnect(self, function: Handler = None) -> Handler:  # type: ignore[assignment] # see _check_hook
         """Call the decorated function when a socket that was connected has gone.
 
         It takes the socket, dependencies, and an argument: the reason, a string. That is the session's
@@ -316,10 +242,11 @@ class EventRouter:
         Raises:
             TypeError: its signature does not fit.
         """
+        self._check_hook(function, "on_disconnect")
         self._own.disconnects.append(Hook(function, (), argument="the reason"))
         return function
 
-    def middleware(self, function: Handler) -> Handler:
+    def middleware(self, function: Handler = None) -> Handler:  # type: ignore[assignment] # see _check_hook
         """Call the decorated function around every event of this router.
 
         It takes `call_next`, the socket and the event: its name, a string, which has the arguments as
@@ -332,32 +259,45 @@ class EventRouter:
         Raises:
             TypeError: it is none.
         """
+        self._check_hook(function, "middleware")
         if not is_async(function):
             raise declaration_error(function, "a middleware is an async function")
+        check_parameters(function, 3, "a middleware takes call_next, the socket and the event")
         self._middleware.append(function)
         return function
 
     def include_router(self, router: "EventRouter") -> None:
-        """Add what another router, of any namespace, declares now; this one's dependencies come first.
+        """Add what another router, of any namespace, declares; this one's dependencies come first.
+
+        What is declared on the other router afterwards is refused, as nobody would know it.
 
         Args:
             router: declares the events.
 
         Raises:
             TypeError: it is no router of events.
-            ValueError: an event is declared in both; nothing is added.
+            ValueError: an event is declared in both, or the router is included already; nothing is added.
         """
         given: object = router
         if not isinstance(given, EventRouter):
             raise TypeError(
-                f"a {type(given).__name__} is no EventRouter; routes are for app.include_router"
+                f"{kind_of(given)} is no EventRouter; routes are for app.include_router"
             )
+        if any(router is each for each in self._included):
+            raise ValueError(
+                "this router is included already: each of its events would be there twice"
+            )
+        if router is self:
+            raise ValueError("a router cannot include itself")
+        self._check_open("a router")
         merged = dict(self._namespaces)
         for name, events in router.namespaces.items():
             merged[name] = _copy(merged.get(name) or NamespaceEvents(name))
             merged[name].add(events, self._dependencies, self._middleware)
         self._namespaces = merged
         self._sending = {}
+        self._included.append(router)
+        router._is_included = True  # noqa: SLF001 - it is of this class
 
     def get(self, name: str, namespace: str | None = None) -> ClientEvent | None:
         """Return the event of a name that clients may send, None if there is none.
@@ -396,6 +336,19 @@ class EventRouter:
                 return (self._namespaces.get(ROOT) or NamespaceEvents(ROOT),)
             self._sending[event] = found
         return found
+
+    def _check_hook(self, function: Any, decorator: str) -> None:
+        check_function(function, f"router.{decorator}")
+        self._check_open(function)
+
+    def _check_open(self, declared: Any) -> None:
+        """Raise TypeError for what is declared on a router that was included before: nobody would know it."""
+        if not self._is_included:
+            return
+        message = "its router was included before: include a router once all of it is declared"
+        if isinstance(declared, str):
+            raise TypeError(f"{declared}: {message}")
+        raise declaration_error(declared, message)
 
     def __iter__(self) -> Iterator[NamespaceEvents]:
         return iter(self._namespaces.values())

@@ -3,21 +3,26 @@
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from fastapi.params import Depends
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from ..extras import explain_missing
 from .context import Context, EventContext
 from .declarations import declaration_error, is_async, refusing
 from .dependencies import Reply, Solver
 from .emitter import RESERVED
 from .errors import InvalidPayloadError
+from .once import ID
 from .parameters import Given, Kind, read_parameters
 from .payloads import PLAIN_TYPES, PayloadType, payload_type
 
 __all__ = ["RESERVED", "AnyHandler", "ClientEvent", "Event", "Middleware", "Reply"]
+
+if TYPE_CHECKING:
+    from .event_limit import EventLimit
 
 AnyHandler = Callable[..., Any]
 Middleware = Callable[..., Awaitable[Any]]
@@ -128,8 +133,10 @@ class ClientEvent:
         handler: its parameters are the event's arguments in order, what is at hand (a Session, an
             Emitter, a Socket), and dependencies.
         reload: read the session before the handler runs.
+        once: it takes effect once: clients send an id before its arguments, which the handler does not get.
         dependencies: of the routers around it, the outermost first.
         middleware: likewise.
+        limit: how often one user, or one session, may send it.
 
     Raises:
         TypeError: the handler cannot be called so; the message names the function and the line.
@@ -141,10 +148,14 @@ class ClientEvent:
         handler: AnyHandler,
         *,
         reload: bool = True,
+        once: bool = False,
         dependencies: Sequence[Depends] = (),
         middleware: Sequence[Middleware] = (),
+        limit: str | None = None,
     ) -> None:
         self.name = name
+        self.limit = None if limit is None else _limit(handler, limit)
+        self.once = once
         self.handler = handler
         self.reload = reload
         self.description = inspect.getdoc(handler) or ""
@@ -163,13 +174,14 @@ class ClientEvent:
         self._names = [each.name for each in given]
         self._defaults = [each.parameter.default for each in given if each.has_default]
         self._rest = None if rest is None else rest.type
-        self.arguments: list[PayloadType] = [each.type for each in given if each.type is not None]
+        self._types = [each.type for each in given if each.type is not None]
+        self.arguments: list[PayloadType] = [ID, *self._types] if once else self._types
         self.answer = payload_type(self._callee.result, refusing(handler, "the result"))
 
     @property
     def names(self) -> list[str]:
-        """The names of the arguments."""
-        return list(self._names)
+        """The names of the arguments, the id's included."""
+        return ["once_id" if "id" in self._names else "id", *self._names][not self.once :]
 
     @property
     def required(self) -> int:
@@ -197,8 +209,10 @@ class ClientEvent:
             self.name,
             self.handler,
             reload=self.reload,
+            once=self.once,
             dependencies=(*dependencies, *self.dependencies),
             middleware=[*middleware, *self.middleware],
+            limit=None if self.limit is None else self.limit.text,
         )
 
     async def __call__(
@@ -208,7 +222,7 @@ class ClientEvent:
 
         Args:
             context: what is at hand.
-            arguments: as they came.
+            arguments: as they came, without the id of one that takes effect once.
             reply: awaited with the ack, before what is left behind it is left.
         """
         if not self.middleware:
@@ -271,32 +285,45 @@ class ClientEvent:
         return tuple(dumped) if isinstance(dumped, list) else (dumped,)
 
     def _validate(self, arguments: tuple[Any, ...]) -> list[Any]:
-        if not arguments and not self.arguments:
+        if not arguments and not self._types:
             return []
-        missing = len(self.arguments) - len(arguments)
+        missing = len(self._types) - len(arguments)
         if missing > len(self._defaults) or (missing < 0 and self._rest is None):
             raise InvalidPayloadError(
                 f"{self.name!r} takes {self._expected()}, not {len(arguments)}"
             )
-        named = zip(self._names, self.arguments, arguments, strict=False)
+        named = zip(self._names, self._types, arguments, strict=False)
         values = [_validate(name, type_, argument) for name, type_, argument in named]
         if missing < 0:
-            return values + self._validate_rest(arguments[len(self.arguments) :])
+            return values + self._validate_rest(arguments[len(self._types) :])
         return values + self._defaults[len(self._defaults) - missing :]
 
     def _validate_rest(self, arguments: tuple[Any, ...]) -> list[Any]:
         assert self._rest is not None  # noqa: S101 - for the type checker; see above
-        start = len(self.arguments)
+        start = len(self._types)
         return [
             _validate(str(start + index), self._rest, each) for index, each in enumerate(arguments)
         ]
 
     def _expected(self) -> str:
-        most = len(self.arguments)
+        most = len(self._types)
+        required = most - len(self._defaults)
         if self._rest is not None:
-            return f"at least {self.required} argument{'' if self.required == 1 else 's'}"
-        numbers = f"{self.required} to {most}" if self._defaults else str(most)
+            return f"at least {required} argument{'' if required == 1 else 's'}"
+        numbers = f"{required} to {most}" if self._defaults else str(most)
         return f"{numbers} argument{'' if numbers == '1' else 's'}"
+
+
+def _limit(handler: AnyHandler, limit: str) -> "EventLimit":
+    try:
+        from .event_limit import EventLimit  # noqa: PLC0415 - it needs an extra
+    except ModuleNotFoundError as error:
+        raise declaration_error(handler, f"limit=: {explain_missing('limits', error)}") from error
+    try:
+        return EventLimit(limit)
+    except ValueError as error:
+        message = f'limit={limit!r} is no limit; write "20/minute", or "2/second; 100/hour"'
+        raise declaration_error(handler, message) from error
 
 
 def _validate(name: str, type_: PayloadType, argument: Any) -> Any:

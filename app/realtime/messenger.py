@@ -5,11 +5,13 @@ import itertools
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from .addresses import address_of
 from .bodies import Body, read_body, write_body
-from .bus.base import BusUnavailableError
+from .bus.base import EVERY_NODE, BusUnavailableError
 from .bus.messages import (
     CallMessage,
     DisconnectMessage,
@@ -22,12 +24,14 @@ from .bus.messages import (
 from .bus.relay import BusRelay
 from .emitter import ack_of_call, check_event
 from .events import EventRouter
+from .metrics import emits_of
 from .payloads import PLAIN_TYPES
 from .presence import Presence
 from .registry import Member, SocketRegistry
-from .rooms import Rooms, namespace_key, room_key
+from .rooms import Rooms, room_key
 from .sender import PacketSender
 from .targets import Target
+from .tracing import tracing
 from .user_sockets import UserSockets, user_key
 
 logger = logging.getLogger(__name__)
@@ -71,13 +75,16 @@ class Messenger:
         self._numbers = itertools.count()
         self._waited: WeakKeyDictionary[asyncio.Task[Any], float] = WeakKeyDictionary()
 
-    async def publish(self, key: str, version: int, event: str, value: Any) -> None:
+    def publish(self, key: str, version: int, event: str, value: Any) -> None:
         """Send an event of state to the sockets of a session key, on all nodes."""
+        name = "other"
         for declared in self._router.sending(event):
             [value] = declared.dump(event, value)
+            name = event if event in declared.sent else name
         self._publish_here(key, version, event, value)
+        emits_of(name).inc()
         if not self._relay.alone:
-            self._relay.send(_state_message(key, version, event, value))
+            self._relay.send(_state_message(key, version, event, value), key)
 
     async def emit(
         self,
@@ -92,6 +99,23 @@ class Messenger:
     ) -> None:
         """Send an event to sockets, on all nodes."""
         body = self._body(event, args, namespace)
+        emits_of(self._declared(event, namespace)).inc()
+        with tracing.emit(event, namespace) as traceparent:
+            await self._emit(
+                to, namespace, body, skip_sid, volatile=volatile, wait=wait, traceparent=traceparent
+            )
+
+    async def _emit(
+        self,
+        to: Target,
+        namespace: str,
+        body: Body,
+        skip_sid: str | None,
+        *,
+        volatile: bool,
+        wait: bool,
+        traceparent: str | None,
+    ) -> None:
         here = self._members(to, namespace)
         self._send_here(here, body, skip_sid, volatile=volatile)
         if self._relay.alone or (to.space == "socket" and here):
@@ -103,8 +127,9 @@ class Messenger:
             body=body.on_the_bus(),
             skip=skip_sid,
             volatile=volatile,
+            traceparent=traceparent,
         )
-        await self._send(message, wait=wait)
+        await self._send(message, address_of(to, namespace), wait=wait)
 
     async def call(
         self,
@@ -141,18 +166,14 @@ class Messenger:
         """Return the number of connected sockets, on all nodes; of a session that of its connections."""
         match to.space:
             case "session":
-                here, key = self.registry.connected(to.name), to.name
-            case "room":
-                here = len(self.rooms.members(namespace, to.name))
-                key = room_key(namespace, to.name)
-            case "user":
-                here = len(self.users.members(namespace, to.name))
-                key = user_key(namespace, to.name)
+                here = self.registry.connected(to.name)
+            case "room" | "user":
+                here = len(self._members(to, namespace))
             case "all":
-                here, key = self.registry.connected_in(namespace), namespace_key(namespace)
+                here = self.registry.connected_in(namespace)
             case _:
                 return int(await self._is_connected(to.name))
-        return here + await self._presence.count_remote(key)
+        return here + await self._presence.count_remote(address_of(to, namespace))
 
     async def disconnect(self, to: Target, *, reconnect: bool, namespace: str | None) -> None:
         """Disconnect sockets, on all nodes; without a namespace in all of them, but for a room in `/`."""
@@ -164,7 +185,7 @@ class Messenger:
         message = DisconnectMessage(
             space=to.space, name=to.name, namespace=namespace, reconnect=reconnect
         )
-        await self._send(message, wait=True)
+        await self._send(message, address_of(to, namespace), wait=True)
 
     async def join_here(self, member: Member, room: str) -> None:
         """Add a socket of this node to a room."""
@@ -172,6 +193,7 @@ class Messenger:
             raise TypeError(f"the name of a room is a string, not {room!r}")
         if self.registry.member(member.sid) is member:  # else it has gone, with its rooms
             self.rooms.join(member, room)
+            await self._presence.settle(room_key(member.namespace, room))
 
     async def leave_here(self, member: Member, room: str) -> None:
         """Take a socket of this node out of a room."""
@@ -180,6 +202,11 @@ class Messenger:
     def rooms_of(self, member: Member) -> Collection[str]:
         """Return the rooms of the application that a socket of this node is in."""
         return frozenset(member.rooms or ())
+
+    async def add_to_user(self, member: Member, user: str) -> None:
+        """Add a socket to those of a user; return when what is sent to the user reaches this node."""
+        self.users.join(member, user)
+        await self._presence.settle(user_key(member.namespace, user))
 
     def forget(self, member: Member) -> None:
         """Drop what is kept of a socket that has gone."""
@@ -214,7 +241,12 @@ class Messenger:
         if isinstance(message, EventMessage):
             here = self._members(Target(message.space, message.name), message.namespace)
             body = Body.from_the_bus(message.body)
-            self._send_here(here, body, message.skip, volatile=message.volatile)
+            span: AbstractContextManager[Any] = nullcontext()
+            if message.traceparent is not None:
+                name = read_body(body)[0]
+                span = tracing.delivery(name, message.namespace, message.traceparent)
+            with span:
+                self._send_here(here, body, message.skip, volatile=message.volatile)
             return
         value = message.value
         if message.body is not None:
@@ -237,6 +269,12 @@ class Messenger:
         if declared is None:
             raise ValueError(f"there is no namespace {namespace!r}")
         return write_body([event, *declared.dump(event, *args)])
+
+    def _declared(self, event: str, namespace: str) -> str:
+        """Return what metrics call an event: there are as many names as are declared, and one more."""
+        if event not in self._router.namespaces[namespace].sent:
+            return "other"
+        return event if namespace == "/" else f"{namespace} {event}"
 
     def _members(self, to: Target, namespace: str) -> list[Member]:
         match to.space:
@@ -279,9 +317,11 @@ class Messenger:
         for declared in self._router.sending(event):
             self._sender.send_event(session_sockets.loaded(declared.name), event, value)
 
-    async def _send(self, message: Message, *, wait: bool) -> None:
+    async def _send(
+        self, message: Message, to: str, joins: str | None = None, *, wait: bool
+    ) -> None:
         if not wait:
-            self._relay.send(message)
+            self._relay.send(message, to, joins)
             return
         task = asyncio.current_task()
         waited = self._waited.get(task, 0.0) if task else 0.0
@@ -289,7 +329,7 @@ class Messenger:
         if within <= 0:
             raise BusUnavailableError("the bus is unavailable, and this request has waited enough")
         try:
-            await self._relay.publish(message, within)
+            await self._relay.publish(message, within, to, joins)
         except BusUnavailableError:
             if task:
                 self._waited[task] = waited + within
@@ -301,12 +341,15 @@ class Messenger:
         if not isinstance(room, str):
             raise TypeError(f"the name of a room is a string, not {room!r}")
         here = self._move_here(to, room, namespace, joins=joins)
+        key = room_key(namespace, room)
+        if joins:
+            await self._presence.settle(key)
         if self._relay.alone or (to.space == "socket" and here):
             return
         message = MembershipMessage(
             space=to.space, name=to.name, namespace=namespace, room=room, joins=joins
         )
-        await self._send(message, wait=True)
+        await self._send(message, address_of(to, namespace), key if joins else None, wait=True)
 
     def _move_here(self, to: Target, room: str, namespace: str, *, joins: bool) -> bool:
         members = self._members(to, namespace)
@@ -347,7 +390,7 @@ class Messenger:
         waiting = self._calls[name] = asyncio.get_running_loop().create_future()
         try:
             written = [] if body is None else body.on_the_bus()
-            await self._send(CallMessage(call=name, sid=sid, body=written), wait=True)
+            await self._send(CallMessage(call=name, sid=sid, body=written), EVERY_NODE, wait=True)
             arguments: list[Any] = await waiting
         finally:
             del self._calls[name]

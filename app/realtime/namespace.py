@@ -3,13 +3,15 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import Context as Variables
 from functools import cache, partial
 from typing import Any
 
+from ..asgi.errors import ServiceUnavailableError
 from ..asgi.refusals import Refusal, refusal_of, refused
 from ..sessions import (
+    Attempt,
     EndReason,
     Gone,
     LoadResult,
@@ -38,10 +40,12 @@ from .errors import (
 )
 from .events import ClientEvent, EventRouter, NamespaceEvents
 from .metrics import EVENTS
+from .once import begin, keep, kept_ack
 from .reconciler import SessionReconciler
 from .registry import Connection, Member, SessionSockets, SocketRegistry
 from .sender import PacketSender
 from .state_sync import StateSync
+from .tracing import tracing
 
 logger = logging.getLogger(__name__)
 
@@ -88,10 +92,12 @@ class Namespaces:
         registry: SocketRegistry,
         sender: PacketSender,
     ) -> None:
-        self.add_to_user: Callable[[Member, str], None] = _ignore
-        """Called with a socket whose session has a user, and what an index calls the user."""
         self.tokens: ConnectTokens | None = None
         """Reads tokens in `auth`; None where there are none."""
+        self.announce: Callable[[Member], Awaitable[None]] = _ignore
+        """Awaited before a socket's session is loaded: returns when its messages reach this node."""
+        self.add_to_user: Callable[[Member, str], Awaitable[None]] = _ignore
+        """Awaited with a socket whose session has a user, and what an index calls the user."""
         self._manager = manager
         self._router = router
         self._resources = resources
@@ -118,12 +124,13 @@ class Namespaces:
         connection = member.connection
         if self.tokens is not None:
             auth = await self._take_token(self.tokens, member, auth)
-        found = await self._load(connection)
-        if isinstance(found, Record):
-            self._attach(member, found)
-            await self._run_connects(member, found, auth)
-        elif connection.pending_close is None:
-            connection.pending_close = Gone(found).reason
+        with self._registry.connecting(connection):
+            found = await self._load(connection, member)
+            if isinstance(found, Record):
+                await self._attach(member, found)
+                await self._run_connects(member, found, auth)
+            elif connection.pending_close is None:
+                connection.pending_close = Gone(found).reason
 
     async def connected(self, member: Member) -> None:
         """Answer a connect: what ended the session meanwhile can be sent to the client from here on."""
@@ -133,6 +140,10 @@ class Namespaces:
         member.greeted = member.loaded
         self._registry.set_connected(member, connected=True)
         self._sender.greet(member)
+        logger.info(
+            "socket connected",
+            extra={"socket": member.sid, "session": short(connection.session_sockets.key)},
+        )
         if connection.pending_close is not None:
             await disconnect_socket(self._sender, connection, connection.pending_close)
 
@@ -157,7 +168,8 @@ class Namespaces:
         except SessionEndedError:
             pass  # what a hook wrote to a session that has ended is lost, as it says
         except Exception:
-            logger.exception("a disconnect handler of %s failed", member.namespace)
+            about = {"session": short(session_sockets.key)}
+            logger.exception("a disconnect handler of %s failed", member.namespace, extra=about)
         finally:
             session.discard_changes()
             usage.over = True
@@ -184,7 +196,9 @@ class Namespaces:
             if ack is not None:
                 ack.send(answer)
             return answer
-        answer, outcome = await self._outcome(event, member, arguments, received_at, ack)
+        with tracing.event(name, member.namespace) as note:
+            answer, outcome = await self._outcome(event, member, arguments, received_at, ack)
+            note(outcome)
         if ack is not None:
             ack.send(answer)
         _outcomes(name if member.namespace == "/" else f"{member.namespace} {name}", outcome).inc()
@@ -205,7 +219,8 @@ class Namespaces:
         started = time.monotonic()
         try:
             self._manager.fail_fast.check(received_at)
-            return await self._handle(event, member, arguments, ack), "handled"
+            handle = self._handle_once if event.once else self._handle
+            return await handle(event, member, arguments, ack), "handled"
         except Exception as error:  # noqa: BLE001 - each has its answer, and its line in the log
             return self._answer_to(error, event, member, started)
 
@@ -223,10 +238,11 @@ class Namespaces:
         answer = ack_of(error)
         if answer is not None:
             return answer, "refused"
+        about = {"session": short(member.connection.session_sockets.key)}
         if isinstance(error, SessionDataError | UnreadableRecordError):
-            logger.error("the handler of event %r failed: %s", event.name, error)
+            logger.error("the handler of event %r failed: %s", event.name, error, extra=about)
         else:
-            logger.error("the handler of event %r failed", event.name, exc_info=error)
+            logger.error("the handler of event %r failed", event.name, exc_info=error, extra=about)
         return INTERNAL_ERROR, "failed"
 
     async def _take_token(self, tokens: ConnectTokens, member: Member, auth: Any) -> Any:
@@ -242,10 +258,15 @@ class Namespaces:
         except Exception as error:
             raise await self._refusal(error, member) from error
 
-    async def _load(self, connection: Connection) -> LoadResult:
+    async def _load(self, connection: Connection, member: Member) -> LoadResult:
         try:
+            await self.announce(member)
             return await self._reconciler.load(connection.session_sockets)
-        except (StoreUnavailableError, UnreadableRecordError) as error:
+        except (
+            StoreUnavailableError,
+            ServiceUnavailableError,
+            UnreadableRecordError,
+        ) as error:
             # After a refused connect the client gives up; after a closed transport it tries again.
             await self._close(connection, error)
             raise ConnectRefusedError from error
@@ -254,19 +275,22 @@ class Namespaces:
         refused(Refusal.STORE_UNAVAILABLE, reason=str(error))
         await self._sender.close(connection.eio_sid, comes_back=True)
 
-    def _attach(self, member: Member, record: Record) -> None:
+    async def _attach(self, member: Member, record: Record) -> None:
         session_sockets = member.connection.session_sockets
         member.loaded = True
         session_sockets.refresh(record)
         session_sockets.add_baseline(record.version)
+        self._state_sync.seed(session_sockets, record, member.namespace)
         user = user_of(record.owner)
         if user is not None:
-            self.add_to_user(member, user_name(user))
-        self._state_sync.seed(session_sockets, record, member.namespace)
-        logger.info(
-            "socket connected",
-            extra={"socket": member.sid, "session": short(session_sockets.key)},
-        )
+            await self._add_to_user(member, user_name(user))
+
+    async def _add_to_user(self, member: Member, user: str) -> None:
+        try:
+            await self.add_to_user(member, user)
+        except ServiceUnavailableError as error:
+            await self._close(member.connection, error)
+            raise ConnectRefusedError from error
 
     async def _run_connects(self, member: Member, record: Record, auth: Any) -> None:
         events = self.find(member.namespace)
@@ -299,7 +323,10 @@ class Namespaces:
             connection.pending_close = connection.pending_close or error.reason
         ack = ack_of(error)
         if ack is None:
-            logger.error("a connect handler of %s failed", member.namespace, exc_info=error)
+            about = {"session": short(connection.session_sockets.key)}
+            logger.error(
+                "a connect handler of %s failed", member.namespace, exc_info=error, extra=about
+            )
             ack = INTERNAL_ERROR
         refused(
             Refusal.CONNECT_REFUSED,
@@ -309,22 +336,43 @@ class Namespaces:
         )
         return ConnectRefusedError(ack)
 
-    async def _handle(
+    async def _handle_once(
         self,
         event: ClientEvent,
         member: Member,
         arguments: tuple[Any, ...],
         ack: "Ack | None",
     ) -> Any:
+        """Handle an event that takes effect once, unless it was handled before: then return its ack."""
+        key, name = member.connection.session_sockets.key, f"{member.namespace} {event.name}"
+        attempt = await begin(self._manager, key, name, arguments)
+        if attempt.answer is not None:
+            return kept_ack(attempt.answer)
+        try:
+            return await self._handle(event, member, arguments[1:], ack, attempt)
+        finally:
+            await attempt.release()
+
+    async def _handle(
+        self,
+        event: ClientEvent,
+        member: Member,
+        arguments: tuple[Any, ...],
+        ack: "Ack | None",
+        attempt: Attempt | None = None,
+    ) -> Any:
         connection = member.connection
         session_sockets = connection.session_sockets
-        record = session_sockets.record if member.loaded else None
-        if record is None or connection.pending_close is not None:
-            raise SessionEndedError(connection.pending_close or EndReason.EXPIRED)
+        record = _record_of(member)
+        if event.limit is not None:
+            counters, key = self._resources.counters, session_sockets.key
+            await event.limit.check(counters, event.name, member.namespace, key, record)
         if event.reload:
             record = await self._reload(session_sockets)
         usage = Usage(
-            extends=self._reconciler.extends, before_destroy=partial(self._begin_end, connection)
+            extends=self._reconciler.extends,
+            before_destroy=partial(self._begin_end, connection),
+            steps=None if attempt is None else attempt.steps(),
         )
         # Of this event alone: a reload, or another event, changes nothing under the handler.
         session = self._manager.attach(session_sockets.key, record, usage)
@@ -332,11 +380,13 @@ class Namespaces:
         try:
             if event.leaves_late(context):
                 return await _call(
-                    event, context, arguments, partial(_save_and_reply, session, ack)
+                    event, context, arguments, partial(_save_and_reply, session, ack, attempt)
                 )
             answer = await _call(event, context, arguments)
             if not session.destroyed:
                 await session.save()
+            if attempt is not None:
+                await keep(attempt, answer)
         except BaseException:
             session.discard_changes()
             raise
@@ -393,11 +443,24 @@ class Ack:
             self._sender.send_ack(self._eio_sid, self._number, answer, self._namespace)
 
 
-async def _save_and_reply(session: Session, ack: Ack | None, answer: Any) -> None:
+async def _save_and_reply(
+    session: Session, ack: Ack | None, attempt: Attempt | None, answer: Any
+) -> None:
     if not session.destroyed:
         await session.save()
+    if attempt is not None:
+        await keep(attempt, answer)
     if ack is not None:
         ack.send(answer)
+
+
+def _record_of(member: Member) -> Record:
+    """Return the record of a socket's session as last read; raise SessionEndedError if it has ended."""
+    connection = member.connection
+    record = connection.session_sockets.record if member.loaded else None
+    if record is None or connection.pending_close is not None:
+        raise SessionEndedError(connection.pending_close or EndReason.EXPIRED)
+    return record
 
 
 async def _call(
@@ -416,5 +479,5 @@ async def _call(
         raise RuntimeError("the handler waited for a task that was cancelled") from error
 
 
-def _ignore(_member: Member, _user: str) -> None:
+async def _ignore(*_anything: Any) -> None:
     return

@@ -1,10 +1,11 @@
 """Options of the Socket.IO server."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..asgi.limits import UNSENT_BYTES
+from .counters import Counters, MemoryCounters
 
 Activity = Literal["http", "events", "connected"]
 
@@ -28,6 +29,7 @@ class RealtimeOptions:
         connect_timeout: seconds that a client has to connect to the namespace after its handshake,
             and to send the attachments that a packet has announced.
         overrides: returns the app's `dependency_overrides`.
+        counters: counts events that have a limit.
         fast_dependencies: solve dependencies that take nothing of a request without FastAPI.
         fast_codec: encode and decode plain packets without python-socketio.
     """
@@ -43,5 +45,6 @@ class RealtimeOptions:
     ping_timeout: float = 20.0
     connect_timeout: float = 10.0
     overrides: Callable[[], Mapping[Any, Any]] = dict
+    counters: Counters = field(default_factory=MemoryCounters)
     fast_dependencies: bool = True
     fast_codec: bool = True

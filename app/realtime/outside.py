@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..redis.url import TIMEOUT, connect
+from .addresses import address_of
 from .bodies import Body, read_body, write_body
-from .bus.base import BusUnavailableError
+from .bus.base import EVERY_NODE, BusUnavailableError
 from .bus.messages import (
     CallMessage,
     DisconnectMessage,
@@ -19,11 +20,11 @@ from .bus.messages import (
 from .bus.redis import WAIT, RedisBus
 from .bus.relay import BusRelay
 from .emitter import ack_of_call, check_event
-from .payloads import jsonable
+from .payloads import jsonable_all
 from .redis_presence import RedisPresence
-from .rooms import namespace_key, room_key
+from .rooms import room_key
 from .targets import Target
-from .user_sockets import user_key
+from .tracing import tracing
 
 PUBLISH_TIMEOUT_SECONDS = 1.0
 PROBE_TIMEOUT_SECONDS = 1.0
@@ -45,7 +46,7 @@ class Outside:
         self._client = connect(redis_url)
         reader = connect(redis_url, timeout=WAIT + TIMEOUT)
         bus = RedisBus(self._client, reader, prefix=prefix)
-        self._relay = BusRelay(bus, self._deliver, self._joined, node=name)
+        self._relay = BusRelay(bus, self._deliver, self._joined, node=name, addressed=False)
         self._presence = RedisPresence(
             self._client, self._client, node=name, lifetime=_COUNTS_FOR_SECONDS, prefix=prefix
         )
@@ -64,18 +65,21 @@ class Outside:
         wait: bool,
     ) -> None:
         """Send an event to sockets."""
-        message = EventMessage(
-            space=to.space,
-            name=to.name,
-            namespace=namespace,
-            body=_body(event, args).on_the_bus(),
-            skip=skip_sid,
-            volatile=volatile,
-        )
-        if wait:
-            await self._publish(message)
-        else:
-            self._relay.send(message)
+        body = _body(event, args).on_the_bus()
+        with tracing.emit(event, namespace) as traceparent:
+            message = EventMessage(
+                space=to.space,
+                name=to.name,
+                namespace=namespace,
+                body=body,
+                skip=skip_sid,
+                volatile=volatile,
+                traceparent=traceparent,
+            )
+            if wait:
+                await self._publish(message, address_of(to, namespace))
+            else:
+                self._relay.send(message, address_of(to, namespace))
 
     async def call(
         self,
@@ -103,18 +107,9 @@ class Outside:
 
     async def count(self, to: Target, *, namespace: str) -> int:
         """Return the number of connected sockets; of a session that of its connections."""
-        match to.space:
-            case "session":
-                key = to.name
-            case "room":
-                key = room_key(namespace, to.name)
-            case "user":
-                key = user_key(namespace, to.name)
-            case "all":
-                key = namespace_key(namespace)
-            case _:
-                return int(await self._is_connected(to.name))
-        return await self._presence.count_remote(key)
+        if to.space == "socket":
+            return int(await self._is_connected(to.name))
+        return await self._presence.count_remote(address_of(to, namespace))
 
     async def disconnect(self, to: Target, *, reconnect: bool, namespace: str | None) -> None:
         """Disconnect sockets; without a namespace in all of them, but for a room in `/`."""
@@ -123,7 +118,8 @@ class Outside:
         await self._publish(
             DisconnectMessage(
                 space=to.space, name=to.name, namespace=namespace, reconnect=reconnect
-            )
+            ),
+            address_of(to, namespace),
         )
 
     async def aclose(self) -> None:
@@ -132,14 +128,14 @@ class Outside:
         await self._client.aclose()
 
     async def _move(self, to: Target, room: str, namespace: str, *, joins: bool) -> None:
-        await self._publish(
-            MembershipMessage(
-                space=to.space, name=to.name, namespace=namespace, room=room, joins=joins
-            )
+        message = MembershipMessage(
+            space=to.space, name=to.name, namespace=namespace, room=room, joins=joins
         )
+        joined = room_key(namespace, room) if joins else None
+        await self._publish(message, address_of(to, namespace), joined)
 
-    async def _publish(self, message: Message) -> None:
-        await self._relay.publish(message, PUBLISH_TIMEOUT_SECONDS)
+    async def _publish(self, message: Message, to: str, joins: str | None = None) -> None:
+        await self._relay.publish(message, PUBLISH_TIMEOUT_SECONDS, to, joins)
 
     async def _call(self, sid: str, body: Body | None) -> list[Any]:
         await self._read()
@@ -147,7 +143,7 @@ class Outside:
         waiting = self._calls[name] = asyncio.get_running_loop().create_future()
         try:
             written = [] if body is None else body.on_the_bus()
-            await self._publish(CallMessage(call=name, sid=sid, body=written))
+            await self._publish(CallMessage(call=name, sid=sid, body=written), EVERY_NODE)
             arguments: list[Any] = await waiting
         finally:
             del self._calls[name]
@@ -186,4 +182,4 @@ class Outside:
 
 def _body(event: str, args: Iterable[Any]) -> Body:
     check_event(event)
-    return write_body([event, *map(jsonable, args)])
+    return write_body([event, *jsonable_all(event, list(args))])

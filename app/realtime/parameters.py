@@ -122,6 +122,10 @@ def _solved(handler: Any, parameter: inspect.Parameter, hint: Any) -> Given:
     _refuse_variadic(handler, parameter)
     found = [each for each in _metadata(parameter, hint) if isinstance(each, Depends)]
     own = provided_by(found[-1].dependency) if found else None
+    if own == "idempotent":
+        raise declaration_error(
+            handler, "Depends(idempotent) is for routes: an event has once=True"
+        )
     if own is not None:
         return Given(Kind.AT_HAND, parameter, _BY_NAME[own])
     annotation = Any if hint is MISSING else hint

@@ -1,13 +1,15 @@
 """Types of what events carry: arguments are validated strictly, values are dumped, bytes stay bytes."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import NoneType
 from typing import Any
 
 import orjson
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
+
+from ..article import kind_of
 
 PLAIN_TYPES = {bool, int, str, NoneType}
 """Types whose values are JSON as they are."""
@@ -109,6 +111,33 @@ def jsonable(value: Any) -> Any:
     return _jsonable_object(value)
 
 
+def jsonable_all(event: str, values: Sequence[Any]) -> list[Any]:
+    """Return the arguments of an event as JSON data; raise TypeError that names the first that is none."""
+    try:
+        return [jsonable(each) for each in values]
+    except (TypeError, ValueError):
+        raise_naming(event, [jsonable] * len(values), values)
+        raise
+
+
+def raise_naming(event: str, accept: Sequence[Callable[[Any], Any]], values: Sequence[Any]) -> None:
+    """Raise the error of the first argument of an event that is not accepted, and name it.
+
+    Raises:
+        ValidationError: it does not fit its type; a note names it.
+        TypeError: it has no form in JSON.
+    """
+    for number, (each, value) in enumerate(zip(accept, values, strict=True), 1):
+        what = f"argument {number} of the event {event!r}"
+        try:
+            each(value)
+        except ValidationError as error:
+            error.add_note(what)
+            raise
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{what}: {error}") from error
+
+
 def _jsonable_object(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return jsonable(value.model_dump())
@@ -124,7 +153,7 @@ def _jsonable_object(value: Any) -> Any:
     try:
         return to_jsonable_python(value)
     except ValueError as error:  # PydanticSerializationError is one
-        raise TypeError(f"a {type(value).__name__} has no form in JSON") from error
+        raise TypeError(f"{kind_of(value)} has no form in JSON") from error
 
 
 def _kinds(schema: Any) -> Any:

@@ -1,22 +1,37 @@
-"""How many sockets each session has, over all nodes."""
+"""Which nodes have sockets of a session, a room, a user or a namespace, and how many."""
 
 from abc import ABC, abstractmethod
 
 
 class Presence(ABC):
-    """Publishes this node's socket counts, and reads those of the others."""
+    """Publishes this node's socket counts, and reads those of the others.
+
+    By what is published nodes know whom to send a message: a bus may leave out a node that has
+    published nothing under the key that a message is addressed to.
+    """
 
     @abstractmethod
-    def publish_count(self, key: str, sockets: int) -> None:
-        """Publish how many sockets of a session are on this node; returns without waiting."""
+    def publish_count(self, key: str, sockets: int | None) -> None:
+        """Publish how many sockets this node has under a key; returns without waiting.
+
+        None: it needs no messages for the key. With 0 it does: sockets are about to connect.
+        """
 
     @abstractmethod
     async def count_remote(self, key: str) -> int:
-        """Return the number of a session's sockets on the other nodes that are alive.
+        """Return the number of sockets under a key on the other nodes that are alive.
 
         Raises:
             BusUnavailableError: the counts cannot be read.
         """
+
+    async def settle(self, key: str) -> None:
+        """Return when other nodes can read what this one has published under a key, or after a second.
+
+        Raises:
+            BusUnavailableError: by then they cannot even know that it has published something.
+        """
+        return
 
     async def ping(self) -> None:
         """Return if counts can be published and read.
@@ -42,7 +57,7 @@ class Presence(ABC):
 class LocalPresence(Presence):
     """The presence of a single node."""
 
-    def publish_count(self, key: str, sockets: int) -> None:
+    def publish_count(self, key: str, sockets: int | None) -> None:
         """Do nothing: there is no other node."""
 
     async def count_remote(self, key: str) -> int:

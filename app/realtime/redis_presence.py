@@ -1,6 +1,8 @@
-"""How many sockets each session has, over all nodes of a Redis server."""
+"""Which nodes have sockets of a session, a room, a user or a namespace, and how many, on a Redis server."""
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -10,7 +12,9 @@ from ..redis.errors import RedisReplyError
 from ..redis.probe import probe
 from .bus.base import BusUnavailableError
 from .bus.redis import execute
+from .bus.redis_append import MARK
 from .presence import Presence
+from .redis_keys import RedisKeys
 
 LOOK_SECONDS = 10.0
 """How often a node looks for others that have died. Two looks must find it so."""
@@ -18,6 +22,10 @@ LOOK_SECONDS = 10.0
 _RETRY_SECONDS = 1.0
 _RENEW_SECONDS = 3.0
 _CLAIM_SECONDS = 60
+_SETTLE_SECONDS = 1.0
+_IN_DOUBT_SECONDS = 30.0
+"""What was written within this time before a connection was lost is written again: a server that took over
+may not have it."""
 _FLUSH_TIMEOUT_SECONDS = 0.5
 """How long a node that stops tries to write that it has no sockets."""
 
@@ -31,20 +39,20 @@ _NEEDED = (
 
 
 class RedisPresence(Presence):
-    """A hash a session with a field a node; a node is alive while it subscribes to its own channel.
+    """A hash a key with a field a node; a node is alive while it subscribes to its own channel.
 
     So nothing is written while nothing changes, and a node that is killed stops counting
     immediately: the server sees its connection end. A count is written when it changes, and again
     until the write succeeds, or when the server has lost it. What a killed node has written is
-    removed by the others: a set of the nodes, and a set of each one's sessions, say what that is.
+    removed by the others, with its stream of the bus: a set of the nodes, and a set of each one's keys,
+    say what that is. A field that begins with MARK is the bus': a node that has been sent to a room.
 
     Args:
         client: used for reading and writing counts; not closed by this.
         listener: used for the subscription; closed by `aclose`.
         node: this node's id.
         lifetime: seconds after which a hash that no node cleared expires.
-        prefix: hashes are `<prefix>:sockets:<key>`, sets `<prefix>:nodes` and `<prefix>:counted:<node>`,
-            channels `<prefix>:node:<node>`.
+        prefix: see RedisKeys.
         look_seconds: how often to look for nodes that have died.
     """
 
@@ -62,10 +70,13 @@ class RedisPresence(Presence):
         self._listener = listener
         self._node = node
         self._lifetime_ms = int(lifetime * 1000)
-        self._prefix = prefix
+        self._keys = RedisKeys(prefix)
         self._look_seconds = look_seconds
         self._counts: dict[str, int] = {}
-        self._changed: dict[str, int] = {}
+        self._changed: dict[str, int | None] = {}
+        self._unsettled: dict[str, asyncio.Future[None] | None] = {}
+        self._unknown: set[str] = set()
+        self._in_doubt: deque[tuple[float, str]] = deque()
         self._refused = ""
         self._writer: asyncio.Task[None] | None = None
         self._subscriber: asyncio.Task[None] | None = None
@@ -76,25 +87,53 @@ class RedisPresence(Presence):
         self._undertaker = asyncio.create_task(self._look_for_dead(), name="presence of others")
 
     async def aclose(self) -> None:
+        for key in [key for key, sockets in self._counts.items() if not sockets]:
+            self.publish_count(key, None)
         if is_running(self._writer):
             await asyncio.wait([self._writer], timeout=_FLUSH_TIMEOUT_SECONDS)
         if is_running(self._subscriber) and not self._counts:
             with suppress(BusUnavailableError):
-                await execute(self._client, "SREM", self._nodes, self._node)
+                await execute(self._client, "SREM", self._keys.nodes, self._node)
         await cancel(self._subscriber, self._undertaker, self._writer)
         await self._listener.aclose()
 
-    def publish_count(self, key: str, sockets: int) -> None:
-        if sockets:
-            self._counts[key] = sockets
+    def publish_count(self, key: str, sockets: int | None) -> None:
+        if sockets is None:
+            self._unsettled.pop(key, None)
+            self._unknown.discard(key)
+            if self._counts.pop(key, None) is None and key not in self._changed:
+                return
+        elif self._counts.get(key) == sockets and key not in self._unsettled:
+            return
         else:
-            self._counts.pop(key, None)
+            if key not in self._counts:
+                self._unknown.add(key)
+            if sockets > self._counts.get(key, -1):
+                self._unsettled.setdefault(key, None)
+            self._counts[key] = sockets
         self._write_soon({key: sockets})
 
+    async def settle(self, key: str) -> None:
+        if key not in self._unsettled:
+            return
+        waiting = self._unsettled[key]
+        if waiting is None or waiting.get_loop().is_closed():
+            waiting = self._unsettled[key] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(_SETTLE_SECONDS):
+                await asyncio.shield(waiting)
+        except TimeoutError:
+            if key in self._unknown:
+                raise BusUnavailableError("no node could be told of a socket in time") from None
+
     async def count_remote(self, key: str) -> int:
-        found = await execute(self._client, "HGETALL", self._hash(key))
-        counts = dict(zip(found[::2], found[1::2], strict=True))
-        counts.pop(self._node.encode(), None)
+        found = await execute(self._client, "HGETALL", self._keys.sockets(key))
+        own, mark = self._node.encode(), MARK.encode()
+        counts = {
+            node: count
+            for node, count in zip(found[::2], found[1::2], strict=True)
+            if count != b"0" and node != own and not node.startswith(mark)
+        }
         if not counts:
             return 0
         alive = await asyncio.gather(
@@ -108,26 +147,26 @@ class RedisPresence(Presence):
 
     async def ping(self) -> None:
         """Prove the rights: on hashes, on sets, and on this node's channel."""
-        channel = self._channel(self._node)
+        channel = self._keys.channel(self._node)
         await asyncio.gather(
-            execute(self._client, *probe(f"{self._prefix}:ready", *_NEEDED)),
+            execute(self._client, *probe(f"{self._keys.prefix}:ready", *_NEEDED)),
             execute(self._client, "PUBSUB", "NUMSUB", channel),
         )
         if self._refused:
             raise BusUnavailableError(f"the channel {channel}: {self._refused}")
 
     async def claim(self, name: str) -> bool:
-        key = f"{self._prefix}:claim:{name}"
+        key = f"{self._keys.prefix}:claim:{name}"
         return bool(await execute(self._client, "SET", key, self._node, "NX", "EX", _CLAIM_SECONDS))
 
     async def is_alive(self, node: str) -> bool:
         """Return whether a node is alive; raise BusUnavailableError if that cannot be read."""
         # One command a node: those of one turn share a write, and on a Cluster each has its own server.
-        channel = self._channel(node)
+        channel = self._keys.channel(node)
         _name, subscribers = await execute(self._client, "PUBSUB", "NUMSUB", channel)
         return bool(subscribers)
 
-    def _write_soon(self, counts: dict[str, int]) -> None:
+    def _write_soon(self, counts: dict[str, int | None]) -> None:
         self._changed |= counts
         if self._changed and not is_running(self._writer):
             self._writer = asyncio.create_task(self._write(), name="presence writer")
@@ -141,10 +180,11 @@ class RedisPresence(Presence):
                 self._changed = batch | self._changed
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _put(self, key: str, sockets: int) -> None:
-        name, counted = self._hash(key), self._counted(self._node)
-        if sockets == 0:
+    async def _put(self, key: str, sockets: int | None) -> None:
+        name, counted = self._keys.sockets(key), self._keys.counted(self._node)
+        if sockets is None:
             await self._remove([key], self._node)
+            self._note_written(key)
             return
         await asyncio.gather(
             execute(self._client, "HSET", name, self._node, sockets),
@@ -152,13 +192,25 @@ class RedisPresence(Presence):
             execute(self._client, "SADD", counted, key),
             execute(self._client, "PEXPIRE", counted, self._lifetime_ms),
         )
+        self._note_written(key)
+        self._unknown.discard(key)
+        if key in self._unsettled and key not in self._changed:
+            waiting = self._unsettled.pop(key)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(None)
+
+    def _note_written(self, key: str) -> None:
+        now = time.monotonic()
+        self._in_doubt.append((now, key))
+        while self._in_doubt[0][0] < now - _IN_DOUBT_SECONDS:
+            self._in_doubt.popleft()
 
     async def _remove(self, keys: Iterable[str], node: str) -> None:
         """Remove a node's counts; the set that tells of them last."""
         keys = list(keys)
-        deleting = (execute(self._client, "HDEL", self._hash(key), node) for key in keys)
+        deleting = (execute(self._client, "HDEL", self._keys.sockets(key), node) for key in keys)
         await asyncio.gather(*deleting)
-        await execute(self._client, "SREM", self._counted(node), *keys)
+        await execute(self._client, "SREM", self._keys.counted(node), *keys)
 
     async def _subscribe(self) -> None:
         """Keep a connection that subscribes to this node's channel.
@@ -169,7 +221,7 @@ class RedisPresence(Presence):
         is_new = True
         while True:
             try:
-                await execute(self._listener, "SUBSCRIBE", self._channel(self._node))
+                await execute(self._listener, "SUBSCRIBE", self._keys.channel(self._node))
                 self._refused = ""
                 if is_new:
                     await self._register()
@@ -183,9 +235,14 @@ class RedisPresence(Presence):
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _register(self) -> None:
-        """Enter this node among the nodes; if it was not there, the server has lost its counts."""
-        if await execute(self._client, "SADD", self._nodes, self._node):
-            self._write_soon(self._counts | self._changed)
+        """Enter this node among the nodes, and write again what the server may have lost.
+
+        That is all, if it does not know this node.
+        """
+        lost: Iterable[str] = {key for _, key in self._in_doubt}
+        if await execute(self._client, "SADD", self._keys.nodes, self._node):
+            lost = [*self._counts, *lost]
+        self._write_soon({key: self._counts.get(key) for key in lost} | self._changed)
 
     async def _look_for_dead(self) -> None:
         """Remove the counts of nodes that were dead at two looks in turn."""
@@ -199,7 +256,9 @@ class RedisPresence(Presence):
                 suspects = dead
 
     async def _find_dead(self) -> set[str]:
-        nodes = [each.decode() for each in await execute(self._client, "SMEMBERS", self._nodes)]
+        nodes = [
+            each.decode() for each in await execute(self._client, "SMEMBERS", self._keys.nodes)
+        ]
         if self._node not in nodes:
             await self._register()
         others = [node for node in nodes if node != self._node]
@@ -207,23 +266,11 @@ class RedisPresence(Presence):
         return {node for node, is_alive in zip(others, alive, strict=True) if not is_alive}
 
     async def _bury(self, node: str) -> None:
-        counted = self._counted(node)
+        counted = self._keys.counted(node)
         while keys := await execute(self._client, "SRANDMEMBER", counted, _KEYS_AT_ONCE):
             await self._remove((key.decode() for key in keys), node)
-        await execute(self._client, "SREM", self._nodes, node)
-
-    @property
-    def _nodes(self) -> str:
-        return f"{self._prefix}:nodes"
-
-    def _counted(self, node: str) -> str:
-        return f"{self._prefix}:counted:{node}"
-
-    def _hash(self, key: str) -> str:
-        return f"{self._prefix}:sockets:{key}"
-
-    def _channel(self, node: str) -> str:
-        return f"{self._prefix}:node:{node}"
+        await execute(self._client, "DEL", self._keys.stream(node))
+        await execute(self._client, "SREM", self._keys.nodes, node)
 
 
 def _number(count: bytes) -> int:

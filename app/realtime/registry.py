@@ -1,7 +1,8 @@
 """Which sockets of this node belong to which session."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 from ..sessions import EndReason, LoadResult, Record
@@ -122,6 +123,8 @@ class SessionSockets:
         baseline_version: version that the first socket loaded; what is older was sent before it came.
         record: the newest that is known here; None until a socket has loaded the session.
         deadline: time of `running_time()` before which the session does not expire, as far as is known.
+        connected: how many of its connections have a connected socket.
+        connecting: how many are about to have their first one; other nodes count them already.
         unused: a handshake has opened the session, and no socket has connected since.
         expired: hooks have been called for its end.
         watched: the values that hooks wait for changes of, as the sockets know them.
@@ -133,6 +136,7 @@ class SessionSockets:
         "_loading",
         "baseline_version",
         "connected",
+        "connecting",
         "deadline",
         "expired",
         "key",
@@ -149,6 +153,7 @@ class SessionSockets:
         self.watched: dict[str, Any] | None = None
         self.when_newer: Callable[[SessionSockets], None] | None = None
         self.connected = 0
+        self.connecting = 0
         self.sockets: dict[str, Connection] = {}
         self.baseline_version = 0
         self.reloaded_version = 0
@@ -311,6 +316,7 @@ class SocketRegistry:
         self.set_connected(member, connected=False)
         if self._members.pop(member.sid, None) is not None:
             del member.connection.members[member.namespace]
+            self._publish(member.connection.session_sockets)
 
     def set_connected(self, member: Member, *, connected: bool) -> None:
         """Record whether a socket is connected to its namespace."""
@@ -323,13 +329,27 @@ class SocketRegistry:
         self._listener.namespace_changed(member.namespace, in_namespace)
         connection = member.connection
         connection.connected += step
+        session_sockets = connection.session_sockets
         if connection.connected == (1 if connected else 0):
-            self._count(connection.session_sockets, step)
+            session_sockets.unused = False
+            session_sockets.connected += step
+        self._publish(session_sockets)
 
-    def _count(self, session_sockets: SessionSockets, step: int) -> None:
-        session_sockets.unused = False
-        session_sockets.connected += step
-        self._listener.connected_changed(session_sockets.key, session_sockets.connected)
+    @contextmanager
+    def connecting(self, connection: Connection) -> Iterator[None]:
+        """Count a connection as connected, for other nodes, while its first socket is connecting."""
+        session_sockets = connection.session_sockets
+        step = 0 if connection.connected else 1
+        session_sockets.connecting += step
+        self._publish(session_sockets)
+        try:
+            yield
+        finally:
+            session_sockets.connecting -= step
+
+    def _publish(self, session_sockets: SessionSockets) -> None:
+        sockets = session_sockets.connected + session_sockets.connecting
+        self._listener.connected_changed(session_sockets.key, sockets)
 
     def session_sockets(self, key: str) -> SessionSockets | None:
         """Return the connections of a session, None if it has none here."""

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from .registry import Member
 
-Changed = Callable[[str, int], None]
+Changed = Callable[[str, int | None], None]
 
 
 class Rooms:
@@ -14,7 +14,7 @@ class Rooms:
     Sessions and single sockets are no rooms here: no name that a client chooses can be one of theirs.
 
     Args:
-        changed: called with the key of a room (see `room_key`) and its new number of sockets.
+        changed: called with the key of a room (see `room_key`) and its new number of sockets, None for none.
     """
 
     def __init__(self, changed: Changed) -> None:
@@ -45,7 +45,7 @@ class Rooms:
         del members[member]
         if not members:
             del self._rooms[member.namespace, room]
-        self._changed(room_key(member.namespace, room), len(members))
+        self._changed(room_key(member.namespace, room), len(members) or None)
 
     def leave_all(self, member: Member) -> None:
         """Take a socket out of all its rooms."""

@@ -12,6 +12,7 @@ from socketio import packet
 from starlette.types import Scope
 
 from ..aio.byte_gate import ByteGate
+from ..aio.growing_gate import GrowingGate
 from ..aio.serial_executor import Job, SerialExecutor
 from ..aio.timeout_queue import TimeoutQueue
 from ..asgi.limits import (
@@ -92,7 +93,7 @@ class SocketServer:
             slice_seconds=WORK_SECONDS,
         )
         self._incomplete: dict[str, Incomplete] = {}
-        self._attached = ByteGate(ATTACHED_BYTES, options.connect_timeout)
+        self._attached = GrowingGate(ATTACHED_BYTES, options.connect_timeout)
         self._decoded = ByteGate(DECODED_BYTES, DECODED_SECONDS)
         self._decoding = asyncio.Lock()
         self._sender = sender
@@ -216,24 +217,27 @@ class SocketServer:
             check_packet(self._sender.codec.decode(text))
         transport = self.engine.sockets.get(eio_sid)
         incomplete = Incomplete(text, count, transport.address if transport is not None else "")
-        await self._attached.enter(incomplete.address, len(text))
         self._incomplete[eio_sid] = incomplete
-        close = partial(self._close_incomplete, eio_sid, incomplete)
-        incomplete.close_after(self._connect_timeout, close)
+        await self._attached.grow(incomplete.address, incomplete, len(text))
+        if self._incomplete.get(eio_sid) is incomplete:  # else it was closed meanwhile
+            close = partial(self._close_incomplete, eio_sid, incomplete)
+            incomplete.close_after(self._connect_timeout, close)
 
     async def _attach(self, eio_sid: str, incomplete: Incomplete, attachment: bytes) -> None:
-        await self._attached.enter(incomplete.address, len(attachment))
-        if self._incomplete.get(eio_sid) is not incomplete:  # it was closed meanwhile
-            self._attached.leave(incomplete.address, len(attachment))
-        elif incomplete.add(attachment):
-            self._drop_incomplete(eio_sid)
-            await self._put_large(eio_sid, [incomplete.text, *incomplete.attachments])
+        await self._attached.grow(incomplete.address, incomplete, len(attachment))
+        if self._incomplete.get(eio_sid) is incomplete and incomplete.add(attachment):
+            del self._incomplete[eio_sid]
+            incomplete.stop_clock()
+            try:
+                await self._put_large(eio_sid, incomplete.take_parts())
+            finally:  # not before it was decoded: until then all of it is held
+                self._attached.release(incomplete.address, incomplete)
 
     def _drop_incomplete(self, eio_sid: str) -> None:
         incomplete = self._incomplete.pop(eio_sid, None)
         if incomplete is not None:
-            incomplete.drop()
-            self._attached.leave(incomplete.address, incomplete.bytes)
+            incomplete.stop_clock()
+            self._attached.release(incomplete.address, incomplete)
 
     async def _put_large(self, eio_sid: str, parts: list[Any]) -> None:
         """Handle a packet when its turn has come; return when it has been decoded.

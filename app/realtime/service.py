@@ -29,7 +29,7 @@ from .namespace import Namespaces
 from .options import RealtimeOptions
 from .presence import Presence
 from .reconciler import SessionReconciler
-from .registry import SessionSockets, SocketRegistry
+from .registry import Member, SessionSockets, SocketRegistry
 from .reload_task import ReloadTask
 from .rooms import namespace_key
 from .sender import PacketSender
@@ -114,7 +114,11 @@ class RealtimeService:
         self.messenger = Messenger(router, self.registry, self.sender, self.relay, presence)
         self.handler_scope: dict[str, Any] = {}
         resources = Resources(
-            self.emitter, options.overrides, options.fast_dependencies, self.handler_scope
+            self.emitter,
+            options.overrides,
+            options.fast_dependencies,
+            self.handler_scope,
+            options.counters,
         )
         namespaces = Namespaces(
             manager,
@@ -125,11 +129,12 @@ class RealtimeService:
             registry=self.registry,
             sender=self.sender,
         )
-        namespaces.add_to_user = self.messenger.users.join
         if options.verify_token is not None:
             namespaces.tokens = ConnectTokens(
                 options.verify_token, manager, self.registry, options.max_sockets
             )
+        namespaces.announce = self.announce
+        namespaces.add_to_user = self.messenger.add_to_user
         self.server = SocketServer(
             self.sender, self.registry, self.messenger, namespaces, options, self.stop
         )
@@ -202,6 +207,18 @@ class RealtimeService:
         elif not sockets:
             self._online.discard(key)
 
+    async def announce(self, member: Member) -> None:
+        """Return when what is sent to a socket's session and namespace reaches this node.
+
+        Raises:
+            BusUnavailableError: that takes too long.
+        """
+        session, namespace = member.connection.session_sockets, member.namespace
+        everybody = namespace_key(namespace)
+        self.presence.publish_count(everybody, self.registry.connected_in(namespace))
+        await self.presence.settle(session.key)
+        await self.presence.settle(everybody)
+
     def namespace_changed(self, namespace: str, sockets: int) -> None:
         """Make the number of a namespace's connected sockets known to other nodes."""
         self.presence.publish_count(namespace_key(namespace), sockets)
@@ -209,6 +226,7 @@ class RealtimeService:
     def session_emptied(self, key: str, *, unused: bool) -> None:
         """Drop the deadline of a session that has no sockets here any more; delete one that none used."""
         self.reconciler.deadlines.forget(key)
+        self.presence.publish_count(key, None)
         self.reconciler.rechecks.forget(key)
         if unused and not self.app.draining:
             self.sender.engine.run(self.reconciler.discard(key, self.presence))
@@ -238,7 +256,7 @@ class RealtimeService:
     def committed(self, key: str, before: bytes, after: bytes) -> None:
         """Have hooks called, on all nodes, for what has changed of a session."""
         if self._hooks.watches and self._hooks.has_changed(before, after):
-            self.relay.send(ChangedMessage(key=key))
+            self.relay.send(ChangedMessage(key=key), key)
             self.sender.engine.run(self._read_changed(key))
 
     def ended(self, key: str, reason: EndReason, record: Record | None) -> None:

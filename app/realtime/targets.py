@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ..article import kind_of
 from ..sessions import Session
 from ..sessions.ids import user_name
 from ..sessions.sign_in import check_user
@@ -73,5 +74,5 @@ def target_of(to: To) -> Target:
         return Target("socket", to.sid)
     raise TypeError(
         f"to= takes the name of a room, a Session, a Socket, to_user(id), to_session(key), "
-        f"to_socket(sid) or EVERYBODY, not a {type(to).__name__}"
+        f"to_socket(sid) or EVERYBODY, not {kind_of(to)}"
     )

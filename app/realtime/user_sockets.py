@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from .registry import Member
 
-Changed = Callable[[str, int], None]
+Changed = Callable[[str, int | None], None]
 
 
 class UserSockets:
@@ -14,7 +14,7 @@ class UserSockets:
     A socket's user does not change: a sign-in moves the session to a new id, and its sockets reconnect.
 
     Args:
-        changed: called with the key of a user (see `user_key`) and the new number of sockets.
+        changed: called with the key of a user (see `user_key`) and the new number of sockets, None for none.
     """
 
     def __init__(self, changed: Changed) -> None:
@@ -41,7 +41,7 @@ class UserSockets:
         del members[member]
         if not members:
             del self._users[place]
-        self._changed(user_key(*place), len(members))
+        self._changed(user_key(*place), len(members) or None)
         member.user = None
 
     def members(self, namespace: str, user: str) -> Collection[Member]:

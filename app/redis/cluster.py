@@ -61,6 +61,11 @@ class ClusterClient:
         )
 
     @property
+    def is_cluster(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def connected(self) -> bool:
         """Whether there are connections, and all that were made are there."""
         connections = self._connections.values()
@@ -183,8 +188,8 @@ def _key(arguments: tuple[Argument, ...]) -> str:
             return str(key)
         case ("PUBSUB", "NUMSUB", channel):
             return str(channel)
-        case ("XREAD", *_, key, _after):
-            return str(key)
+        case ("XREAD", *words):
+            return str(words[words.index("STREAMS") + 1])
         case (_, key, *_):
             return str(key)
     return ""

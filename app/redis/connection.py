@@ -38,6 +38,11 @@ class RedisClient(Protocol):
     """
 
     @property
+    def is_cluster(self) -> bool:
+        """Whether keys are on several servers, so that no script may have any two of them."""
+        ...
+
+    @property
     def connected(self) -> bool:
         """Whether there is a connection, or one is being made."""
         ...
@@ -116,6 +121,11 @@ class PipelinedConnection:
         if self._alarm is None:
             self._alarm = loop.call_at(self._waiting[0].deadline, self._check_deadline)
         return reply
+
+    @property
+    def is_cluster(self) -> bool:
+        """False."""
+        return False
 
     @property
     def connected(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from starlette.types import ASGIApp
 
+from ..article import kind_of
 from ..settings import SettingsError
 
 
@@ -45,7 +46,7 @@ def load_app(name: str) -> ASGIApp:
         return cast("ASGIApp", made)
     what = "returns" if kind == "factory" else "is"
     raise SettingsError(
-        f"app {name!r} {what} a {type(made).__name__}; it should be an ASGI app such as FastAPI(), "
+        f"app {name!r} {what} {kind_of(made)}; it should be an ASGI app such as FastAPI(), "
         "or a function without arguments that returns one"
     )
 

@@ -10,6 +10,9 @@ _MAX_BUFFERED_BYTES = 65_536
 class CoalescingTransport:
     """Wrap a transport, of which it has everything but `write`, `close` and `abort`.
 
+    What is written to a connection that is lost is dropped: uvloop raises for it, and uvicorn is told
+    of the loss a turn of the event loop later.
+
     uvloop sends each write at once. A response is two of them, head and body, and messages to a
     socket are often more; each is a system call that costs as much as a route does.
     """
@@ -22,6 +25,10 @@ class CoalescingTransport:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        """Return True if the transport is closing; found here without the detour of `__getattr__`."""
+        return self._transport.is_closing()
 
     def write(self, data: bytes) -> None:
         """Send data at the end of this turn, or at once if there is much of it."""
@@ -45,5 +52,5 @@ class CoalescingTransport:
     def _flush(self) -> None:
         if self._parts:
             parts, self._parts, self._size = self._parts, [], 0
-            if not self._transport.is_closing():  # uvloop raises for one that is lost
+            if not self._transport.is_closing():
                 self._transport.write(b"".join(parts))

@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from ..aio.timeout_queue import TimeoutQueue
 from .coalescing_transport import CoalescingTransport
+from .http_response import FastResponse
 from .plain_http_protocol import PlainHttpProtocol
 from .websocket_handshake import accept_of
 from .websocket_protocol import FastWebSocketProtocol
@@ -29,25 +30,34 @@ class FastHttpProtocol(PlainHttpProtocol):
         idle: the idle connections of the server.
     """
 
+    websocket_class = FastWebSocketProtocol
+
     def __init__(self, *args: Any, idle: IdleConnections, **options: Any) -> None:
         super().__init__(*args, **options)
         self._idle = idle
         self._idle_since: float | None = None
         self._is_queued = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class has it
-        """Begin to serve a connection."""
-        coalescing = cast(
-            "asyncio.Transport", CoalescingTransport(transport, asyncio.get_running_loop())
-        )
-        super().connection_made(coalescing)
+    def _wrap(self, transport: asyncio.Transport) -> asyncio.Transport:
+        return cast("asyncio.Transport", CoalescingTransport(transport, self.loop))
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        cycle.__class__ = FastResponse  # the library has no place for a class of one's own
+        super()._start_asgi_task(cycle, app)
+
+    def _expect_request(self) -> None:
+        self._idle_since = self.loop.time()
+        self._queue()
 
     def on_response_complete(self) -> None:
         """Go on with the next pipelined request, or wait for one."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
+            self._watch_unread()
             return
         self.flow.resume_reading()
+        if self._rest:
+            self._after_response()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
@@ -71,7 +81,7 @@ class FastHttpProtocol(PlainHttpProtocol):
         if self.loop.time() - self._idle_since < self._idle.seconds:
             self._queue()
         elif not self.transport.is_closing():
-            self.transport.close()
+            self._close_when_read()
 
     def handle_websocket_upgrade(self) -> None:
         """Give the connection to the WebSocket protocol, with the request as it was parsed."""
@@ -80,7 +90,7 @@ class FastHttpProtocol(PlainHttpProtocol):
             super().handle_websocket_upgrade()
             return
         self.connections.discard(self)
-        protocol = FastWebSocketProtocol(self.config, self.server_state, self.app_state)
+        protocol = self.websocket_class(self.config, self.server_state, self.app_state)
         protocol.upgraded(self.transport, scope, accept)
         self.transport.set_protocol(protocol)
         self.parser = None  # type: ignore[assignment] # it holds this object, and this it

@@ -7,10 +7,12 @@ behind. What comes from a client that only keeps the server busy ends the connec
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from websockets.exceptions import InvalidState
 from websockets.frames import CloseCode
+from websockets.protocol import State
 
 from ..aio.allowance import Allowance
 from ..aio.slots import Slots
@@ -21,10 +23,12 @@ from ..asgi.limits import (
     LARGE_MESSAGE_BYTES,
     LARGE_MESSAGES,
     LAST_BYTES_SECONDS,
+    STALLED_SECONDS,
     TINY_FRAGMENT_BYTES,
 )
 from ..asgi.refusals import Refusal, refused
 from .findable_websocket_protocol import FindableWebSocketProtocol
+from .progress_timer import ProgressTimer, sent_so_far
 from .websocket_frames import end_of, is_idle
 
 CLOSE_SECONDS = 0.5
@@ -47,6 +51,8 @@ class PacedWebSocketProtocol(FindableWebSocketProtocol):
     _scheduled = _over = _holds_place = _awaits_place = _was_taken = False
     _idle: Allowance | None = None
     _address = ""
+    stall_seconds = STALLED_SECONDS
+    _unread_timer: ProgressTimer | None = None
 
     def data_received(self, data: bytes) -> None:
         """Handle bytes from the client."""
@@ -76,7 +82,29 @@ class PacedWebSocketProtocol(FindableWebSocketProtocol):
                     break
         self._over, self._rest, self._scheduled = True, None, False
         self._give_place()
+        if self._unread_timer is not None:
+            self._unread_timer.stop()
+            self._unread_timer = None
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Have the app wait, as the client reads no more than it has to yet; but not for ever."""
+        super().pause_writing()
+        if self._unread_timer is None:
+            self._unread_timer = ProgressTimer(
+                self.stall_seconds, partial(sent_so_far, self.transport), self._abort_unread
+            )
+        self._unread_timer.start()
+
+    def resume_writing(self) -> None:
+        """Have the app go on."""
+        super().resume_writing()
+        if self._unread_timer is not None:
+            self._unread_timer.stop()
+
+    def _abort_unread(self) -> None:
+        refused(Refusal.SLOW_CLIENT, unsent_bytes=self.transport.get_write_buffer_size())
+        self.transport.abort()
 
     def shutdown(self) -> None:
         """Close the connection because the server stops."""
@@ -185,6 +213,14 @@ class PacedWebSocketProtocol(FindableWebSocketProtocol):
         """Have the library parse data, over which it may close the connection."""
         super().data_received(bytes(data))
         self._over = self.transport.is_closing()
+        if len(data) > LARGE_MESSAGE_BYTES:
+            self._forget_frame()
+
+    def _forget_frame(self) -> None:
+        """Have the library parse the next frame anew: until it has come, its parser keeps the last one."""
+        if self.conn.state is State.OPEN and self.conn.parser_exc is None:
+            self.conn.parser = self.conn.parse()
+            next(self.conn.parser)
 
     def _may_be_idle(self) -> bool:
         """Return True, or close the connection of a client that only keeps the server busy."""

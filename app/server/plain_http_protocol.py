@@ -1,11 +1,28 @@
-"""uvicorn's HTTP protocol, which takes nothing for a WebSocket's handshake that is none."""
+"""uvicorn's HTTP protocol, which takes no handshake for what it is not, and waits for no client for ever."""
 
 import asyncio
-from typing import cast
+from functools import partial
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from ..asgi.limits import STALLED_BYTES, STALLED_SECONDS
+from ..asgi.problems import Problem
+from ..asgi.refusals import Refusal, refused
 from .lossy_transport import LossyTransport
+from .progress_timer import ProgressTimer, sent_so_far
+
+_SLOW_REQUEST = Problem(
+    408,
+    "slow-body",
+    "The request has not come whole",
+    f"Of a request at least {STALLED_BYTES} bytes have to come in {STALLED_SECONDS:.0f} seconds.",
+    headers={"connection": "close"},
+)
+
+_HEAD_END = b"\r\n\r\n"
+_BODY_PIECE = 1_024
+"""Of a body so much is parsed at least at once, whatever is in it."""
 
 
 class PlainHttpProtocol(HttpToolsProtocol):
@@ -14,14 +31,197 @@ class PlainHttpProtocol(HttpToolsProtocol):
     A request for any other upgrade is served as if it asked for none (RFC 9110, 7.8). uvicorn takes
     one for a handshake that is no GET, and `websockets` then answers in plain text, or, if the
     request has a body, not at all.
+
+    uvicorn waits for ever for a client that does not go on with its request, or does not read a response.
     """
+
+    stall_seconds = STALLED_SECONDS
+    _request_timer: ProgressTimer | None = None
+    _unread_timer: ProgressTimer | None = None
+    _received = 0
+    _rest = b""
+    """What has been received and not parsed: requests behind one that is being served."""
+
+    _amid_request = False
+    _former_cycle: Any = None
+    """That of the request before the one that is being received."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class has it
         """Begin with a connection."""
-        super().connection_made(cast("asyncio.Transport", LossyTransport(transport)))
+        super().connection_made(self._wrap(transport))
+        self._expect_request()
+
+    def _wrap(self, transport: asyncio.Transport) -> asyncio.Transport:
+        """Return a transport that may be written to when the connection is lost."""
+        return cast("asyncio.Transport", LossyTransport(transport))
+
+    def _expect_request(self) -> None:
+        """Close the connection if no request begins, as if it were idle after one."""
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End with a connection."""
+        for timer in (self._request_timer, self._unread_timer):
+            if timer is not None:
+                timer.stop()
+        self._request_timer = self._unread_timer = self._former_cycle = None
+        self._rest = b""
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Handle bytes from the client."""
+        if self._rest:
+            self._rest += data
+            self.flow.pause_reading()
+            return
+        end = self._end_of_piece(data, 0)
+        if end == len(data):
+            self._receive_piece(data)
+        else:
+            self._receive_pieces(data, end)
+
+    def _end_of_piece(self, data: bytes, start: int) -> int:
+        """Return up to where data may be parsed at once: the end of the first head."""
+        found = data.find(_HEAD_END, start + (_BODY_PIECE if self._amid_request else 0))
+        return len(data) if found < 0 else found + len(_HEAD_END)
+
+    def _receive_pieces(self, data: bytes, end: int) -> None:
+        """Parse data up to the end of a request; keep the others until that has been answered.
+
+        A read may hold thousands of requests, for each of which uvicorn makes what it takes to serve it.
+        """
+        start = 0
+        while start < len(data) and not self._is_over():
+            if not self._amid_request and self._is_busy():
+                self._rest = data[start:]
+                self.flow.pause_reading()
+                return
+            self._receive_piece(data[start:end])
+            start, end = end, self._end_of_piece(data, end)
+
+    def _is_busy(self) -> bool:
+        cycle: Any = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def _is_over(self) -> bool:
+        """Return True if the connection is closing, or has become a WebSocket."""
+        parser: Any = self.parser
+        return parser is None or self.transport.is_closing()
+
+    def _receive_rest(self) -> None:
+        rest, self._rest = self._rest, b""
+        if rest and not self._is_over():
+            self.flow.resume_reading()
+            self.data_received(rest)
+
+    def _receive_piece(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._amid_request and not self._is_over():
+            self._received += len(data)
+            if self._request_timer is None:
+                self._request_timer = ProgressTimer(
+                    self.stall_seconds, self._received_so_far, self._refuse_slow_request
+                )
+            self._request_timer.start()
+
+    def on_message_begin(self) -> None:
+        """Begin with a request."""
+        super().on_message_begin()
+        self._amid_request = True
+        self._former_cycle = self.cycle
+        if self._request_timer is not None:
+            self._request_timer.forgive()
+
+    def on_message_complete(self) -> None:
+        """Handle the end of a request."""
+        super().on_message_complete()
+        self._amid_request = False
+        cycle: Any = self.cycle
+        if cycle is not None and cycle.response_complete and cycle is not self._former_cycle:
+            self._expect_request()  # it was answered before it was read
+
+    def pause_writing(self) -> None:
+        """Have the app wait, as the client reads no more than it has to yet."""
+        super().pause_writing()
+        self._watch_unread()
+
+    def resume_writing(self) -> None:
+        """Have the app go on."""
+        super().resume_writing()
+        if self._unread_timer is not None:
+            self._unread_timer.forgive()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or wait for one."""
+        super().on_response_complete()
+        self._after_response()
+
+    def _after_response(self) -> None:
+        if self.transport.is_closing():
+            self._watch_unread()
+        elif self._rest:
+            self.flow.pause_reading()
+            self.loop.call_soon(self._receive_rest)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection."""
+        if not self.transport.is_closing():
+            self._close_when_read()
+
+    def _close_when_read(self) -> None:
+        """Close the connection when its client has all, for which it is not waited for ever."""
+        self.transport.close()
+        self._watch_unread()
+
+    def _received_so_far(self) -> int | None:
+        """Return how much has come, None if no more is waited for."""
+        if not self._amid_request or self.transport.is_closing():
+            return None
+        if self._request_timer is not None and self._is_app_slow():
+            self._request_timer.forgive()
+        return self._received
+
+    def _is_app_slow(self) -> bool:
+        """Return True if the client cannot or need not send more before the app has gone on."""
+        cycle: Any = self.cycle
+        if self.flow.read_paused or cycle is None or cycle.response_complete:
+            return self.flow.read_paused
+        return cycle is self._former_cycle or bool(cycle.waiting_for_100_continue)
+
+    def _refuse_slow_request(self) -> None:
+        _SLOW_REQUEST.note()
+        cycle: Any = self.cycle
+        has_head = cycle is not None and cycle is not self._former_cycle
+        if not has_head or not cycle.response_started:
+            self.transport.write(_as_http(_SLOW_REQUEST))
+        if has_head:
+            cycle.disconnected = True  # for the app, which may wait for the rest
+            cycle.message_event.set()
+        self._close_when_read()
+
+    def _watch_unread(self) -> None:
+        if self._unread_timer is None:
+            self._unread_timer = ProgressTimer(
+                self.stall_seconds, partial(sent_so_far, self.transport), self._abort_unread
+            )
+        self._unread_timer.start()
+
+    def _abort_unread(self) -> None:
+        refused(Refusal.UNREAD_RESPONSE, unsent_bytes=self.transport.get_write_buffer_size())
+        self.transport.abort()
 
     def _should_upgrade(self) -> bool:
         return self.scope["method"] == "GET" and super()._should_upgrade()
 
     def _unsupported_upgrade_warning(self) -> None:
         """Log nothing: clients that would rather speak HTTP/2 ask for it with their first request."""
+
+
+def _as_http(problem: Problem) -> bytes:
+    """Return a whole response with a problem document."""
+    body = problem.body()
+    fields = {**problem.response_headers(), "content-length": str(len(body))}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"HTTP/1.1 {problem.status} {problem.title}\r\n{lines}\r\n".encode() + body

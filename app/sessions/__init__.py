@@ -1,6 +1,12 @@
 """The session core: it knows no web framework, no socket and no settings."""
 
+from .attempt import Attempt
 from .errors import (
+    OnceError,
+    OnceKeyError,
+    OnceKeyReusedError,
+    OnceOutcomeUnknownError,
+    OnceUnderWayError,
     RecentSignInRequiredError,
     RotationImpossibleError,
     SessionDataError,
@@ -16,6 +22,7 @@ from .errors import (
     StoreFullError,
     StoreUnavailableError,
     TooLateError,
+    TooManyOnceKeysError,
     UnreadableRecordError,
 )
 from .manager import SessionManager
@@ -36,6 +43,7 @@ from .policy import Policy
 from .request_session import SCOPE_KEY, RequestSession
 from .session import Session
 from .signing import CookieSigner
+from .stores.answers import Answer, AnswerLimits, AnswerStore, NoRoom, Once
 from .stores.base import SessionStore
 from .stores.memory import MemoryStore
 from .stores.user_index import UserIndex
@@ -43,6 +51,10 @@ from .usage import Usage, Visitor
 
 __all__ = [
     "SCOPE_KEY",
+    "Answer",
+    "AnswerLimits",
+    "AnswerStore",
+    "Attempt",
     "CommitOutcome",
     "Committed",
     "ConditionalResult",
@@ -53,7 +65,14 @@ __all__ = [
     "Lease",
     "LoadResult",
     "MemoryStore",
+    "NoRoom",
     "NotModified",
+    "Once",
+    "OnceError",
+    "OnceKeyError",
+    "OnceKeyReusedError",
+    "OnceOutcomeUnknownError",
+    "OnceUnderWayError",
     "Policy",
     "RecentSignInRequiredError",
     "Record",
@@ -76,6 +95,7 @@ __all__ = [
     "StoreUnavailableError",
     "Tombstone",
     "TooLateError",
+    "TooManyOnceKeysError",
     "UnreadableRecordError",
     "Usage",
     "UserIndex",

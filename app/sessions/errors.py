@@ -10,6 +10,12 @@ SessionError
 │   ├── SignInRequiredError        nobody is signed in
 │   ├── RecentSignInRequiredError  the sign-in is too long ago
 │   └── SignedInAlreadyError       another user is signed in
+├── OnceError                 what takes effect once is not done again, and has no answer either
+│   ├── OnceKeyError               its key cannot be used
+│   ├── OnceUnderWayError          the first one is under way
+│   ├── OnceKeyReusedError         the key was used for something else
+│   ├── OnceOutcomeUnknownError    the node of the first one has died
+│   └── TooManyOnceKeysError       the session has as many keys as are kept
 └── StoreError
     ├── SessionExistsError    a record was to be created under a key that is in use
     ├── UnreadableRecordError what is stored is no record
@@ -113,6 +119,69 @@ class SignedInAlreadyError(SignInError):
     def __init__(self) -> None:
         super().__init__(
             "signed-in-already", "another user is signed in to this session: sign out first"
+        )
+
+
+class OnceError(SessionError):
+    """What is to take effect once is not done again, and there is no first answer to be had.
+
+    Attributes:
+        type: of the problem document, or error ack, that a client gets.
+        retry_after: seconds after which it makes sense to try again; None if it makes none.
+    """
+
+    def __init__(
+        self,
+        type: str,  # noqa: A002 - the member's name
+        detail: str,
+        *,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.type = type
+        self.retry_after = retry_after
+
+
+class OnceKeyError(OnceError):
+    """The key of what is to take effect once cannot be used: it is malformed, or of no session."""
+
+
+class OnceUnderWayError(OnceError):
+    """The first one with this key is under way."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "request-under-way", "the first request with this key is under way", retry_after=1.0
+        )
+
+
+class OnceKeyReusedError(OnceError):
+    """The key was used for something else: another route, event, body or argument."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "idempotency-key-reused", "this key was used before, for a request that was another one"
+        )
+
+
+class OnceOutcomeUnknownError(OnceError):
+    """The first one with this key has not ended in time: its node has died, and how far it got is unknown."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "outcome-unknown",
+            "the first request with this key was interrupted: whether it took effect is not known",
+        )
+
+
+class TooManyOnceKeysError(OnceError):
+    """The session has as many keys as are kept; none is forgotten before its time."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(
+            "too-many-idempotency-keys",
+            "this session has used as many keys as are kept for ten minutes",
+            retry_after=retry_after,
         )
 
 

@@ -4,11 +4,12 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
+from ..aio.tasks import cancel
 from .changes import EMPTY, NO_CHANGES, Changes, dump_checked, parse
 from .errors import (
     SessionEndedError,
@@ -36,6 +37,7 @@ from .rotation import Predecessor, Rotation, complete
 from .selection import DeadKeys, refuse_in_flight
 from .session import Session
 from .sign_in import index_names, unpack, with_time
+from .stores.answers import AnswerStore
 from .stores.base import SessionStore
 from .stores.user_index import UserIndex
 from .usage import Usage
@@ -83,12 +85,21 @@ class SessionManager:
         store: where they are kept; closed by `aclose`.
         policy: their limits.
         index: finds the sessions of a user; None where the store cannot.
+        answers: keeps the answers of what takes effect once; the store itself if it can, and none is given.
     """
 
-    def __init__(self, store: SessionStore, policy: Policy, index: UserIndex | None = None) -> None:
+    def __init__(
+        self,
+        store: SessionStore,
+        policy: Policy,
+        index: UserIndex | None = None,
+        answers: AnswerStore | None = None,
+    ) -> None:
         self.store = store
         self.policy = policy
         self.index = index
+        self.answers = store if answers is None and isinstance(store, AnswerStore) else answers
+        self._tasks = set[asyncio.Task[None]]()
         self.fail_fast = FailFast()
         self.dead_keys = DeadKeys()
         self._write_locks: WeakValueDictionary[str, WriteLock] = WeakValueDictionary()
@@ -206,16 +217,34 @@ class SessionManager:
                 record, is_newest = await self.load_live(key), True
                 continue
             before = record.data
-            match await self._compare_and_set(key, record, data, extend):
-                case Committed(record):
-                    lock.latest = record
-                    if self._life is not None:
-                        self._life.committed(key, before, record.data)
-                    return record, result
-                case Conflict(record):
-                    is_newest = True
-                case Gone() as gone:
-                    raise SessionEndedError(gone.reason)
+            outcome = await self._compare_and_set(key, record, data, extend)
+            if isinstance(outcome, Gone):
+                raise SessionEndedError(outcome.reason)
+            record, is_newest = outcome.record, True
+            if isinstance(outcome, Committed):
+                lock.latest = record
+                self.note_commit(key, before, record.data)
+                return record, result
+
+    def note_commit(self, key: str, before: bytes, after: bytes) -> None:
+        """Notify the listener of data that were replaced here."""
+        if self._life is not None:
+            self._life.committed(key, before, after)
+
+    def answer_store(self) -> AnswerStore:
+        """Return what keeps answers; raise RuntimeError if the store cannot."""
+        if self.answers is None:
+            raise RuntimeError(
+                "this store keeps no answers, which all that takes effect once needs: see AnswerStore"
+            )
+        return self.answers
+
+    def run(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Run something in the background, until it is done or the manager closes."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _compare_and_set(
         self, key: str, record: Record, data: bytes, extend: bool
@@ -295,7 +324,7 @@ class SessionManager:
 
     def rotation(self, key: str) -> Rotation:
         """Return what moves a session to a new id, by `rotate`."""
-        return Rotation(self.store, self.policy, key)
+        return Rotation(self.store, self.policy, key, self.answers)
 
     async def rotate(
         self,
@@ -339,7 +368,7 @@ class SessionManager:
         """
         predecessor = Predecessor.read(key, record.predecessor).key
         try:
-            found = await complete(self.store, self.policy, key, record)
+            found = await complete(self.store, self.policy, key, record, self.answers)
         except SessionEndedError as error:
             if error.reason in _WITHOUT_SUCCESSOR:
                 return None
@@ -353,7 +382,8 @@ class SessionManager:
         await self.store.ping()
 
     async def aclose(self) -> None:
-        """Close the store."""
+        """End what runs in the background, and close the store."""
+        await cancel(*self._tasks)
         await self.store.aclose()
 
     async def _add_to_index(self, key: str, record: Record) -> float | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from .attempt import Attempt
 from .errors import SessionError, SessionHandleError, StoreUnavailableError
 from .ids import session_key
 from .manager import SessionManager
@@ -32,7 +33,12 @@ class RequestSession:
         before_create: called before a session is created; an exception prevents it (rate limits).
         other_ids: those of further valid cookies, in the order in which they were sent.
         in_use: whether a session that is opened is in use from then on, by a WebSocket.
+
+    Attributes:
+        attempt: the request takes effect once, and this is one try of it; None for all others.
     """
+
+    attempt: Attempt | None = None
 
     def __init__(
         self,
@@ -56,24 +62,14 @@ class RequestSession:
         self._discarded = False
         self.usage = Usage()
         """That of the session's handle: whether the response has started, and the request is over."""
-        self._session: Session | None = None
+        self.session: Session | None = None
+        """The session that was loaded or created so far."""
         self.on_loaded: Callable[[Session], None] = _ignore
         """Called with the session, each time that there is another one."""
         self.new_data: dict[str, Any] = {}
         """What a visitor without a session has in `request.session`."""
         self.error: SessionError | None = None
         """Why the session could not be loaded or created, if that failed."""
-
-    @property
-    def session(self) -> Session | None:
-        """Return the session that was loaded or created so far."""
-        return self._session
-
-    @session.setter
-    def session(self, session: Session | None) -> None:
-        self._session = session
-        if session is not None:
-            self.on_loaded(session)
 
     @property
     def requested_key(self) -> str | None:
@@ -127,8 +123,8 @@ class RequestSession:
 
     @property
     def cookie_changed(self) -> bool:
-        """Return True if the response must set or clear the cookie."""
-        return self.cookie_cleared or self.issued_id is not None
+        """Return True if the response must set or clear the cookie, or one of its variants."""
+        return self.surplus or self.cookie_cleared or self.issued_id is not None
 
     async def get(self) -> Session | None:
         """Return the requested session, or None if there is none; creates none.
@@ -145,6 +141,8 @@ class RequestSession:
                     await self._select([self._requested_id, *self._other_ids])
                 else:
                     self.session = await self._manager.load(self._requested_id, self.usage)
+                if self.session is not None:
+                    self.on_loaded(self.session)
             except SessionError as error:
                 self.error = error
                 raise
@@ -169,6 +167,7 @@ class RequestSession:
             found = await self._create(in_use=in_use or self._in_use)
             found.update(self.new_data)
             self.session = found
+            self.on_loaded(found)
             self.new_data = {}
         return found
 

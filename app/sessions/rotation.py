@@ -10,6 +10,7 @@ from .ids import new_session_id, session_key
 from .models import Committed, Conflict, EndReason, Gone, Record
 from .policy import Policy
 from .sign_in import unpack
+from .stores.answers import AnswerStore
 from .stores.base import SessionStore
 from .values import check_data
 
@@ -52,6 +53,7 @@ class Rotation:
         store: where both are kept.
         policy: the limits of sessions.
         key: the key of the session that moves.
+        answers: keeps the answers of what takes effect once, which move with it.
 
     Attributes:
         issued_id: the new id.
@@ -59,13 +61,16 @@ class Rotation:
         begun: the new record is stored: from here on the new id is as good as the old one.
     """
 
-    def __init__(self, store: SessionStore, policy: Policy, key: str) -> None:
+    def __init__(
+        self, store: SessionStore, policy: Policy, key: str, answers: AnswerStore | None = None
+    ) -> None:
         self.issued_id = new_session_id()
         self.key = session_key(self.issued_id)
         self.begun = False
         self._store = store
         self._policy = policy
         self._old_key = key
+        self._answers = answers
 
     async def run(self, record: Record, changes: Changes, *, until: float | None = None) -> Record:
         """Move the session, with plain writes that the old id never gets; return its record.
@@ -89,7 +94,7 @@ class Rotation:
             predecessor=predecessor.write(),
         )
         self.begun = True
-        return await complete(self._store, self._policy, self.key, pending)
+        return await complete(self._store, self._policy, self.key, pending, self._answers)
 
     def _changed(self, record: Record, changes: Changes) -> bytes:
         if not changes:
@@ -103,7 +108,13 @@ class Rotation:
         return written
 
 
-async def complete(store: SessionStore, policy: Policy, key: str, record: Record) -> Record:
+async def complete(
+    store: SessionStore,
+    policy: Policy,
+    key: str,
+    record: Record,
+    answers: AnswerStore | None = None,
+) -> Record:
     """Do what is left of a rotation to a new record; return it as it is then.
 
     Any number of callers may do so at once.
@@ -112,11 +123,13 @@ async def complete(store: SessionStore, policy: Policy, key: str, record: Record
         SessionEndedError: the session had ended before it could move; the new record is deleted.
     """
     while record.predecessor is not None:
-        record = await _step(store, policy, key, record)
+        record = await _step(store, policy, key, record, answers)
     return record
 
 
-async def _step(store: SessionStore, policy: Policy, key: str, pending: Record) -> Record:
+async def _step(
+    store: SessionStore, policy: Policy, key: str, pending: Record, answers: AnswerStore | None
+) -> Record:
     predecessor = Predecessor.read(key, pending.predecessor)
     outcome = await store.end(
         predecessor.key,
@@ -135,6 +148,9 @@ async def _step(store: SessionStore, policy: Policy, key: str, pending: Record) 
             predecessor=merged.write(),
         )
     elif isinstance(outcome, Committed) or _was_replaced_by(key, outcome):
+        # Nothing is added to the answers of what has ended, and nobody uses the new id before this.
+        if answers is not None:
+            await answers.copy_answers(predecessor.key, key)
         outcome = await store.commit(
             key, pending.version, pending.data, idle=_idle(policy, pending), owner=pending.owner
         )

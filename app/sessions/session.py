@@ -16,6 +16,7 @@ from .errors import (
 from .live_data import LiveData
 from .mapping import Data, SessionMapping
 from .models import EndReason, Record, newer
+from .once import Name, commit_once
 from .sign_in import SignIn, check_label, check_user, oidc_session, sign_in_to, unpack, user_of
 from .usage import Usage
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+_CONTAINERS = {dict, list}
 _LONGEST_LIFE = 10 * 365 * 24 * 3600.0
 
 
@@ -54,6 +56,7 @@ class Session(SessionMapping):
         "_key",
         "_manager",
         "_record",
+        "_replayed",
         "_usage",
     )
 
@@ -74,11 +77,17 @@ class Session(SessionMapping):
         self._ended: EndReason | None = None
         self._destroyed = False
         self._in_doubt = False
+        self._replayed: int | None = None
 
     @property
     def key(self) -> str:
         """The session key: SHA-256 of the id, 64 hex digits. It is no secret, and changes by `rotate`."""
         return self._key
+
+    @property
+    def manager(self) -> "SessionManager":
+        """What it was created or loaded by."""
+        return self._manager
 
     @property
     def id(self) -> str | None:
@@ -89,6 +98,15 @@ class Session(SessionMapping):
     def version(self) -> int:
         """The version of the data as last read: 1 at creation, one more with every commit."""
         return self._record.version
+
+    @property
+    def state_version(self) -> int:
+        """The version that what was read or returned last belongs to; it orders what is published.
+
+        The same as `version`, but after a `transact` that was a repeat: then that at which the first
+        one was stored, so that its answer, which may be outdated, follows no newer one.
+        """
+        return self._record.version if self._replayed is None else self._replayed
 
     @property
     def created_at(self) -> datetime:
@@ -149,17 +167,21 @@ class Session(SessionMapping):
     @property
     def modified(self) -> bool:
         """Whether there are plain writes that are not stored yet."""
-        return self._ended is None and bool(self._changes())
+        return self._data is not None and self._ended is None and bool(self._changes())
 
-    async def transact(self, fn: Callable[[Data], Result]) -> Result:
+    async def transact(self, fn: Callable[[Data], Result], once: str | None = None) -> Result:
         """Change the data by an atomic read-modify-write.
 
-        Plain writes made before are stored in the same step.
+        Plain writes made before are stored in the same step. Within a request that has an
+        Idempotency-Key, and within an event with `once=True`, each takes effect once by itself.
 
         Args:
             fn: a plain function that gets the newest data as a dict and changes it in place. If
                 another write came first it is called again with newer data, so it must have no other
                 effect. If it raises, nothing is stored.
+            once: a key, 8 to 64 characters: with the same key the change takes effect once for ten
+                minutes, and the first answer is returned again, whatever `fn` would do. What it
+                returns has to be a JSON value of at most 8 KiB then.
 
         Returns:
             What `fn` returned when its change was stored. A list or dict of the data is the
@@ -167,12 +189,18 @@ class Session(SessionMapping):
 
         Raises:
             TypeError: `fn` is a coroutine function.
+            ValueError: `once` is no key.
             SessionEndedError: the session has ended; nothing was stored.
-            SessionDataError: JSON would not give the data back as they are; nothing was stored.
+            SessionDataError: JSON would not give the data, or an answer that is kept, back as they are;
+                nothing was stored.
             SessionTooLargeError: the data would be over SESSION_MAX_BYTES; nothing was stored.
+            TooManyOnceKeysError: a thousand keys are kept already; nothing was stored.
             StoreUnavailableError: there was no reply; the change may have been stored.
         """
-        return await self._commit(fn)
+        if once is not None:
+            return await self._commit(fn, Name.of_key(once))
+        steps = self._usage.steps
+        return await self._commit(fn, None if steps is None else steps.next())
 
     async def save(self) -> None:
         """Store the plain writes, merged by top-level key with what others wrote meanwhile.
@@ -196,7 +224,7 @@ class Session(SessionMapping):
         """
         self._refuse_in_doubt()
         try:
-            record = await self._manager.load_live(self.key)
+            record = await self._manager.load_live(self._key)
         except SessionEndedError as error:
             self._end(error.reason)
             raise
@@ -214,8 +242,8 @@ class Session(SessionMapping):
         first use completes the rotation. Until then the session cannot be written to.
 
         Raises:
-            RotationImpossibleError: this is the session of a socket, which cannot send a cookie, or
-                the response has started.
+            RotationImpossibleError: this is the session of a socket, which cannot send a cookie, the
+                response has started, or the route is idempotent.
             SessionEndedError: the session has ended.
             StoreUnavailableError: there was no reply; the rotation may have happened.
         """
@@ -247,8 +275,8 @@ class Session(SessionMapping):
             TypeError: the user is no string.
             ValueError: the user, the label, the claims or the lifetime cannot be used.
             SignedInAlreadyError: another user is signed in; `sign_out` first.
-            RotationImpossibleError: this is the session of a socket, which cannot send a cookie, or
-                the response has started.
+            RotationImpossibleError: this is the session of a socket, which cannot send a cookie, the
+                response has started, or the route is idempotent.
             SessionEndedError: the session has ended; a sign-in that races with the end of all
                 sessions of its user does so, too.
             StoreUnavailableError: there was no reply; the sign-in may have happened.
@@ -264,7 +292,7 @@ class Session(SessionMapping):
         )
         change = partial(sign_in_to, sign_in=sign_in, absolute=absolute)
         await self._rotate(change, signs_in=True)
-        await self._manager.end_oldest(user, self.key)
+        await self._manager.end_oldest(user, self._key)
 
     async def sign_out(self) -> None:
         """End the session: its user is signed out, its data are deleted, its sockets disconnected.
@@ -277,6 +305,11 @@ class Session(SessionMapping):
         await self.destroy()
 
     async def _rotate(self, change: Callable[[Record], Record], *, signs_in: bool = False) -> None:
+        if self._usage.idempotent:
+            raise RotationImpossibleError(
+                "an idempotent route cannot rotate the session, nor sign in: a repeat would come with "
+                "the old id; take Depends(idempotent) away"
+            )
         if self._id is None:
             raise RotationImpossibleError(
                 "a socket cannot carry a new cookie; sign in, or rotate, over HTTP"
@@ -284,13 +317,13 @@ class Session(SessionMapping):
         if self._usage.answered:
             raise RotationImpossibleError("the response has started; rotate before it does")
         self._refuse_if_ended()
-        async with self._manager.write_lock(self.key) as lock:
+        async with self._manager.write_lock(self._key) as lock:
             changes, mark = self._changes(), self._mark()
-            rotation = self._manager.rotation(self.key)
+            rotation = self._manager.rotation(self._key)
             newest = change(newer(self._record, lock.latest))
             try:
                 record = await self._manager.rotate(
-                    rotation, self.key, newest, changes, signs_in=signs_in
+                    rotation, self._key, newest, changes, signs_in=signs_in
                 )
             except SessionEndedError as error:
                 self._end(error.reason)
@@ -314,7 +347,7 @@ class Session(SessionMapping):
         if self._ended in (None, EndReason.ROTATED):
             if self._usage.before_destroy is not None:
                 self._usage.before_destroy()
-            await self._manager.destroy(self.key)
+            await self._manager.destroy(self._key)
             self._end(EndReason.LOGOUT)
             self._destroyed = True
 
@@ -324,11 +357,11 @@ class Session(SessionMapping):
             self._data.drop_changes(self._record.data)
 
     def __repr__(self) -> str:
-        return f"<Session {self.key[:8]} version {self.version}>"
+        return f"<Session {self._key[:8]} version {self.version}>"
 
     def _items(self) -> Data:
         if self._data is None:
-            self._data = LiveData(self._record.data, self.key)
+            self._data = LiveData(self._record.data, self._key)
         return self._data.items
 
     def _writable_items(self) -> Data:
@@ -371,10 +404,11 @@ class Session(SessionMapping):
         if record.lease is None and self._record.lease is not None:
             record = record._replace(lease=self._record.lease)
         self._record = self._usage.record = record
+        self._replayed = None
 
     def _end(self, reason: EndReason) -> None:
         self._ended = reason
-        self._data = LiveData(EMPTY, self.key)
+        self._data = LiveData(EMPTY, self._key)
 
     def _refuse_if_ended(self) -> None:
         if self._ended is not None:
@@ -388,9 +422,9 @@ class Session(SessionMapping):
                 "the new id has to complete it"
             )
 
-    async def _commit(self, fn: Callable[[Data], Result]) -> Result:
+    async def _commit(self, fn: Callable[[Data], Result], name: Name | None = None) -> Result:
         self._refuse_if_ended()
-        async with self._manager.write_lock(self.key) as lock:
+        async with self._manager.write_lock(self._key) as lock:
             # Under the lock: what another task wrote by this object while this one was queued is stored.
             changes, mark = self._changes(), self._mark()
             removed: set[str] = set()
@@ -409,9 +443,19 @@ class Session(SessionMapping):
                 return result
 
             try:
-                record, result = await self._manager.commit(
-                    lock, self.key, self._record, change, extend=self._usage.extends
-                )
+                if name is None:
+                    record, result = await self._manager.commit(
+                        lock, self._key, self._record, change, extend=self._usage.extends
+                    )
+                else:
+                    done = await commit_once(
+                        *(self._manager, lock, self._key, self._record, change, name),
+                        extend=self._usage.extends,
+                    )
+                    if done.record is None:
+                        self._replayed = done.version
+                        return done.result
+                    record, result = done.record, done.result
             except SessionEndedError as error:
                 self._end(error.reason)
                 raise
@@ -420,7 +464,7 @@ class Session(SessionMapping):
 
 
 def _has_containers(data: Data) -> bool:
-    return any(isinstance(value, dict | list) for value in data.values())
+    return not _CONTAINERS.isdisjoint(map(type, data.values()))
 
 
 def _no_further_change(_: Data) -> None:

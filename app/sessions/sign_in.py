@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from ..article import kind_of
 from .errors import SignedInAlreadyError
 from .ids import oidc_name, user_name
 from .models import Record
@@ -126,7 +127,7 @@ def check_user(user: object) -> str:
         ValueError: it is empty, too long or has characters that UTF-8 does not have.
     """
     if not isinstance(user, str):
-        raise TypeError(f"a user's id is a string, not a {type(user).__name__}: use str(...)")
+        raise TypeError(f"a user's id is a string, not {kind_of(user)}: use str(...)")
     if not 0 < len(user) <= MAX_USER_LENGTH or _has_surrogates(user):
         raise ValueError(f"a user's id has 1 to {MAX_USER_LENGTH} characters of Unicode")
     return user
@@ -137,7 +138,7 @@ def check_label(label: object) -> str | None:
     if label is None:
         return None
     if not isinstance(label, str):
-        raise TypeError(f"a label is a string, not a {type(label).__name__}")
+        raise TypeError(f"a label is a string, not {kind_of(label)}")
     if len(label) > MAX_LABEL_LENGTH or _has_surrogates(label):
         raise ValueError(f"a label has at most {MAX_LABEL_LENGTH} characters of Unicode")
     return label

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .models import Record
+from .once import Steps
 
 
 class Visitor(NamedTuple):
@@ -29,12 +30,21 @@ class Usage:
         record: the newest record that the handle has seen.
         before_destroy: called when the handle is about to end its session.
         visitor: returns what is known of the client.
+        idempotent: its session may not rotate: a repeat has to find it.
+        steps: names its transactions if it takes effect once, else None.
     """
 
-    __slots__ = ("answered", "before_destroy", "extends", "over", "record", "refused", "visitor")
+    __slots__ = (
+        *("answered", "before_destroy", "extends", "idempotent", "over", "record", "refused"),
+        *("steps", "visitor"),
+    )
 
     def __init__(
-        self, *, extends: bool = False, before_destroy: Callable[[], None] | None = None
+        self,
+        *,
+        extends: bool = False,
+        before_destroy: Callable[[], None] | None = None,
+        steps: Steps | None = None,
     ) -> None:
         self.extends = extends
         self.answered = False
@@ -43,3 +53,5 @@ class Usage:
         self.record: Record | None = None
         self.before_destroy = before_destroy
         self.visitor: Callable[[], Visitor] = Visitor
+        self.idempotent = False
+        self.steps = steps

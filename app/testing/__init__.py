@@ -3,8 +3,9 @@
 Needs pytest and pytest-asyncio, which are no dependencies of the package.
 """
 
+from .contracts.answers import AnswerStoreContract
 from .contracts.bus import BusContract
 from .contracts.store import StoreContract
 from .contracts.user_index import UserIndexContract
 
-__all__ = ["BusContract", "StoreContract", "UserIndexContract"]
+__all__ = ["AnswerStoreContract", "BusContract", "StoreContract", "UserIndexContract"]

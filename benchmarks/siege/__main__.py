@@ -24,7 +24,9 @@ LINES_A_SECOND = 100
 
 EXIT_SECONDS = 10.0
 
-_CALM_SECONDS = 15.0
+_CALM_SECONDS = 30.0
+"""What the kernel has received of the attacker's connections is handled, too, and in its turn."""
+
 _START_SECONDS = 0.5
 """Of the attacker; what is waited for meanwhile does not count."""
 

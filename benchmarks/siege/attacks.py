@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 from benchmarks.siege.wire import (
     BINARY,
@@ -212,6 +213,39 @@ async def _endless_posts(port: int, cookie: str) -> None:
         return request("POST", path, cookie, f"Content-Length: {_LARGE}") + b"4" * (_LARGE - 9)
 
     await _hold_open(port, _SOCKETS, head)
+
+
+@_attack("unread-responses")
+async def _unread_responses(port: int, cookie: str) -> None:
+    """Requests for the largest answer that there is, none of which is read."""
+    asked = request("GET", "/socket.io/socket.io.js", cookie) * 100
+
+    async def one() -> None:
+        async with connection(port) as wire:
+            wire.stop_reading()
+            await wire.flood(asked)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(300):
+            tasks.create_task(_again_and_again(one))
+
+
+@_attack("slow-requests")
+async def _slow_requests(port: int, cookie: str) -> None:
+    """Heads and bodies that come byte by byte."""
+    head = request("POST", "/incr", cookie, f"Content-Length: {_LARGE}")
+
+    async def one(begun: bytes) -> None:
+        async with connection(port) as wire:
+            wire.read_on()
+            await wire.write(begun)
+            while True:
+                await asyncio.sleep(0.5)
+                await wire.write(b"x")
+
+    async with asyncio.TaskGroup() as tasks:
+        for begun in (head, head[:20]) * 150:
+            tasks.create_task(_again_and_again(partial(one, begun)))
 
 
 @_attack("resets")

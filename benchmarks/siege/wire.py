@@ -78,6 +78,10 @@ class Wire:
             received = received[-1_000:] + more
         return received
 
+    def stop_reading(self) -> None:
+        """Read nothing from now on, not even what would be kept for later."""
+        self.writer.transport.pause_reading()  # type: ignore[attr-defined] # it reads as well
+
     def read_on(self) -> None:
         """Read and drop all that comes from now on."""
         self._reading = asyncio.create_task(self._read_all())

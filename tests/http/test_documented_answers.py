@@ -136,6 +136,22 @@ async def test_what_is_no_body_is_answered_as_documented(
     assert said["example"] == {name: answer.json()[name] for name in said["example"]}
 
 
+async def test_400_and_422_by_the_idempotency_key(
+    http: httpx.AsyncClient, document: Document
+) -> None:
+    await http.get("/session")
+    for key, body, status in (
+        ("short", b"", 400),
+        ("a good key", b"", 200),
+        ("a good key", b"1", 422),
+    ):
+        answer = await http.post("/incr", headers={"idempotency-key": key}, content=body)
+        if status == 200:
+            assert answer.status_code == status
+        else:
+            _check(document, answer, status)
+
+
 def _routes(document: Document) -> Iterator[tuple[str, str, Document]]:
     for path, methods in document["paths"].items():
         for method, route in methods.items():
@@ -154,6 +170,7 @@ async def test_no_error_is_documented_that_does_not_happen(document: Document) -
     tested |= {(*route, 409) for route in OPENING} | {(*route, 429) for route in OPENING}
     tested |= {(*route, status) for route in CHANGING for status in (403, 413)}
     tested |= {(*route, 503) for route in ASKING}
+    tested |= {("POST", "/incr", status) for status in (400, 422)}
     assert documented == tested
 
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.support.browsers import JsBrowser
-from tests.support.eventually import eventually, settled
+from tests.support.eventually import eventually
 from tests.support.http import cookie_header, http_client, set_cookies, the_set_cookie
 from tests.support.metrics import store_calls
 from tests.support.service import Service
@@ -78,14 +78,14 @@ async def test_logout_answers_204_and_clears_the_cookie(http: httpx.AsyncClient)
 
 
 async def test_logout_answers_the_same_without_a_session_and_opens_none(
-    http: httpx.AsyncClient,
+    quiet_http: httpx.AsyncClient,
 ) -> None:
-    before = await settled(lambda: store_calls(http))
+    before = await store_calls(quiet_http)
     for cookie in ("", "session=made.up"):
-        answer = await http.post("/logout", headers={"cookie": cookie})
+        answer = await quiet_http.post("/logout", headers={"cookie": cookie})
         assert answer.status_code == 204
         assert the_set_cookie(answer).clears
-    assert await store_calls(http) == before
+    assert await store_calls(quiet_http) == before
 
 
 async def test_logout_answers_the_same_for_a_session_that_has_ended(
@@ -126,15 +126,15 @@ async def test_rotate_without_a_session_opens_one_with_a_single_cookie(
 
 @pytest.mark.parametrize("path", ["/session", "/incr", "/logout", "/session/rotate"])
 async def test_another_method_is_answered_405_and_opens_nothing(
-    http: httpx.AsyncClient, path: str
+    quiet_http: httpx.AsyncClient, path: str
 ) -> None:
-    before = await settled(lambda: store_calls(http))
+    before = await store_calls(quiet_http)
     for method in ("PUT", "PATCH", "DELETE"):
-        answer = await http.request(method, path)
+        answer = await quiet_http.request(method, path)
         assert answer.status_code == 405
         assert answer.headers["allow"] in ("GET", "POST")
         assert not set_cookies(answer)
-    assert await store_calls(http) == before
+    assert await store_calls(quiet_http) == before
 
 
 async def test_browsers_with_jars_of_their_own_have_sessions_of_their_own(node: Service) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tests.package.wheel import Wheel, clean_environ, uv
 
-ALL = ("fast", "oidc", "redis", "server")
+ALL = ("fast", "limits", "oidc", "otel", "redis", "server")
 
 
 class Kind(NamedTuple):

@@ -13,7 +13,7 @@ from app.asgi.scope import PRESENTED
 from app.realtime.bus.base import Bus, MemoryBus
 from app.realtime.events import EventRouter
 from app.realtime.options import RealtimeOptions
-from app.realtime.presence import LocalPresence
+from app.realtime.presence import LocalPresence, Presence
 from app.realtime.service import RealtimeService
 from app.sessions import SCOPE_KEY, MemoryStore, Policy, RequestSession, SessionManager
 
@@ -30,6 +30,7 @@ def new_service(
     *,
     manager: SessionManager | None = None,
     bus: Bus | None = None,
+    presence: Presence | None = None,
     node_id: str = "node",
     **options: Any,
 ) -> RealtimeService:
@@ -39,7 +40,7 @@ def new_service(
         router or EventRouter(),
         RealtimeOptions(**options),
         bus=bus or MemoryBus(),
-        presence=LocalPresence(),
+        presence=presence or LocalPresence(),
         node_id=node_id,
         rate_limiter=NoRateLimit(),
     )

@@ -104,6 +104,7 @@ def test_every_event_of_every_namespace_is_there(document: dict[str, Any]) -> No
             assert document["channels"][channel]["messages"][slug]["x-arguments"] is not None
 
 
+@pytest.mark.slow
 def test_the_public_parser_finds_no_fault(document: dict[str, Any]) -> None:
     node = ROOT / ".venv" / "bin" / "node"
     ran = subprocess.run(
@@ -175,6 +176,7 @@ socket.emit("a b", 1, { tags: [], photo: "text" });
 """
 
 
+@pytest.mark.slow
 def test_the_types_compile_with_the_client_s_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

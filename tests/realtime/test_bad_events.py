@@ -40,9 +40,11 @@ async def test_an_unknown_event_is_refused_by_its_ack(
     assert socket.values("current count") == [1]
 
 
-async def test_an_unknown_event_reads_and_writes_no_session(js: JsClients, node: Service) -> None:
-    socket = await js.connect(node.url)
-    async with http_client(node.url) as observer:
+async def test_an_unknown_event_reads_and_writes_no_session(
+    js: JsClients, quiet_node: Service
+) -> None:
+    socket = await js.connect(quiet_node.url)
+    async with http_client(quiet_node.url) as observer:
         before = await store_calls(observer)
         for _ in range(10):
             await socket.emit("no such event")

@@ -9,6 +9,7 @@ from app.realtime.bus.redis import RedisBus
 from app.redis.url import connect
 from app.testing.contracts.bus import BusContract
 from app.testing.contracts.bus_server import ServerBusContract, ServerFaults
+from tests.support.bus_directory import EntersOnRedis
 from tests.support.servers import STORE_SERVERS, StoreServer, store_server
 
 pytestmark = pytest.mark.xdist_group("bus")
@@ -53,7 +54,7 @@ def durable(request: pytest.FixtureRequest) -> Iterator[StoreServer]:
         yield server
 
 
-class TestRedisBus(ServerBusContract):
+class TestRedisBus(EntersOnRedis, ServerBusContract):
     @pytest.fixture
     async def bus(self, durable: StoreServer) -> AsyncIterator[Bus]:
         client = connect(durable.url)

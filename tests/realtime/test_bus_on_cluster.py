@@ -10,6 +10,7 @@ from app.realtime.bus.base import Bus, Offset
 from app.realtime.bus.redis import WAIT, RedisBus
 from app.redis.url import TIMEOUT, connect
 from app.testing.contracts.bus import BusContract
+from tests.support.bus_directory import EntersOnRedis
 from tests.support.cluster import Cluster, redis_cluster
 
 STREAM = "mooring:bus"
@@ -35,7 +36,7 @@ async def _bus_on(cluster: Cluster) -> AsyncIterator[Bus]:
         await client.aclose()
 
 
-class TestRedisBusOnCluster(BusContract):
+class TestRedisBusOnCluster(EntersOnRedis, BusContract):
     """RedisBus is a Bus there, too."""
 
     @pytest.fixture

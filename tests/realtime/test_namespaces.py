@@ -201,9 +201,6 @@ def test_what_is_no_middleware_or_hook_is_refused_at_import() -> None:
     for namespace in ("admin", "", "/a b", "/a,b", "//", "/a?b", "/" + "x" * 100):
         with pytest.raises(ValueError, match="is no namespace"):
             EventRouter(namespace)
-    for options in ({"once": True}, {"limit": "x/minute"}):
-        with pytest.raises(ValueError, match=r"not available|limit"):
-            router.on("event", **options)
     with pytest.raises(ValueError, match="recovery"):
         EventRouter(recovery=True)
 
@@ -417,3 +414,22 @@ async def test_bytes_are_bytes_in_state_of_another_node() -> None:
             '451-["photo",{"_placeholder":true,"num":0}]'
         )
         assert await client.next(lambda frame: frame.startswith("b")) == "b/wA="
+
+
+async def test_a_socket_that_its_handler_disconnects_is_told_so_before_the_ack() -> None:
+    router = EventRouter()
+
+    @router.on("bye")
+    async def bye(socket: SocketDep) -> str:
+        await socket.emit("last words")
+        await socket.disconnect()
+        return "too late"
+
+    async with cluster(router) as nodes, nodes.client() as client:
+        await client.join()
+        await client.post('427["bye"]')
+        frames: list[str] = []
+        async with asyncio.timeout(10.0):
+            while not any(each.startswith("437") for each in frames):
+                frames += await client.poll()
+    assert [each[:2] for each in frames] == ["42", "41", "43"]

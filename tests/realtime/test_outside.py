@@ -10,8 +10,13 @@ import pytest
 import redis
 
 from app import EVERYBODY, BusUnavailableError, Emitter, SyncEmitter, to_session
+from app.realtime.addresses import address_of
+from app.realtime.redis_keys import RedisKeys
+from app.realtime.targets import Target
 from tests.support.processes import ROOT, free_port
 from tests.support.servers import StoreServer
+
+KEYS = RedisKeys()
 
 IMPORTS = """
 import sys
@@ -31,14 +36,17 @@ def test_a_worker_imports_neither_fastapi_nor_a_server() -> None:
 
 
 def _messages(server: StoreServer) -> list[dict[str, Any]]:
-    """Return what stands on the bus."""
+    """Return what was sent to a node."""
     with redis.Redis.from_url(server.url, decode_responses=True) as client:
-        entries = client.xread({"mooring:bus": "0"}, count=1000)
-    fields = [fields for _stream, found in entries for _offset, fields in found]
+        entries = client.xread({KEYS.stream("node"): "0"}, count=1000)
+    fields = [fields for _stream, found in entries for _offset, fields in found if "m" in fields]
     return [json.loads(each["m"]) for each in fields]
 
 
 def test_a_task_without_an_event_loop_emits_in_order_from_any_thread(valkey: StoreServer) -> None:
+    valkey.command("XADD", KEYS.stream("node"), "*", "o", "node")
+    for key in (address_of(Target("room", "lobby"), "/"), "0" * 64):
+        valkey.command("HSET", KEYS.sockets(key), "node", 1)
     with SyncEmitter.connect(valkey.url) as emitter:
         for number in range(3):
             emitter.emit("news", number, b"\x00", to="lobby")

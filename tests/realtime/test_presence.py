@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.realtime.bus.base import BusUnavailableError
 from app.realtime.redis_presence import RedisPresence
 from app.redis.url import connect
 from tests.support.eventually import eventually, stays
@@ -100,3 +101,80 @@ async def test_a_node_that_ends_in_good_order_leaves_nothing(
     await asyncio.sleep(0)
     await here.aclose()
     assert shared_store_server.keys() == []
+
+
+async def test_settling_waits_until_others_can_know(
+    presence: NewPresence, shared_store_server: StoreServer
+) -> None:
+    here = presence("here")
+    for number in range(50):
+        here.publish_count(f"k{number}", number % 2)
+        await here.settle(f"k{number}")
+        name = f"mooring:sockets:k{number}"
+        assert shared_store_server.command("HGETALL", name) == {"here": str(number % 2)}
+    here.publish_count("k1", None)
+    here.publish_count("k1", 2)
+    await here.settle("k1")
+    await eventually(
+        lambda: shared_store_server.command("HGETALL", "mooring:sockets:k1") == {"here": "2"}
+    )
+    await here.settle("of nobody")
+
+
+async def test_settling_fails_within_a_second_where_nothing_can_be_written(
+    own_store_server: StoreServer,
+) -> None:
+    client, listener = connect(own_store_server.url), connect(own_store_server.url)
+    here = RedisPresence(client, listener, node="here", lifetime=60)
+    own_store_server.kill()
+    here.publish_count("k", 1)
+    with pytest.raises(BusUnavailableError):
+        await here.settle("k")
+    await here.aclose()
+    await client.aclose()
+
+
+async def test_a_node_that_needs_messages_but_has_no_socket_counts_nothing(
+    presence: NewPresence,
+) -> None:
+    here, there = presence("here"), presence("there")
+    there.publish_count("k", 0)
+    await there.settle("k")
+    assert await here.count_remote("k") == 0
+
+
+async def test_a_node_that_was_sent_to_a_room_counts_nothing(
+    presence: NewPresence, shared_store_server: StoreServer
+) -> None:
+    shared_store_server.command("HSET", "mooring:sockets:k", "+there", 1_700_000_000_000)
+    assert await presence("here").count_remote("k") == 0
+
+
+async def test_the_stream_of_a_killed_node_goes_with_its_counts(
+    presence: NewPresence, shared_store_server: StoreServer
+) -> None:
+    presence("here")
+    killed = presence("killed")
+    killed.publish_count("k", 1)
+    await killed.settle("k")
+    stream = "mooring:{mooring:bus}:killed"
+    shared_store_server.command("XADD", stream, "*", "o", "killed")
+    await eventually(lambda: shared_store_server.command("SCARD", "mooring:nodes") == 2)
+    kill(killed)
+    await eventually(lambda: shared_store_server.command("EXISTS", stream) == 0, within=15.0)
+    assert shared_store_server.command("EXISTS", "mooring:sockets:k") == 0
+
+
+async def test_what_a_new_master_lacks_of_the_last_writes_is_written_again(
+    presence: NewPresence, shared_store_server: StoreServer
+) -> None:
+    here = presence("here")
+    here.publish_count("k", 3)
+    await here.settle("k")
+    await eventually(lambda: shared_store_server.command("SCARD", "mooring:nodes") == 1)
+    shared_store_server.command("DEL", "mooring:sockets:k")  # as if it had been promoted before
+    here._listener.reconnect()  # type: ignore[attr-defined] # what connect() returns here has it
+    await eventually(
+        lambda: shared_store_server.command("HGETALL", "mooring:sockets:k") == {"here": "3"},
+        within=15.0,
+    )

@@ -1,5 +1,6 @@
 """Two nodes in the test's own process, with one store and one bus, and clients of one session on both."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -35,12 +36,13 @@ class Client(PollingClient):
 
     async def next(self, fits: Any) -> str:
         """Return the first frame that fits, and has not been returned; poll until there is one."""
-        while True:
-            for frame in self.frames:
-                if fits(frame):
-                    self.frames.remove(frame)
-                    return frame
-            self.frames += await self.poll()
+        async with asyncio.timeout(20.0):
+            while True:
+                for frame in self.frames:
+                    if fits(frame):
+                        self.frames.remove(frame)
+                        return frame
+                self.frames += await self.poll()
 
     async def event(self) -> list[Any]:
         """Return the next event's name and arguments."""

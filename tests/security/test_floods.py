@@ -8,13 +8,23 @@ import random
 import socket as sockets
 import struct
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 
 import pytest
 
 from app.asgi.limits import EVENT_CONTAINERS, IDLE_PACKETS
 from benchmarks.processes import memory_bytes
 from benchmarks.siege.attacks import ATTACKS
-from benchmarks.siege.wire import CONTINUATION, PING, PONG, TEXT, frame, new_session
+from benchmarks.siege.wire import (
+    BINARY,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    frame,
+    new_session,
+    websocket,
+)
 from tests.support.eventually import eventually
 from tests.support.http import cookie_header, http_client
 from tests.support.raw import RawPolling, raw_polling, raw_websocket
@@ -23,8 +33,11 @@ from tests.support.service import Service, service
 
 TOO_MANY = IDLE_PACKETS + 100
 CLOSED_1008 = b"\x03\xf0"
-GROWN_BYTES = 90_000_000
-"""A third of what it took without limits; how much the allocator keeps differs from run to run."""
+GROWN_BYTES = 60_000_000
+"""A fifth of what it took without limits; how much the allocator keeps differs from run to run."""
+
+QUIET_BYTES = 15_000_000
+"""Less than half of what sockets that have sent a megabyte each would keep of it."""
 
 FLOODS: dict[str, Callable[[], bytes]] = {
     "empty pings": lambda: frame(b"", PING) * TOO_MANY,
@@ -80,6 +93,30 @@ async def test_events_before_a_flood_are_handled(node: Service) -> None:
                 client.writer.write_eof()
                 await client.until_closed()
         assert (await http.get("/session")).json()["count"] == 5
+
+
+async def test_sockets_that_have_sent_a_large_event_keep_none_of_it() -> None:
+    large = frame(b'421["no such event","' + b"x" * 950_000 + b'"]')
+    async with service() as node, AsyncExitStack() as stack:
+        wires = [await stack.enter_async_context(websocket(node.port)) for _ in range(40)]
+        before = memory_bytes(node.pid)
+        for wire in wires:
+            await wire.write(large)
+            await wire.read_until(b"unknown-event")
+        assert memory_bytes(node.pid) - before < QUIET_BYTES
+
+
+async def test_small_attachments_do_not_wait_for_a_packet_that_finds_no_room() -> None:
+    text = b'451-1["no such event",{"_placeholder":true,"num":0},"' + b"x" * 900_000 + b'"]'
+    async with service() as node, http_client(node.url) as http, AsyncExitStack() as stack:
+        wires = [await stack.enter_async_context(websocket(node.port)) for _ in range(5)]
+        for wire in wires:
+            await wire.write(frame(text))
+            await http.get("/healthz")
+        async with asyncio.timeout(8.0):  # a packet has ten seconds to become whole
+            for wire in wires:
+                await wire.write(frame(b"x", BINARY))
+                await wire.read_until(b"unknown-event")
 
 
 async def test_large_and_small_events_keep_their_order(node: Service) -> None:
@@ -146,7 +183,9 @@ async def test_connections_that_are_reset_leave_no_traceback() -> None:
                 client.sendall(request * 3)
 
 
-@pytest.mark.parametrize("kind", ["large-events", "attachments", "posted-joins"])
+@pytest.mark.parametrize(
+    "kind", ["large-events", "attachments", "posted-joins", "unread-responses"]
+)
 async def test_a_siege_of_a_second_leaves_memory_and_the_log_small(kind: str) -> None:
     async with service(log_level="info") as node:
         cookie = await new_session(node.port)

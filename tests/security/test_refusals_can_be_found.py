@@ -232,8 +232,10 @@ ON_A_NODE_OF_ITS_OWN = {
 
 
 IN_PROCESS = {
+    Refusal.RATE_LIMITED: "realtime/test_event_limits.py: it takes an event with a limit",
     Refusal.TOO_MANY_EVENTS: "realtime/test_service.py: a node reads no more long before",
-    Refusal.SLOW_BODY: "realtime/test_engine_app.py: it takes 20 s",
+    Refusal.SLOW_BODY: "realtime/test_engine_app.py, server/test_stalled_clients.py: it takes 20 s",
+    Refusal.UNREAD_RESPONSE: "server/test_stalled_clients.py: it takes 30 s",
     Refusal.INVALID_LOGOUT_TOKEN: "users/test_backchannel_logout.py: it takes a provider",
     Refusal.PROVIDER_UNAVAILABLE: "users/test_backchannel_logout.py: likewise",
 }

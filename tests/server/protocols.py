@@ -33,6 +33,7 @@ class Connection:
         self.transport = Mock(spec=asyncio.Transport)
         self.transport.is_closing.side_effect = lambda: self.closed
         self.transport.get_extra_info.return_value = None
+        self.transport.get_write_buffer_size.return_value = 0
 
     @property
     def closed(self) -> bool:

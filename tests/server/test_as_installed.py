@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.processes import ROOT, Process, free_port
 
+pytestmark = pytest.mark.slow  # each starts a process
+
 
 @pytest.fixture
 def packages(tmp_path: Path) -> Path:

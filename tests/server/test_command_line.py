@@ -11,6 +11,8 @@ from tests.support.eventually import eventually
 from tests.support.processes import ROOT, Process, free_port
 from tests.support.service import SECRET
 
+pytestmark = pytest.mark.slow  # each starts a process
+
 _PLAIN = "tests.support.plain_app:app"
 
 

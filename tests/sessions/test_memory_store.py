@@ -3,6 +3,7 @@
 import pytest
 
 from app.sessions import EndReason, MemoryStore, StoreFullError
+from app.testing.contracts.answers import AnswerStoreContract
 from app.testing.contracts.store import AdvanceTime, StoreContract
 from app.testing.contracts.store_base import DATA, HOUR, OTHER, committed, live, new_key
 from app.testing.contracts.user_index import UserIndexContract
@@ -19,7 +20,7 @@ def store(clock: Clock) -> MemoryStore:
     return MemoryStore(clock=clock)
 
 
-class TestContract(StoreContract, UserIndexContract):
+class TestContract(StoreContract, UserIndexContract, AnswerStoreContract):
     """MemoryStore is a SessionStore."""
 
     @pytest.fixture

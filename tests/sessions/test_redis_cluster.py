@@ -11,6 +11,7 @@ from app.redis.cluster import ClusterClient
 from app.redis.url import connect
 from app.sessions import Record, StoreUnavailableError
 from app.sessions.stores.redis import record_key
+from app.testing.contracts.answers import AnswerStoreContract
 from app.testing.contracts.store import AdvanceTime, StoreContract
 from app.testing.contracts.store_base import DATA, HOUR, OTHER, committed, live, new_key
 from app.testing.contracts.user_index import UserIndexContract
@@ -40,7 +41,7 @@ async def store(cluster: Cluster) -> AsyncIterator[RedisStore]:
     await store.aclose()
 
 
-class TestContract(StoreContract, UserIndexContract):
+class TestContract(StoreContract, UserIndexContract, AnswerStoreContract):
     """RedisStore on a Cluster is a SessionStore."""
 
     @pytest.fixture

@@ -10,7 +10,7 @@ from app import RedisStore
 from app.redis.connection import PipelinedConnection
 from app.redis.errors import RedisUnavailableError
 from app.redis.url import connect
-from app.sessions import StoreUnavailableError
+from app.sessions import EndReason, Gone, StoreUnavailableError
 from app.testing.contracts.store_base import DATA, HOUR, OTHER, live, new_key
 from tests.support.eventually import eventually
 from tests.support.servers import StoreServer, redis_binary
@@ -78,6 +78,23 @@ async def test_a_write_that_no_replica_has_is_in_doubt_and_reads_go_on(
     replica.resume()
     await store.ping()
     await store.commit(key, 2, DATA)
+
+
+async def test_an_end_is_not_acknowledged_by_a_second_try_either_before_replicas_have_it(
+    master: StoreServer, connection: PipelinedConnection, replica: StoreServer
+) -> None:
+    """The second try, perhaps another node's, writes nothing: WAIT waits for all that was written before."""
+    store, key = RedisStore(connection), new_key()
+    await store.create(key, DATA, idle=60, absolute=HOUR)
+    replica.pause()
+    other = connect(f"{master.url}?wait_replicas=1")
+    for each in (store, RedisStore(other)):
+        with pytest.raises(StoreUnavailableError, match="too few replicas"):
+            await each.end(key, EndReason.LOGOUT, keep=60)
+    replica.resume()
+    assert isinstance(await RedisStore(other).end(key, EndReason.LOGOUT, keep=60), Gone)
+    assert str(replica.command("GET", f"mooring:session:{{{key}}}")).startswith("T")
+    await other.aclose()
 
 
 async def test_a_read_in_the_same_write_as_a_write_does_not_wait_for_its_replicas(

@@ -10,6 +10,7 @@ from redis.crc import key_slot
 from app import RedisStore
 from app.sessions import EndReason, Policy, SessionManager, StoreUnavailableError
 from app.sessions.stores.redis import record_key
+from app.testing.contracts.answers import AnswerStoreContract
 from app.testing.contracts.store import AdvanceTime, StoreContract
 from app.testing.contracts.store_base import DATA, HOUR, OTHER, committed, live, new_key
 from app.testing.contracts.user_index import UserIndexContract
@@ -20,7 +21,7 @@ from tests.support.stores_in_process import redis_store
 A_KEY = re.compile(r"mooring:session:\{[0-9a-f]{64}\}")
 
 
-class TestContract(StoreContract, UserIndexContract):
+class TestContract(StoreContract, UserIndexContract, AnswerStoreContract):
     """RedisStore is a SessionStore."""
 
     @pytest.fixture

@@ -29,6 +29,7 @@ from tests.support.stores_in_process import new_store
 
 POLICY = Policy(idle=600, absolute=3600)
 LOST = [Fate.REPLY_LOST, Fate.NOT_EXECUTED]
+LATE = [Fate.LATE, Fate.LATER]
 STEPS = ["create", "end", "commit"]
 """The store's verbs in a rotation."""
 
@@ -113,7 +114,7 @@ async def _check_one_lives(lossy: LossyStore, sessions: SessionManager, jar: Jar
             await sessions.load(former)
 
 
-@pytest.mark.parametrize(("step", "fate"), list(product(range(3), LOST)))
+@pytest.mark.parametrize(("step", "fate"), list(product(range(3), LOST + LATE)))
 async def test_a_rotation_in_doubt_loses_no_session_and_leaves_no_second(
     lossy: LossyStore, sessions: SessionManager, step: int, fate: Fate
 ) -> None:
@@ -230,7 +231,7 @@ async def test_a_rotation_that_is_called_off_leaves_the_handle_with_the_new_id(
     async def hang(*_: object, **__: object) -> None:
         raise asyncio.CancelledError
 
-    lossy.end = hang  # type: ignore[assignment, method-assign]
+    lossy.end = hang  # type: ignore[assignment, method-assign] # a store that hangs
     with pytest.raises(asyncio.CancelledError):
         await session.rotate()
     assert session.id != old

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import httpx
 
+from app.realtime.redis_keys import RedisKeys
 from tests.support.eventually import eventually
 from tests.support.http import http_client
 from tests.support.servers import StoreServer
@@ -32,9 +33,23 @@ async def nothing_is_left_over(
 
 
 def _has_sessions_alone(server: StoreServer) -> bool:
-    more = set(server.keys()) - {*server.session_keys(), "mooring:bus", "mooring:nodes"}
+    more = set(server.keys()) - {*server.session_keys(), *_of_nodes(server)}
     assert not more, f"left in the store: {more}"
     return True
+
+
+def _of_nodes(server: StoreServer) -> set[str]:
+    """What nodes keep while they run: the bus, and that they have namespaces, of which no socket is left."""
+    keys = RedisKeys()
+    of_nodes = {keys.bus, keys.nodes}
+    for node in server.command("SMEMBERS", keys.nodes):
+        of_nodes |= {keys.stream(node), keys.counted(node)}
+        for key in server.command("SMEMBERS", keys.counted(node)):
+            count = server.command("HGET", keys.sockets(key), node)
+            assert key.startswith("all-"), f"left in the store: {keys.sockets(key)}"
+            assert count == "0", f"{count} sockets are left of a namespace"
+            of_nodes.add(keys.sockets(key))
+    return of_nodes
 
 
 class Stored(NamedTuple):

@@ -1,11 +1,19 @@
 """A store whose replies get lost: a call is executed, or is not, and raises in either case."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from enum import Enum
 from typing import Any, TypeVar
 
-from app.sessions import CommitOutcome, EndReason, LoadResult, Record, SessionStore
-from app.sessions.errors import StoreUnavailableError
+from app.sessions import (
+    CommitOutcome,
+    EndReason,
+    LoadResult,
+    Record,
+    SessionError,
+    SessionStore,
+    StoreUnavailableError,
+)
 
 Result = TypeVar("Result")
 
@@ -16,6 +24,11 @@ class Fate(Enum):
     ANSWERED = "answered"
     REPLY_LOST = "executed, and its reply lost"
     NOT_EXECUTED = "not executed"
+    LATE = "executed behind the next call"
+    LATER = "executed behind the fifth call from there"
+
+
+_BEHIND = {Fate.LATE: 1, Fate.LATER: 5}
 
 
 class LossyStore(SessionStore):
@@ -24,6 +37,7 @@ class LossyStore(SessionStore):
     def __init__(self, inner: SessionStore) -> None:
         self.inner = inner
         self.fates: list[Fate] = []
+        self._late: list[tuple[int, Callable[[], Awaitable[Any]]]] = []
         self.created: list[str] = []
         """Every key under which a record was to be made."""
 
@@ -63,8 +77,23 @@ class LossyStore(SessionStore):
 
     async def _pass_on(self, call: Callable[[], Awaitable[Result]]) -> Result:
         fate = self.fates.pop(0) if self.fates else Fate.ANSWERED
-        if fate is not Fate.NOT_EXECUTED:
-            result = await call()
-            if fate is Fate.ANSWERED:
-                return result
-        raise StoreUnavailableError(f"a test's call was {fate.value}")
+        try:
+            if fate in _BEHIND:
+                self._late.append((_BEHIND[fate] + 1, call))
+            elif fate is not Fate.NOT_EXECUTED:
+                result = await call()
+                if fate is Fate.ANSWERED:
+                    return result
+            raise StoreUnavailableError(f"a test's call was {fate.value}")
+        finally:
+            await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        """Execute what a server that hung has got long ago."""
+        late, self._late = self._late, []
+        for calls, call in late:
+            if calls > 1:
+                self._late.append((calls - 1, call))
+            else:
+                with suppress(SessionError):
+                    await call()

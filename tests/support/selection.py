@@ -5,8 +5,10 @@ Tests marked `alone` come one after another, in one process, so that the others 
 """
 
 import re
+from pathlib import Path
 
 import pytest
+from hypothesis import is_hypothesis_test
 
 from tests.support.processes import ROOT
 from tests.support.promises import promised_files
@@ -23,7 +25,7 @@ _NO_FAST_PATH = (
 
 _FAST_FOLDERS = ("http", "realtime", "server", "sessions", "websockets")
 _FAST_FILES = re.compile(r"test_(?!redis_|bus_on_cluster|settings)\w+\.py")
-_SLOW_IDS = re.compile(r"valkey|redis|cluster|polling|upgraded")
+_SLOW_IDS = re.compile(r"valkey|redis|cluster|sentinel|tls|polling|upgraded", re.IGNORECASE)
 
 
 def mark(items: list[pytest.Item]) -> None:
@@ -54,13 +56,25 @@ def _is_without_fast_path(item: pytest.Item) -> bool:
 def _is_fast(item: pytest.Item) -> bool:
     """Whether it takes no store server and no client but the simplest: a test of one unit, mostly.
 
-    In other folders it is marked: `smoke`, one for each promise. `slow` takes a test out.
+    In other folders it is marked: `smoke`, one for each promise. `slow` takes a test out, and those of
+    Hypothesis are, which try hundreds of examples.
     """
+    assert isinstance(item, pytest.Function)
     parameters = item.name.partition("[")[2]
-    if item.get_closest_marker("slow") or _SLOW_IDS.search(parameters):
+    slow = item.get_closest_marker("slow") or is_hypothesis_test(item.obj)
+    if slow or _SLOW_IDS.search(parameters):
         return False
-    folder = item.path.parent
-    if item.get_closest_marker("smoke"):
-        return True
+    return item.get_closest_marker("smoke") is not None or _is_fast_file(item.path)
+
+
+def may_be_fast(path: Path) -> bool:
+    """Whether a file may have a fast test, or a folder such a file."""
+    if path.is_dir():
+        return any(map(may_be_fast, path.rglob("test_*.py")))
+    return _is_fast_file(path) or "mark.smoke" in path.read_text(encoding="utf-8")
+
+
+def _is_fast_file(path: Path) -> bool:
+    folder = path.parent
     chosen = folder == TESTS or (folder.parent == TESTS and folder.name in _FAST_FOLDERS)
-    return chosen and _FAST_FILES.fullmatch(item.path.name) is not None
+    return chosen and _FAST_FILES.fullmatch(path.name) is not None

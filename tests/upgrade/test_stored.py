@@ -27,7 +27,7 @@ def store_name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def server(node: Service, store_name: str, _servers: Servers) -> StoreServer:
     """The server of `node`, with what the release left there."""
-    server = _servers(store_name)
+    server = _servers(store_name, of_nodes=True)
     put_back(server)
     return server
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ...asgi.headers import get_header
 from ...asgi.paths import SocketPath
 from ...asgi.problems import Problem
 
@@ -51,16 +52,12 @@ class BodyLimitMiddleware:
         limit = self._socket_limit if self._socket_path.matches(scope) else self._limit
         if not limit:
             return self._app(scope, receive, send)
-        declared = encoding = None
-        for name, value in scope["headers"]:
-            if name == b"content-length":
-                declared = value if declared is None else declared
-            elif name == b"transfer-encoding":
-                encoding = value
+        fields = dict(scope["headers"])
+        declared = get_header(scope, b"content-length") if b"content-length" in fields else None
         if declared is not None and declared.isdigit() and int(declared) > limit:
             return _refuse(scope, receive, send)
         # A body may be longer than its declared length: none, if that is not there.
-        may_be_longer = encoding is not None if _is_http_1(scope) else declared is None
+        may_be_longer = b"transfer-encoding" in fields if _is_http_1(scope) else declared is None
         if may_be_longer:
             return _serve_undeclared(self._app, scope, receive, send, limit)
         return self._app(scope, receive, send)

@@ -26,6 +26,7 @@ from ...sessions import (
 from ...sessions.ids import short
 from ...sessions.watch import SessionWatch
 from ..cookies import SessionCookie
+from ..kept_response import KeptResponse, ResponseKeeper
 from ..problems import INTERNAL_ERROR, answer_to
 from ..session_websocket import SessionWebSocket
 from ..tokens import SessionToken
@@ -231,33 +232,49 @@ class _SessionResponder:
     async def _start(self, message: Message) -> None:
         if self._replaced:  # the rest of a response that the client does not get
             return
-        status = _REFUSED if message["type"] == _CLOSE else message.get("status", 200)
+        attempt = self._request_session.attempt
+        if attempt is not None and attempt.answer is not None:
+            await self._repeat(KeptResponse.decode(attempt.answer))
+            return
         try:
-            if self._request_session.new_data and status < _SERVER_ERROR:
-                await self._request_session.get_or_create()
-            session = self._session_to_save(status)
-            if session is not None:
-                await session.save()
-            if status >= _CLIENT_ERROR:
-                await self._discard_unused()
-            if self._request_session.surplus:
-                await self._request_session.confirm_surplus()
+            await self._commit(
+                _REFUSED if message["type"] == _CLOSE else message.get("status", 200)
+            )
         except SessionError as error:
             self._replaced = True
             await self._respond(error)
             return
-        self._mark_started()
+        self._started = self._request_session.usage.answered = True
         if message["type"] != _CLOSE:
             self._add_headers(message)
+        if attempt is not None:
+            self._send = ResponseKeeper(attempt, self._scope, self._send).send
         await self._send(message)
+
+    async def _commit(self, status: int) -> None:
+        """Store what is to be stored before a response of that status starts."""
+        if self._request_session.new_data and status < _SERVER_ERROR:
+            await self._request_session.get_or_create()
+        session = self._session_to_save(status)
+        if session is not None:
+            await session.save()
+        if status >= _CLIENT_ERROR:
+            await self._discard_unused()
+        if self._request_session.surplus:
+            await self._request_session.confirm_surplus()
+
+    async def _repeat(self, kept: KeptResponse) -> None:
+        """Send a response that was sent before, in place of any other one."""
+        self._replaced = True
+        self._started = self._request_session.usage.answered = True
+        start, body = kept.messages()
+        await self._send_with_cookie(start)
+        await self._send(body)
 
     async def _discard_unused(self) -> None:
         """Delete the session if it would be left over for nobody: the visitor was refused."""
         if self._request_session.unused:
             await self._request_session.discard()
-
-    def _mark_started(self) -> None:
-        self._started = self._request_session.usage.answered = True
 
     def _session_to_save(self, status: int) -> Session | None:
         error = self._request_session.error
@@ -273,13 +290,15 @@ class _SessionResponder:
 
     async def _respond(self, error: SessionError | RequestRefusedError) -> None:
         problem = answer_to(error, self._scope)
-        self._mark_started()
+        self._started = self._request_session.usage.answered = True
         if problem is INTERNAL_ERROR:
             logger.warning("%s: answered %s: %s", _name(self._scope), problem.status, error)
         if self._request_session.session is not None:
             self._request_session.session.discard_changes()
         if not isinstance(error, _IN_DOUBT):
             await self._discard_unused()
+        if self._request_session.attempt is not None:
+            await self._request_session.attempt.release()
         # One that has ended gets no cookie at all; one that was rotated has no other way to its client.
         send = self._send if isinstance(error, SessionEndedError) else self._send_with_cookie
         key = self._request_session.requested_key
@@ -297,6 +316,8 @@ class _SessionResponder:
         message["headers"] = fields = mark_private(message.get("headers", ()))
         for each in self._varies:
             add_vary(fields, each)
+        if not self._request_session.cookie_changed:
+            return
         name = self._carrier.response_field
         # Before the cookie is set: a browser that does not know a variant apart keeps what comes last.
         values = self._carrier.clear_others() if self._request_session.others_cleared else []
@@ -318,6 +339,8 @@ class _SessionResponder:
         await self._save_late_writes()
         if not self._started:
             await self._discard_unused()
+        if self._request_session.attempt is not None:
+            await self._request_session.attempt.release()
 
     async def _save_late_writes(self) -> None:
         """Store what a background task or a streamed body wrote after the response had started."""

@@ -117,6 +117,8 @@ class Page {
       make("p", "", prose(message.description)),
       listed(given),
     );
+    const limit = operation["x-limit"];
+    if (limit) article.append(make("p", "", `At most ${limit} of one user, or of one session.`));
     article.id = `operation-${id}`;
     if (operation.reply) {
       const reply = channel.messages[nameOf(operation.reply.messages[0].$ref)];

@@ -1,4 +1,4 @@
-"""The bus port, a log that every node appends to and reads from its last offset; and MemoryBus."""
+"""The bus port, logs that nodes append to and read from their last offset; and MemoryBus."""
 
 import asyncio
 import time
@@ -15,11 +15,20 @@ MAXLEN = 10_000
 """Messages that a bus keeps at least; a node that has missed more reloads its sessions instead."""
 
 
+EVERY_NODE = "nodes"
+"""The address of all nodes, in the order of what else is sent to one of them."""
+
+
 class Offset(NamedTuple):
-    """A place in the log: milliseconds since the epoch, and a number within that millisecond."""
+    """A place in the common log: milliseconds since the epoch, and a number within that millisecond.
+
+    Attributes:
+        own: the place in the log of one node, for who reads that as well.
+    """
 
     ms: int
     number: int
+    own: "Offset | None" = None
 
     def __str__(self) -> str:
         return f"{self.ms}-{self.number}"
@@ -69,18 +78,33 @@ class Batch:
 
 
 class SequencedMessage(NamedTuple):
-    """A message to publish: its number among those of its node, and its payload."""
+    """A message to publish.
+
+    Attributes:
+        sequence: its number among those of its node.
+        payload: what readers get.
+        to: the key under which nodes publish their sockets (see Presence), or EVERY_NODE. Nodes that have
+            nothing under it need not get the message. None: whoever reads the common log.
+        joins: the key under which the nodes that get the message may have sockets once they have applied
+            it: what is sent to that key behind it reaches them already.
+    """
 
     sequence: int
     payload: bytes
+    to: str | None = None
+    joins: str | None = None
 
 
 class Bus(ABC):
     """The port. A bus that cannot be reached raises BusUnavailableError within two seconds or so.
 
-    It may be used in one event loop after another. To prove an adapter of your own, run
-    `BusContract` of the package's `testing` on it.
+    There is a common log, and there may be one for each node, for what is addressed to it. A bus without
+    those delivers every message to every node. It may be used in one event loop after another. To prove an
+    adapter of your own, run `BusContract` of the package's `testing` on it.
     """
+
+    last_error: Exception | None = None
+    """Why `publish_all` has failed the last time, for who has waited for it."""
 
     @property
     def alone(self) -> bool:
@@ -110,8 +134,9 @@ class Bus(ABC):
         failed = []
         for message in messages:
             try:
-                await self.publish(node_id, *message)
-            except BusUnavailableError:
+                await self.publish(node_id, message.sequence, message.payload)
+            except BusUnavailableError as error:
+                self.last_error = error
                 failed.append(message)
         return failed
 
@@ -132,6 +157,25 @@ class Bus(ABC):
         Raises:
             BusUnavailableError: there was no reply.
         """
+
+    async def open(self, node: str) -> Offset:
+        """Return where a node begins to read; it gets what is addressed to it from now on.
+
+        Raises:
+            BusUnavailableError: there was no reply.
+        """
+        return await self.tail()
+
+    async def read_addressed(self, node: str, after: Offset) -> Batch:
+        """Return the messages of the common log, and those that are addressed to a node; see `read`.
+
+        Those of one publisher that are addressed keep their order, whatever they are addressed to. They
+        come before those of the common log that were published later.
+
+        Raises:
+            BusUnavailableError: there was no reply.
+        """
+        return await self.read(after)
 
     async def ping(self) -> None:
         """Return if messages can be published and read.

@@ -49,6 +49,7 @@ class EventMessage(Message):
         body: the event's name and arguments, see Body.on_the_bus.
         skip: the id of a socket that is left out.
         volatile: a socket whose client does not keep up is left out.
+        traceparent: the span of the emit, as the W3C writes it.
     """
 
     kind: Literal["event"] = "event"
@@ -58,6 +59,7 @@ class EventMessage(Message):
     body: list[str] = Field(min_length=1)
     skip: str | None = None
     volatile: bool = False
+    traceparent: str | None = None
 
 
 class MembershipMessage(Message):

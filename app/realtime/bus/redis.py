@@ -1,12 +1,14 @@
-"""The bus as a Redis Stream."""
+"""The bus as Redis Streams: a common one, and one for each node."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
-from ...redis.connection import Argument, RedisClient, Reply
-from ...redis.errors import RedisClientError, RedisReplyError
+from ...redis.connection import Argument, RedisClient
+from ...redis.errors import RedisClientError
 from ...redis.probe import probe
+from ..redis_keys import RedisKeys
 from .base import (
     MAXLEN,
     START,
@@ -17,36 +19,31 @@ from .base import (
     Offset,
     SequencedMessage,
 )
+from .redis_append import ClusterAppender, StreamAppender, fields_of
 
 WAIT = 1.0
 """Seconds that a read waits for a message; the reader's client must wait longer for a reply."""
 
-_LARGEST_WHEN_FULL = 65_536
-"""Bytes that are appended to the stream though the server's memory is full: ends of sessions, and more."""
 _ENTRIES_PER_READ = 500
 _MAX_DIGITS = 18
-_MESSAGES_PER_ENTRY = 16
-"""The server trims by entries, however many messages are in them."""
+_FIRST = (SequencedMessage(0, b""),)
+"""What a node's stream begins with. Nodes pass over what they have published themselves."""
 
 _NEEDED = (
     *("XADD KEY NOMKSTREAM * o n", "XTRIM KEY MAXLEN 1"),
     *("XLEN KEY", "XRANGE KEY - + COUNT 1", "XREVRANGE KEY + - COUNT 1"),
 )
 
-_APPEND_WHEN_FULL = """
--- ARGV: entries that have to stay, fields. Frees first, as a server whose memory is full refuses what
--- adds to it. A reader for which too much was trimmed gets a full read, and looks for the gap.
-local left = math.max(redis.call('XLEN', KEYS[1]) - 2, tonumber(ARGV[1]))
-redis.call('XTRIM', KEYS[1], 'MAXLEN', left)
-return redis.call('XADD', KEYS[1], '*', unpack(ARGV, 2))
-"""
-
 _StoredEntry = tuple[bytes, list[bytes]]
-"""An offset, and alternating names and values: `o`, the node's id; then `n` and `m` for each message."""
+"""An offset, and alternating names and values: `a`, for whom a copy is; `o`, the node's id; then `n` and `m`
+for each message."""
 
 
 class RedisBus(Bus):
     """Publishes through `client`, which it shares, and reads through `reader`, which it owns.
+
+    Ends of sessions are on the common stream, and what nodes of earlier versions publish. All else is
+    addressed: to nodes that have sockets for it, by their own streams (see RedisPresence for who has).
 
     A read that waits blocks its connection, so it has one of its own. After a connection was lost,
     reading goes on after the last offset; if there is no entry there any more, the stream was trimmed
@@ -55,8 +52,8 @@ class RedisBus(Bus):
     Args:
         client: used for publishing; not closed by this.
         reader: used for reading, with a timeout above WAIT; closed by `aclose`.
-        prefix: the stream is `<prefix>:bus`.
-        maxlen: entries that are kept at least.
+        prefix: see RedisKeys.
+        maxlen: entries that a stream keeps at least.
     """
 
     def __init__(
@@ -69,41 +66,44 @@ class RedisBus(Bus):
     ) -> None:
         self._client = client
         self._reader = reader
-        self._stream = f"{prefix}:bus"
+        self._keys = RedisKeys(prefix)
+        self._stream = self._keys.bus
         self._maxlen = maxlen
         self._entries_per_read = min(_ENTRIES_PER_READ, maxlen)
+        kind = ClusterAppender if client.is_cluster else StreamAppender
+        self._appender = kind(
+            client, self._keys, maxlen=maxlen, kept_when_full=self._entries_per_read
+        )
+        self._opened: set[str] = set()
         self._may_have_gap = True
 
     async def publish(self, node_id: str, sequence: int, payload: bytes) -> None:
-        pack = [SequencedMessage(sequence, payload)]
         try:
-            await self._append(node_id, pack)
+            await self._appender.append(node_id, SequencedMessage(sequence, payload))
         except RedisClientError as error:
-            if not _is_full(error, pack):
-                raise _unavailable(error) from error
-            await execute(self._client, *self._append_when_full(node_id, pack))
+            raise _unavailable(error) from error
 
     async def publish_all(
         self, node_id: str, messages: Sequence[SequencedMessage]
     ) -> list[SequencedMessage]:
         """Send them all in one write, several in one entry."""
-        size = _MESSAGES_PER_ENTRY
-        packs = [messages[at : at + size] for at in range(0, len(messages), size)]
-        replies = [self._append(node_id, pack) for pack in packs]
-        failed: list[SequencedMessage] = []
-        for pack, reply in zip(packs, replies, strict=True):
-            try:
-                await reply
-            except RedisClientError as error:
-                if not _is_full(error, pack) or not await self._was_appended(node_id, pack):
-                    failed += pack
+        failed = await self._appender.append_all(node_id, messages)
+        self.last_error = self._appender.last_error if failed else None
         return failed
+
+    async def open(self, node: str) -> Offset:
+        """Make the node's stream, which shows that it has one, with an entry to read on from."""
+        own = self._keys.stream(node)
+        first = await execute(self._client, "XADD", own, "*", *fields_of(node, _FIRST))
+        self._opened.add(node)
+        return (await self.tail())._replace(own=_offset(first))
 
     async def ping(self) -> None:
         """Run each command that the bus needs on its stream; none of them changes anything."""
         stream = self._stream
         await asyncio.gather(
             execute(self._client, *probe(f"{stream}:ready", *_NEEDED)),
+            execute(self._client, *probe(f"{self._keys.streams}ready", *_NEEDED)),
             execute(self._client, "XREAD", "COUNT", 1, "STREAMS", stream, "$"),
         )
 
@@ -112,58 +112,92 @@ class RedisBus(Bus):
         return _offset(last[0][0]) if last else START
 
     async def read(self, after: Offset) -> Batch:
+        return await self._read({self._stream: after}, "")
+
+    async def read_addressed(self, node: str, after: Offset) -> Batch:
+        """Read both streams at once: what the own one lacks of a reply, was appended after it.
+
+        So the entries of the own one are delivered first; if there may be more, they alone.
+        """
+        common = after._replace(own=None)
+        return await self._read(
+            {self._keys.stream(node): after.own or START, self._stream: common}, node
+        )
+
+    async def aclose(self) -> None:
+        """Close the reader; the streams of nodes go with their nodes."""
+        opened, self._opened = self._opened, set()
+        with suppress(BusUnavailableError):
+            for node in opened:
+                await execute(self._client, "DEL", self._keys.stream(node))
+        await self._reader.aclose()
+
+    async def _read(self, after: dict[str, Offset], node: str) -> Batch:
         """Check for a gap only where there can be one: after a fault, and behind a full read.
 
         Trimming leaves at least `maxlen` entries, so a read past what was trimmed is a full one.
         """
         unsure = self._may_have_gap or not self._reader.connected
-        if unsure and not await self._reaches(after):
-            return await self._gap()
+        if unsure and not await self._reach(after):
+            return await self._gap(after)
         self._may_have_gap = True
-        stored = await self._xread(after)
-        if len(stored) == self._entries_per_read and not await self._reaches(after):
-            return await self._gap()
+        found = await self._xread(after)
+        full = {stream: after[stream] for stream in found if self._is_full(found[stream])}
+        if full and not await self._reach(full):
+            return await self._gap(after)
         self._may_have_gap = False
-        entries = [entry for each in stored for entry in _entries(*each)]
-        return Batch(entries, entries[-1].offset if entries else after)
+        if any(stream != self._stream for stream in full):
+            found.pop(self._stream, None)
+        return self._batch(after, found, node)
 
-    async def aclose(self) -> None:
-        await self._reader.aclose()
+    def _batch(
+        self, after: dict[str, Offset], found: dict[str, list[_StoredEntry]], node: str
+    ) -> Batch:
+        entries = [
+            entry
+            for stream in after
+            for stored in found.get(stream, ())
+            for entry in self._entries(*stored, node)
+        ]
+        offsets = {
+            stream: _offset(found[stream][-1][0]) if found.get(stream) else offset
+            for stream, offset in after.items()
+        }
+        common = offsets.pop(self._stream)
+        return Batch(entries, common._replace(own=next(iter(offsets.values()), None)))
 
-    def _append(self, node_id: str, messages: Sequence[SequencedMessage]) -> Reply:
-        limit = ("MAXLEN", "~", self._maxlen)
-        return self._client.execute("XADD", self._stream, *limit, "*", *_fields(node_id, messages))
+    def _entries(self, stored_at: bytes, fields: list[bytes], node: str) -> Iterable[Entry]:
+        """Return the messages of an entry, none of a copy that is for other nodes."""
+        if node and fields[:1] == [b"a"]:
+            if node not in fields[1].decode(errors="replace").split():
+                return ()
+            self._may_have_gap = True  # this node's stream was not there
+        return entries_of(stored_at, fields)
 
-    def _append_when_full(
-        self, node_id: str, messages: Sequence[SequencedMessage]
-    ) -> list[Argument]:
-        fields = _fields(node_id, messages)
-        return ["EVAL", _APPEND_WHEN_FULL, 1, self._stream, self._entries_per_read, *fields]
+    def _is_full(self, stored: list[_StoredEntry]) -> bool:
+        return len(stored) == self._entries_per_read
 
-    async def _was_appended(self, node_id: str, messages: Sequence[SequencedMessage]) -> bool:
-        try:
-            await self._client.execute(*self._append_when_full(node_id, messages))
-        except RedisClientError:
-            return False
-        return True
-
-    async def _xread(self, after: Offset) -> list[_StoredEntry]:
+    async def _xread(self, after: dict[str, Offset]) -> dict[str, list[_StoredEntry]]:
         wait_ms = int(WAIT * 1000)
         found = await execute(
             self._reader,
             *("XREAD", "COUNT", self._entries_per_read, "BLOCK", wait_ms),
-            *("STREAMS", self._stream, str(after)),
+            *("STREAMS", *after, *map(str, after.values())),
         )
-        return found[0][1] if found else []
+        return {name.decode(): stored for name, stored in found or ()}
 
-    async def _reaches(self, after: Offset) -> bool:
-        """Return True if the stream has everything that came after an offset."""
+    async def _reach(self, after: dict[str, Offset]) -> bool:
+        """Return True if the streams have everything that came after their offsets."""
+        return all([await self._reaches(*each) for each in after.items()])
+
+    async def _reaches(self, stream: str, after: Offset) -> bool:
         if after == START:
-            return bool(await execute(self._reader, "XLEN", self._stream) < self._maxlen)
-        return bool(await execute(self._reader, "XRANGE", self._stream, str(after), str(after)))
+            return bool(await execute(self._reader, "XLEN", stream) < self._maxlen)
+        return bool(await execute(self._reader, "XRANGE", stream, str(after), str(after)))
 
-    async def _gap(self) -> Batch:
-        return Batch([], await self.tail(), gap=True)
+    async def _gap(self, after: dict[str, Offset]) -> Batch:
+        own = next((each for stream, each in after.items() if stream != self._stream), None)
+        return Batch([], (await self.tail())._replace(own=own), gap=True)
 
 
 async def execute(client: RedisClient, *arguments: Argument) -> Any:
@@ -178,26 +212,12 @@ def _unavailable(error: RedisClientError) -> BusUnavailableError:
     return BusUnavailableError(f"bus unavailable: {error}")
 
 
-def _is_full(error: RedisClientError, messages: Sequence[SequencedMessage]) -> bool:
-    """Return True if messages were refused as the memory is full, and are small enough to go anyway."""
-    if not isinstance(error, RedisReplyError) or "OOM" not in str(error):
-        return False
-    return sum(len(payload) for _, payload in messages) <= _LARGEST_WHEN_FULL
-
-
-def _fields(node_id: str, messages: Sequence[SequencedMessage]) -> list[Argument]:
-    arguments: list[Argument] = ["o", node_id]
-    for sequence, payload in messages:
-        arguments += ("n", sequence, "m", payload)
-    return arguments
-
-
 def _offset(text: bytes) -> Offset:
     ms, number = text.split(b"-")
     return Offset(int(ms), int(number))
 
 
-def _entries(stored_at: bytes, fields: list[bytes]) -> Iterable[Entry]:
+def entries_of(stored_at: bytes, fields: list[bytes]) -> Iterable[Entry]:
     """Return the messages of a stored entry; for one without any, a message that does not parse."""
     offset = _offset(stored_at)
     node_id, sequence, payload = "", 0, None

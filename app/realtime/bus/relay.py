@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from ...aio.tasks import cancel, is_running
 from ...sessions import StoreUnavailableError
 from ..metrics import BUS_DROPPED, BUS_GAPS, BUS_LAG, BUS_UNREAD
-from .base import Bus, BusUnavailableError, Entry, Offset, SequencedMessage
+from .base import Batch, Bus, BusUnavailableError, Entry, Offset, SequencedMessage
 from .messages import HelloMessage, Message, UnknownKindError, parse, write
 
 logger = logging.getLogger(__name__)
@@ -20,11 +20,14 @@ OnGap = Callable[[], Awaitable[None]]
 MAX_OUTBOX = 10_000
 DELIVER_TIMEOUT_SECONDS = 5.0
 
+_MAX_BATCH = 1000
+"""Messages that are published at once; a reply to all of them has to come within the time of one command."""
 _RETRY_SECONDS = 0.1
 _FLUSH_TIMEOUT_SECONDS = 1.0
 _MAX_SKIPPED_KINDS = 100
 _MAX_REORDERING = 1000
-"""How many later messages of its node may arrive before a message that was refused at first."""
+"""How many later messages its node may have sent before a message, that was refused at first, arrives."""
+_MAX_PUBLISHERS = 300
 
 
 class BusRelay:
@@ -38,6 +41,7 @@ class BusRelay:
         node: this node's id on the bus.
         max_outbox: messages that wait for the bus; beyond that the oldest is dropped.
         deliver_timeout: seconds that one delivery may take; later messages wait for it.
+        addressed: whether to receive what is addressed to this node. Else it is no node, but reads answers.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class BusRelay:
         node: str,
         max_outbox: int = MAX_OUTBOX,
         deliver_timeout: float = DELIVER_TIMEOUT_SECONDS,
+        addressed: bool = True,
     ) -> None:
         self.node = node
         self.lag = 0.0
@@ -58,6 +63,7 @@ class BusRelay:
         self._on_gap = on_gap
         self._max_outbox = max_outbox
         self._deliver_timeout = deliver_timeout
+        self._addressed = addressed
         self._last_sequence = 0
         self._outbox: deque[SequencedMessage] = deque()
         self._waiting: dict[int, asyncio.Future[None]] = {}
@@ -88,27 +94,41 @@ class BusRelay:
         """Whether it is certain that no other node receives what is sent."""
         return self._bus.alone
 
-    def send(self, message: Message) -> None:
-        """Publish a message to all other nodes, without waiting for it; needs a running event loop."""
+    def send(self, message: Message, to: str | None = None, joins: str | None = None) -> None:
+        """Publish a message to other nodes, without waiting for it; needs a running event loop.
+
+        Args:
+            message: the message.
+            to: the key that it is addressed to; see SequencedMessage.
+            joins: the key under which they have sockets once they have applied it.
+        """
         if self._bus.alone:
             return
         self._last_sequence += 1
-        self._outbox.append(SequencedMessage(self._last_sequence, write(message)))
+        self._outbox.append(SequencedMessage(self._last_sequence, write(message), to, joins))
         if len(self._outbox) > self._max_outbox:  # the reload of sessions compensates for it
             self._outbox.popleft()
             BUS_DROPPED.inc()
         if not is_running(self._writer):
             self._writer = asyncio.create_task(self._write(), name="bus writer")
 
-    async def publish(self, message: Message, within: float) -> None:
+    async def publish(
+        self, message: Message, within: float, to: str | None = None, joins: str | None = None
+    ) -> None:
         """Publish a message behind those that were sent before; return when the bus has it.
+
+        Args:
+            message: the message.
+            within: seconds that it may take.
+            to: as for `send`.
+            joins: as for `send`.
 
         Raises:
             BusUnavailableError: it has not said so in time. The message may have been appended.
         """
         if self._bus.alone:
             return
-        self.send(message)
+        self.send(message, to, joins)
         sequence = self._last_sequence
         self._waiting[sequence] = taken = asyncio.get_running_loop().create_future()
         try:
@@ -116,19 +136,23 @@ class BusRelay:
                 await taken
         except TimeoutError:
             self._outbox = deque(each for each in self._outbox if each.sequence != sequence)
-            raise BusUnavailableError("the bus has not confirmed a message in time") from None
+            reason = self._bus.last_error
+            said = "" if reason is None else f": {reason}"
+            raise BusUnavailableError(
+                f"the bus has not confirmed a message in time{said}"
+            ) from reason
         finally:
             self._waiting.pop(sequence, None)
 
     async def _write(self) -> None:
         """Publish the outbox; after a failure a single message is tried before all others."""
-        size = self._max_outbox
+        size = _MAX_BATCH
         while self._outbox:
             batch = [self._outbox.popleft() for _ in range(min(size, len(self._outbox)))]
             failed = await self._publish(batch)
             self._confirm(batch, failed)
             self._outbox.extendleft(reversed(failed))
-            size = 1 if failed else self._max_outbox
+            size = 1 if failed else _MAX_BATCH
             if failed:
                 await asyncio.sleep(_RETRY_SECONDS)
 
@@ -168,7 +192,7 @@ class BusRelay:
     async def _read_on(self, offset: Offset | None) -> Offset:
         if offset is None:
             return await self._join()  # earlier messages are in the records already
-        batch = await self._bus.read(offset)
+        batch = await self._read_after(offset)
         if batch.gap:
             offset = await self._join()
             BUS_GAPS.inc()
@@ -179,6 +203,11 @@ class BusRelay:
                 await self._receive(entry)
         return batch.offset
 
+    async def _read_after(self, offset: Offset) -> Batch:
+        if self._addressed:
+            return await self._bus.read_addressed(self.node, offset)
+        return await self._bus.read(offset)
+
     async def _join(self) -> Offset:
         """Return the offset to read on from, after `on_gap` has made up for earlier messages.
 
@@ -186,7 +215,7 @@ class BusRelay:
         server has restarted without its data.
         """
         await self._bus.publish(self.node, 0, write(HelloMessage()))
-        offset = await self._bus.tail()
+        offset = await (self._bus.open(self.node) if self._addressed else self._bus.tail())
         await self._make_up()
         return offset
 
@@ -224,7 +253,11 @@ class BusRelay:
         """Return True for a message that its node published again, as it got no reply the first time."""
         if entry.sequence == 0:
             return False
-        received = self._received.setdefault(entry.node_id, _ReceivedSequences())
+        received = self._received.get(entry.node_id)
+        if received is None:
+            while len(self._received) >= _MAX_PUBLISHERS:
+                del self._received[next(iter(self._received))]
+            received = self._received[entry.node_id] = _ReceivedSequences()
         return not received.add(entry.sequence)
 
     def _log_skipped(self, kind: str, reason: str) -> None:
@@ -251,24 +284,24 @@ class BusRelay:
 
 
 class _ReceivedSequences:
-    """The sequence numbers received from a node: all up to the last, except some that may still come.
+    """The last sequence numbers received from a node.
 
-    A message that the server refused, while it accepted later ones, arrives out of order.
+    Most of the numbers between them are of messages for other nodes. A message that the server refused,
+    while it accepted later ones, arrives out of order.
     """
 
     def __init__(self) -> None:
         self._last = 0
-        self._missing: set[int] = set()
+        self._order: deque[int] = deque()
+        self._received: set[int] = set()
 
     def add(self, sequence: int) -> bool:
-        """Add a number; return False if it was received before."""
-        if sequence <= self._last:
-            late = sequence in self._missing
-            self._missing.discard(sequence)
-            return late
-        if self._last and sequence > self._last + 1:
-            oldest = sequence - _MAX_REORDERING
-            still_missing = {each for each in self._missing if each >= oldest}
-            self._missing = still_missing.union(range(max(self._last + 1, oldest), sequence))
-        self._last = sequence
+        """Add a number; return False if it was received before, or comes too late to know."""
+        if sequence in self._received or sequence <= self._last - _MAX_REORDERING:
+            return False
+        self._last = max(self._last, sequence)
+        self._received.add(sequence)
+        self._order.append(sequence)
+        while self._order[0] <= self._last - _MAX_REORDERING:
+            self._received.discard(self._order.popleft())
         return True

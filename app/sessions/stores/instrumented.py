@@ -1,6 +1,6 @@
 """A store that counts and times every verb of another store."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from ..models import (
     LoadResult,
     Record,
 )
+from .answers import LIMITS, Answer, AnswerLimits, AnswerStore, NoRoom, Once
 from .base import SessionStore
 
 Result = TypeVar("Result")
@@ -40,8 +41,8 @@ class InstrumentedStore(SessionStore):
     async def create(self, key: str, data: bytes, **options: Any) -> Record:
         return await _CREATE(self._store.create(key, data, **options))
 
-    async def load(self, key: str, *, idle: float | None = None) -> LoadResult:
-        return await _LOAD(self._store.load(key, idle=idle))
+    def load(self, key: str, *, idle: float | None = None) -> Coroutine[Any, Any, LoadResult]:
+        return _LOAD(self._store.load(key, idle=idle))
 
     async def load_many(self, keys: Sequence[str]) -> list[LoadResult]:
         return await _LOAD_MANY(self._store.load_many(keys))
@@ -69,7 +70,37 @@ class InstrumentedStore(SessionStore):
         await self._store.aclose()
 
 
-def _measured(verb: str) -> Callable[[Awaitable[Result]], Awaitable[Result]]:
+class InstrumentedAnswers(AnswerStore):
+    """Passes every call on to another store that keeps answers."""
+
+    def __init__(self, store: AnswerStore) -> None:
+        self._store = store
+
+    async def commit_once(
+        self, key: str, version: int, data: bytes, once: Once, **options: Any
+    ) -> CommitOutcome | Answer | NoRoom:
+        outcome = await _COMMIT_ONCE(self._store.commit_once(key, version, data, once, **options))
+        if not isinstance(outcome, Answer | NoRoom):
+            _OUTCOMES[type(outcome)].inc()
+        return outcome
+
+    async def swap_answer(
+        self, key: str, name: str, value: bytes | None, **options: Any
+    ) -> Answer | Gone | NoRoom | None:
+        return await _SWAP(self._store.swap_answer(key, name, value, **options))
+
+    async def read_answer(
+        self, key: str, name: str, *, limits: AnswerLimits = LIMITS
+    ) -> Answer | None:
+        return await _READ(self._store.read_answer(key, name, limits=limits))
+
+    async def copy_answers(
+        self, key: str, successor: str, *, limits: AnswerLimits = LIMITS
+    ) -> None:
+        await _COPY(self._store.copy_answers(key, successor, limits=limits))
+
+
+def _measured(verb: str) -> Callable[[Awaitable[Result]], Coroutine[Any, Any, Result]]:
     seconds, errors = _SECONDS.labels(verb), _ERRORS.labels(verb)
 
     async def measure(call: Awaitable[Result]) -> Result:
@@ -86,7 +117,7 @@ def _measured(verb: str) -> Callable[[Awaitable[Result]], Awaitable[Result]]:
 
 
 _CREATE: Callable[[Awaitable[Record]], Awaitable[Record]] = _measured("create")
-_LOAD: Callable[[Awaitable[LoadResult]], Awaitable[LoadResult]] = _measured("load")
+_LOAD: Callable[[Awaitable[LoadResult]], Coroutine[Any, Any, LoadResult]] = _measured("load")
 _LOAD_MANY: Callable[[Awaitable[list[LoadResult]]], Awaitable[list[LoadResult]]] = _measured(
     "load_many"
 )
@@ -97,6 +128,15 @@ _COMMIT: Callable[[Awaitable[CommitOutcome]], Awaitable[CommitOutcome]] = _measu
 _END: Callable[[Awaitable[CommitOutcome]], Awaitable[CommitOutcome]] = _measured("end")
 _DELETE: Callable[[Awaitable[None]], Awaitable[None]] = _measured("delete")
 _PING: Callable[[Awaitable[None]], Awaitable[None]] = _measured("ping")
+
+_COMMIT_ONCE: Callable[
+    [Awaitable[CommitOutcome | Answer | NoRoom]], Awaitable[CommitOutcome | Answer | NoRoom]
+] = _measured("commit_once")
+_SWAP: Callable[
+    [Awaitable[Answer | Gone | NoRoom | None]], Awaitable[Answer | Gone | NoRoom | None]
+] = _measured("swap_answer")
+_READ: Callable[[Awaitable[Answer | None]], Awaitable[Answer | None]] = _measured("read_answer")
+_COPY: Callable[[Awaitable[None]], Awaitable[None]] = _measured("copy_answers")
 
 _OUTCOMES = {
     Committed: _COMMITS.labels("committed"),

@@ -19,7 +19,9 @@ from ..models import (
     Record,
     Tombstone,
 )
+from .answers import LIMITS, Answer, AnswerLimits, AnswerStore, NoRoom, Once
 from .base import SessionStore
+from .memory_answers import Answers
 from .memory_index import MemoryIndex
 from .memory_room import Room
 
@@ -38,7 +40,7 @@ class _Entry:
     """Its deadline in the heap; its own may be later by now."""
 
 
-class MemoryStore(SessionStore, MemoryIndex):
+class MemoryStore(SessionStore, MemoryIndex, AnswerStore):
     """Keeps serialised records in a dict, so that it aliases nothing that Redis would not.
 
     Every verb first removes what has expired, at the cost of those entries alone.
@@ -62,6 +64,7 @@ class MemoryStore(SessionStore, MemoryIndex):
         self._deadlines: list[tuple[float, str]] = []
         self._room = Room()
         self._tombstones: OrderedDict[str, None] = OrderedDict()
+        self._answers: dict[str, Answers] = {}
 
     def __len__(self) -> int:
         """Count the entries, tombstones too."""
@@ -159,6 +162,8 @@ class MemoryStore(SessionStore, MemoryIndex):
         self._put(key, ended, now + keep)
         self._room.keep(key)
         self._tombstones[key] = None
+        if reason is not EndReason.ROTATED:  # the successor gets them
+            self._answers.pop(key, None)
         return Committed(last)
 
     async def delete(self, key: str) -> None:
@@ -166,6 +171,82 @@ class MemoryStore(SessionStore, MemoryIndex):
 
     async def ping(self) -> None:
         return
+
+    async def commit_once(
+        self,
+        key: str,
+        version: int,
+        data: bytes,
+        once: Once,
+        *,
+        idle: float | None = None,
+        owner: str | None = None,
+        limits: AnswerLimits = LIMITS,
+    ) -> CommitOutcome | Answer | NoRoom:
+        now = self._now()
+        answers = self._answers_of(key)
+        if answers is None:
+            return await self.commit(key, version, data)
+        found = answers.find(once.name, now, limits)
+        if found is not None:
+            return found
+        if self._version(key) == version:
+            no_room = answers.no_room(once, now, limits)
+            if no_room is not None:
+                return no_room
+            answers.put(once, now, version=version + 1)
+            self._answers[key] = answers
+        return await self.commit(key, version, data, idle=idle, owner=owner)
+
+    async def swap_answer(
+        self,
+        key: str,
+        name: str,
+        value: bytes | None,
+        *,
+        expected: bytes | None = None,
+        limits: AnswerLimits = LIMITS,
+    ) -> Answer | Gone | NoRoom | None:
+        now = self._now()
+        answers = self._answers_of(key)
+        if answers is None:
+            content = self._entries[key].content if key in self._entries else None
+            return Gone(content if isinstance(content, Tombstone) else None)
+        found = answers.find(name, now, limits)
+        if found is not None and found.value != expected:
+            return found
+        if value is None:
+            answers.remove(name)
+            return None
+        once = Once(name, value)
+        no_room = answers.no_room(once, now, limits)
+        if no_room is None:
+            answers.put(once, now)
+            self._answers[key] = answers
+        return no_room
+
+    async def read_answer(
+        self, key: str, name: str, *, limits: AnswerLimits = LIMITS
+    ) -> Answer | None:
+        now = self._now()
+        answers = self._answers.get(key)
+        return None if answers is None else answers.find(name, now, limits)
+
+    async def copy_answers(
+        self, key: str, successor: str, *, limits: AnswerLimits = LIMITS
+    ) -> None:
+        self._now()
+        answers = self._answers.get(key)
+        if answers is not None and self._version(successor):
+            self._answers.setdefault(successor, Answers()).add_copies(answers)
+
+    def _answers_of(self, key: str) -> Answers | None:
+        """Return the answers of a session that lives; None of one that has ended."""
+        return (self._answers.get(key) or Answers()) if self._version(key) else None
+
+    def _version(self, key: str) -> int:
+        entry = self._entries.get(key)
+        return entry.content.version if entry and isinstance(entry.content, Record) else 0
 
     def _now(self) -> float:
         """Remove what has expired, and return the time."""
@@ -196,6 +277,7 @@ class MemoryStore(SessionStore, MemoryIndex):
     def _remove(self, key: str) -> None:
         self._entries.pop(key, None)
         self._tombstones.pop(key, None)
+        self._answers.pop(key, None)
         self._room.keep(key)
 
     def _put(self, key: str, content: Record | Tombstone, expires_at: float) -> _Entry:

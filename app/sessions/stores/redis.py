@@ -3,46 +3,51 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any, Self, TypeVar
-from urllib.parse import quote, unquote
+from typing import Self, TypeVar
 
-from ...redis.commands import Repeatable
-from ...redis.connection import Argument, RedisClient
-from ...redis.errors import RedisClientError, UnknownScriptError
+from ...redis.connection import RedisClient
 from ...redis.probe import probe
 from ...redis.url import TIMEOUT, connect
 from ..changes import EMPTY
-from ..errors import SessionExistsError, StoreUnavailableError, TooLateError, UnreadableRecordError
+from ..errors import SessionExistsError, TooLateError, UnreadableRecordError
 from ..models import (
     NOT_MODIFIED,
     CommitOutcome,
     Committed,
     ConditionalResult,
-    Conflict,
     EndReason,
-    Gone,
     Lease,
     LoadResult,
     NotModified,
     Record,
-    Tombstone,
 )
 from ..unreadable import UnreadableLog
 from . import redis_scripts as scripts
 from .base import SessionStore
+from .redis_answers import RedisAnswers
+from .redis_caller import REPEATABLE, record_key
+from .redis_values import (
+    NOTHING,
+    optional_ms,
+    outcome_of,
+    pack,
+    pack_predecessor,
+    record_of,
+    to_ms,
+    tombstone_of,
+)
 from .user_index import UserIndex
+
+__all__ = ["KEYS_PER_READ", "RedisStore", "record_key"]
 
 logger = logging.getLogger(__name__)
 
 KEYS_PER_READ = 500
-_NOTHING = "-"
 _NO_KEY = "ready"
 _NEEDED = (
     *("SET KEY n XX", "EXISTS KEY", "GET KEY", "PTTL KEY", "PEXPIREAT KEY 1", "DEL KEY", "TIME"),
     *("ZADD KEY XX 1 n", "ZRANGE KEY 0 -1", "ZREM KEY n", "ZREMRANGEBYSCORE KEY -inf 0"),
 )
-_ONCE = ("EVALSHA", "EVAL")
-_REPEATABLE = (Repeatable("EVALSHA"), Repeatable("EVAL"))
 
 Other = TypeVar("Other", None, NotModified)
 
@@ -50,12 +55,7 @@ _UNKNOWN = Record(EMPTY, 0, 0.0, 0.0)
 """What was stored last, where that could not be read."""
 
 
-def record_key(key: str, *, prefix: str = "mooring") -> str:
-    """Return the Redis key of a session; the braces decide its slot on a Cluster."""
-    return f"{prefix}:session:{{{key}}}"
-
-
-class RedisStore(SessionStore, UserIndex):
+class RedisStore(RedisAnswers, SessionStore, UserIndex):
     """A store on a Redis or Valkey server, behind Sentinel, or on a Cluster.
 
     Args:
@@ -65,8 +65,7 @@ class RedisStore(SessionStore, UserIndex):
     """
 
     def __init__(self, client: RedisClient, *, prefix: str = "mooring") -> None:
-        self._client = client
-        self._prefix = prefix
+        super().__init__(client, prefix=prefix)
         self._unreadable = UnreadableLog(logger)
 
     @classmethod
@@ -97,25 +96,25 @@ class RedisStore(SessionStore, UserIndex):
         predecessor: str | None = None,
         until: float | None = None,
     ) -> Record:
-        created = "" if created_at is None else _ms(created_at)
+        created = "" if created_at is None else to_ms(created_at)
         found = await self._run(
-            *(scripts.CREATE, key, _ms(idle), _ms(absolute), created, _pack(owner), data),
-            *(_pack_predecessor(predecessor), _optional_ms(until)),
+            *(scripts.CREATE, key, to_ms(idle), to_ms(absolute), created, pack(owner), data),
+            *(pack_predecessor(predecessor), optional_ms(until)),
         )
         if found is None:
             raise SessionExistsError(key)
         if found == [b"late"]:
             raise TooLateError("the time to create this record is over")
-        return _record(key, found)
+        return record_of(key, found)
 
     async def load(self, key: str, *, idle: float | None = None) -> LoadResult:
-        found = await self._run(scripts.LOAD, key, _optional_ms(idle), how=_REPEATABLE)
+        found = await self._run(scripts.LOAD, key, optional_ms(idle), how=REPEATABLE)
         if found is None:
             return None
         value, now, deadline = found
         if value.startswith(b"T"):
-            return _tombstone(value, Lease(now / 1000, deadline / 1000))
-        return _record(key, found)
+            return tombstone_of(value, Lease(now / 1000, deadline / 1000))
+        return record_of(key, found)
 
     async def load_many(self, keys: Sequence[str]) -> list[LoadResult]:
         values = zip(keys, await self._values(keys), strict=True)
@@ -137,7 +136,7 @@ class RedisStore(SessionStore, UserIndex):
         if value is None:
             return None
         try:
-            return _tombstone(value) if value.startswith(b"T") else _record(key, [value])
+            return tombstone_of(value) if value.startswith(b"T") else record_of(key, [value])
         except UnreadableRecordError:
             self._unreadable.note(key)
             return otherwise
@@ -159,15 +158,15 @@ class RedisStore(SessionStore, UserIndex):
         owner: str | None = None,
         predecessor: str | None = None,
     ) -> CommitOutcome:
-        words = _pack(owner)
-        before = _pack_predecessor(predecessor)
+        words = pack(owner)
+        before = pack_predecessor(predecessor)
         reply = await self._run(
-            scripts.COMMIT, key, version, _optional_ms(idle), words, data, before
+            scripts.COMMIT, key, version, optional_ms(idle), words, data, before
         )
         if reply[0] == b"committed":
             words = f"{words} {before}" if before else words
             reply[1] += words.encode() + b" " + data
-        return _outcome(key, reply)
+        return outcome_of(key, reply)
 
     async def end(
         self,
@@ -181,11 +180,11 @@ class RedisStore(SessionStore, UserIndex):
         # By its text: a digest that a restarted server does not know would cost a second round trip,
         # and the message that follows would arrive before the tombstone is there.
         reply = await self._call(
-            *("EVAL", scripts.END.text, 1, self._name(key), reason, _ms(keep)),
-            *("" if version is None else version, successor or _NOTHING),
+            *("EVAL", scripts.END.text, 2, self._name(key), self._answers_name(key)),
+            *(reason, to_ms(keep), "" if version is None else version, successor or NOTHING),
         )
         try:
-            return _outcome(key, reply)
+            return outcome_of(key, reply)
         except UnreadableRecordError:
             if reply[0] != b"committed":
                 raise
@@ -193,7 +192,7 @@ class RedisStore(SessionStore, UserIndex):
             return Committed(_UNKNOWN)
 
     async def delete(self, key: str) -> None:
-        await self._call("DEL", self._name(key))
+        await self._call("DEL", self._name(key), self._answers_name(key))
 
     async def ping(self) -> None:
         # Writes nothing, but is refused where a write is: by a replica, when the memory is full, or by
@@ -203,7 +202,7 @@ class RedisStore(SessionStore, UserIndex):
 
     async def add_to_index(self, name: str, key: str, *, keep: float) -> float:
         name = self._index_name(name)
-        return float(await self._run_on(name, scripts.ADD_TO_INDEX, key, _ms(keep)) / 1e6)
+        return float(await self._run_on(scripts.ADD_TO_INDEX, 1, name, key, to_ms(keep)) / 1e6)
 
     async def remove_from_index(self, name: str, key: str) -> None:
         await self._call("ZREM", self._index_name(name), key)
@@ -215,106 +214,5 @@ class RedisStore(SessionStore, UserIndex):
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    async def _run(
-        self, script: scripts.Script, key: str, *arguments: Argument, how: tuple[str, str] = _ONCE
-    ) -> Any:
-        return await self._run_on(self._name(key), script, *arguments, how=how)
-
-    async def _run_on(
-        self, name: str, script: scripts.Script, *arguments: Argument, how: tuple[str, str] = _ONCE
-    ) -> Any:
-        """Run a script by its digest, or by its text if the server does not have it (new, restarted)."""
-        by_digest, by_text = how
-        try:
-            return await self._client.execute(by_digest, script.digest, 1, name, *arguments)
-        except UnknownScriptError:
-            return await self._call(by_text, script.text, 1, name, *arguments)
-        except RedisClientError as error:
-            raise _unavailable(error) from error
-
-    async def _call(self, *arguments: Argument) -> Any:
-        try:
-            return await self._client.execute(*arguments)
-        except RedisClientError as error:
-            raise _unavailable(error) from error
-
     def _index_name(self, name: str) -> str:
         return f"{self._prefix}:user:{{{name}}}"
-
-    def _name(self, key: str) -> str:
-        return record_key(key, prefix=self._prefix)
-
-
-def _unavailable(error: RedisClientError) -> StoreUnavailableError:
-    return StoreUnavailableError(f"session store unavailable: {error}")
-
-
-def _ms(seconds: float) -> int:
-    return max(1, round(seconds * 1000))
-
-
-def _optional_ms(seconds: float | None) -> Argument:
-    return "" if seconds is None else _ms(seconds)
-
-
-def _pack(text: str | None) -> str:
-    """Return an opaque string as one word; `-` alone is none, and quote() makes no other word like it."""
-    return _NOTHING if text is None else "=" + quote(text, safe="")
-
-
-def _pack_predecessor(text: str | None) -> str:
-    return "" if text is None else _pack(text)
-
-
-def _unpack(word: bytes) -> str | None:
-    return unquote(word[1:].decode()) if word[:1] == b"=" else None
-
-
-def _outcome(key: str, reply: list[Any]) -> CommitOutcome:
-    match reply:
-        case [b"committed", *found]:
-            return Committed(_record(key, found))
-        case [b"conflict", *found]:
-            return Conflict(_record(key, found))
-        case [_, tombstone]:
-            return Gone(_tombstone(tombstone))
-    return Gone()
-
-
-def _record(key: str, found: list[Any]) -> Record:
-    """Return the record of `[value]` or `[value, now in ms, deadline in ms]`."""
-    value: bytes = found[0]
-    lease = Lease(found[1] / 1000, found[2] / 1000) if len(found) > 1 else None
-    at = value.find(b" {")
-    try:
-        version, created, absolute, owner, *more = value[: max(at, 0)].split(b" ")
-        return Record(
-            value[at + 1 :],
-            int(version.lstrip(b"RP")),
-            int(created) / 1000,
-            int(absolute) / 1000,
-            _unpack(owner),
-            lease,
-            _unpack(more[0]) if value.startswith(b"P") else None,
-        )
-    except (ValueError, OverflowError, IndexError):
-        raise UnreadableRecordError(key) from None
-
-
-def _tombstone(value: bytes, lease: Lease | None = None) -> Tombstone:
-    """Return the tombstone of a value; a reason that only later versions know is as good as any."""
-    reason, *words = value[1:].decode(errors="replace").split(" ")
-    successor, predecessor, *_ = *words, _NOTHING, _NOTHING
-    return Tombstone(
-        _reason(reason),
-        None if successor == _NOTHING else successor,
-        lease,
-        _unpack(predecessor.encode()),
-    )
-
-
-def _reason(word: str) -> EndReason:
-    try:
-        return EndReason(word)
-    except ValueError:
-        return EndReason.REVOKED

@@ -3,7 +3,8 @@
 A record is one string, `R<version> <created ms> <absolute ms> <owner or -> <JSON>`, a tombstone
 `T<reason> <successor or ->`; the deadline is the key's own expiry. One string, because MGET then
 reads five hundred sessions in one command. Times are milliseconds of the server's clock, which
-stands still while a script runs. Each script names one key, so that it runs on a Cluster as well.
+stands still while a script runs. Each script names keys of one slot, so that it runs on a Cluster as
+well.
 
 A record that is to replace another is `P<version> <created ms> <absolute ms> <owner or ->
 <predecessor> <JSON>`, and its tombstone has the predecessor behind the successor.
@@ -15,7 +16,7 @@ the successor, and knows more reasons. Readers pass over such words, and a commi
 import hashlib
 from dataclasses import dataclass, field
 
-_CLOCK = """
+CLOCK = """
 local function now()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)
@@ -50,7 +51,7 @@ class Script:
 
 
 CREATE = Script(
-    _CLOCK
+    CLOCK
     + """
 -- ARGV: idle ms, absolute ms, created ms or '', owner, data, predecessor or '', until ms or ''
 if redis.call('EXISTS', KEYS[1]) == 1 then return false end
@@ -69,7 +70,7 @@ return {value, at, deadline}
 )
 
 LOAD = Script(
-    _CLOCK
+    CLOCK
     + """
 -- ARGV: idle ms or ''
 local value = redis.call('GET', KEYS[1])
@@ -79,27 +80,27 @@ return extend(KEYS[1], value, ARGV[1])
 """
 )
 
-COMMIT = Script(
-    _CLOCK
-    + """
+COMMIT_RECORD = """
 -- ARGV: version, idle ms or '', owner, data, predecessor or ''
-local value = redis.call('GET', KEYS[1])
-if not value then return {'gone'} end
-if string.sub(value, 1, 1) == 'T' then return {'gone', value} end
-local kind, version, times = string.match(value, '^([RP])(%d+) (%d+ %d+)')
-if version ~= ARGV[1] then return {'conflict', unpack(extend(KEYS[1], value, ''))} end
-local words = kind == 'R' and '^R%d+ %d+ %d+ %S+' or '^P%d+ %d+ %d+ %S+ %S+'
-local more = string.match(value, words .. '( [^{]-) {') or ''
-local owner = ARGV[5] == '' and ARGV[3] or ARGV[3] .. ' ' .. ARGV[5]
-kind = ARGV[5] == '' and 'R' or 'P'
-local head = kind .. string.format('%d', version + 1) .. ' ' .. times .. ' '
-redis.call('SET', KEYS[1], head .. owner .. more .. ' ' .. ARGV[4], 'KEEPTTL')
-return {'committed', unpack(extend(KEYS[1], head, ARGV[2]))}
+local function commit(value)
+  if not value then return {'gone'} end
+  if string.sub(value, 1, 1) == 'T' then return {'gone', value} end
+  local kind, version, times = string.match(value, '^([RP])(%d+) (%d+ %d+)')
+  if version ~= ARGV[1] then return {'conflict', unpack(extend(KEYS[1], value, ''))} end
+  local words = kind == 'R' and '^R%d+ %d+ %d+ %S+' or '^P%d+ %d+ %d+ %S+ %S+'
+  local more = string.match(value, words .. '( [^{]-) {') or ''
+  local owner = ARGV[5] == '' and ARGV[3] or ARGV[3] .. ' ' .. ARGV[5]
+  kind = ARGV[5] == '' and 'R' or 'P'
+  local head = kind .. string.format('%d', version + 1) .. ' ' .. times .. ' '
+  redis.call('SET', KEYS[1], head .. owner .. more .. ' ' .. ARGV[4], 'KEEPTTL')
+  return {'committed', unpack(extend(KEYS[1], head, ARGV[2]))}
+end
 """
-)
+
+COMMIT = Script(CLOCK + COMMIT_RECORD + "return commit(redis.call('GET', KEYS[1]))")
 
 END = Script(
-    _CLOCK
+    CLOCK
     + """
 -- ARGV: reason, keep ms, version or '', successor
 local value = redis.call('GET', KEYS[1])
@@ -112,13 +113,14 @@ end
 local predecessor = string.match(value, '^P%d+ %d+ %d+ %S+( %S+)') or ''
 redis.call('DEL', KEYS[1]) -- first, as a server whose memory is full refuses what adds to it
 redis.call('SET', KEYS[1], 'T' .. ARGV[1] .. ' ' .. ARGV[4] .. predecessor, 'PX', ARGV[2])
+if ARGV[1] ~= 'rotated' then redis.call('DEL', KEYS[2]) end -- or the successor gets them
 return {'committed', unpack(last)}
 """
 )
 
 
 ADD_TO_INDEX = Script(
-    _CLOCK
+    CLOCK
     + """
 -- ARGV: session key, keep ms
 local at = now()

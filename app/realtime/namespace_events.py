@@ -1,0 +1,109 @@
+"""What is declared for one namespace: events of both directions, and what happens around them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi.params import Depends
+
+from .handlers import ClientEvent, Middleware
+from .hooks import ConnectHook, Hook
+from .payloads import PayloadType, jsonable_all, raise_naming
+
+ReadState = Callable[[Mapping[str, Any]], Any]
+"""Returns an event's value from a session's data."""
+
+
+@dataclass(frozen=True)
+class ServerEvent:
+    """An event that the server sends.
+
+    Attributes:
+        arguments: the types of its arguments.
+        state: reads the argument from a session's data, if the event speaks of the session's state.
+    """
+
+    name: str
+    arguments: tuple[PayloadType, ...]
+    description: str
+    state: ReadState | None = None
+
+    def dump(self, *values: Any) -> list[Any]:
+        """Validate arguments and return them as JSON data; raise pydantic.ValidationError or TypeError."""
+        if len(values) != len(self.arguments):
+            raise TypeError(
+                f"the event {self.name!r} is declared with {len(self.arguments)} argument(s), "
+                f"not {len(values)}"
+            )
+        accept = [each.accept for each in self.arguments]
+        try:
+            return [each(value) for each, value in zip(accept, values, strict=True)]
+        except (TypeError, ValueError):
+            raise_naming(self.name, accept, values)
+            raise
+
+    def read_state(self, data: Mapping[str, Any]) -> Any:
+        """Return the argument as a session's data have it, as JSON data."""
+        if self.state is None:
+            raise LookupError(f"the event {self.name!r} has no state")
+        return self.dump(self.state(data))[0]
+
+
+@dataclass
+class NamespaceEvents:
+    """All that is declared for a namespace.
+
+    Attributes:
+        name: the namespace.
+        received: the events that clients may send, by name.
+        sent: the events that the server is declared to send, by name.
+        connects: what is called when a socket connects, in order.
+        disconnects: what is called when one has gone.
+    """
+
+    name: str
+    received: dict[str, ClientEvent] = field(default_factory=dict)
+    sent: dict[str, ServerEvent] = field(default_factory=dict)
+    connects: list[ConnectHook] = field(default_factory=list)
+    disconnects: list[Hook] = field(default_factory=list)
+
+    @property
+    def stateful(self) -> list[ServerEvent]:
+        """The events that the server sends of a session's state."""
+        return [event for event in self.sent.values() if event.state is not None]
+
+    @property
+    def keeps_handshake(self) -> bool:
+        """Whether anything declared reads the handshake's headers, cookies, query or client."""
+        handlers: list[ClientEvent | Hook] = [
+            *self.received.values(),
+            *self.connects,
+            *self.disconnects,
+        ]
+        return any(each.keeps_handshake for each in handlers)
+
+    def dump(self, name: str, *values: Any) -> list[Any]:
+        """Return the arguments of an event as JSON data, validated if the event is declared."""
+        event = self.sent.get(name)
+        return jsonable_all(name, values) if event is None else event.dump(*values)
+
+    def add(
+        self,
+        other: "NamespaceEvents",
+        dependencies: Sequence[Depends] = (),
+        middleware: Sequence[Middleware] = (),
+    ) -> None:
+        """Add what another one has now; raise ValueError if an event is declared in both."""
+        received, sent = other.received.keys(), other.sent.keys()
+        twice = (received & self.received.keys()) | (sent & self.sent.keys())
+        if twice:
+            raise ValueError(f"the event {min(twice)!r} is declared in both routers")
+        self.received |= {
+            name: event.within(dependencies, middleware) for name, event in other.received.items()
+        }
+        self.sent |= other.sent
+        self.connects += [
+            ConnectHook(each.function, (*dependencies, *each.dependencies), argument="auth")
+            for each in other.connects
+        ]
+        self.disconnects += other.disconnects

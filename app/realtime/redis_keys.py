@@ -1,0 +1,45 @@
+"""The names of keys and channels on a Redis server, of the bus and of presence."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RedisKeys:
+    """All names that begin with one prefix."""
+
+    prefix: str = "mooring"
+
+    @property
+    def bus(self) -> str:
+        """The stream that all nodes read."""
+        return f"{self.prefix}:bus"
+
+    @property
+    def streams(self) -> str:
+        """What the names of the nodes' streams begin with. On a Cluster they share the slot of `bus`."""
+        return f"{self.prefix}:{{{self.bus}}}:"
+
+    @property
+    def nodes(self) -> str:
+        """The set of all nodes."""
+        return f"{self.prefix}:nodes"
+
+    def stream(self, node: str) -> str:
+        """Return the stream that one node reads."""
+        return self.streams + node
+
+    def sockets(self, key: str) -> str:
+        """Return the hash of the nodes that have sockets for a key, and how many."""
+        return f"{self.prefix}:sockets:{key}"
+
+    def counted(self, node: str) -> str:
+        """Return the set of the keys that a node has published numbers under."""
+        return f"{self.prefix}:counted:{node}"
+
+    def counter(self, name: str) -> str:
+        """Return what counts events of one name, while its window goes on."""
+        return f"{self.prefix}:counter:{name}"
+
+    def channel(self, node: str) -> str:
+        """Return the channel that a node subscribes to while it lives."""
+        return f"{self.prefix}:node:{node}"

@@ -1,0 +1,140 @@
+"""What a new user gets wrong is refused where it is written, with the function's name, or an event's."""
+
+import logging
+from typing import Annotated, Any
+
+import pytest
+from fastapi import FastAPI
+from pydantic import BaseModel, Field, ValidationError
+
+from app import EVERYBODY, BusUnavailableError, Emitter, EventError, EventRouter, Mooring
+from tests.realtime.two_nodes import cluster
+from tests.support.processes import free_port
+
+
+class Opaque:
+    """Nothing that JSON knows."""
+
+
+async def late(number: int) -> None:
+    """A handler."""
+
+
+def test_what_is_declared_on_a_router_that_was_included_is_refused_and_named() -> None:
+    router, outer = EventRouter(), EventRouter()
+    outer.include_router(router)
+    with pytest.raises(TypeError, match=r"late: its router was included before.*line \d+"):
+        router.on("late")(late)
+    with pytest.raises(TypeError, match="'later': its router was included before"):
+        router.sends("later", int)
+    with pytest.raises(TypeError, match="late: its router was included before"):
+        router.on_connect(late)
+    with pytest.raises(TypeError, match="late: its router was included before"):
+        router.on_disconnect(late)
+    with pytest.raises(TypeError, match="a router: its router was included before"):
+        router.include_router(EventRouter())
+
+
+def test_a_router_is_included_once() -> None:
+    router, outer = EventRouter(), EventRouter()
+    outer.include_router(router)
+    with pytest.raises(ValueError, match="included already"):
+        outer.include_router(router)
+    EventRouter().include_router(router)
+    with pytest.raises(ValueError, match="itself"):
+        outer.include_router(outer)
+
+
+def test_a_middleware_that_cannot_be_called_is_refused() -> None:
+    async def two(call_next: Any, event: Any) -> None: ...
+
+    with pytest.raises(TypeError, match=r"two: a middleware takes call_next, the socket and the"):
+        EventRouter().middleware(two)
+
+
+def test_a_coroutine_function_for_state_is_refused() -> None:
+    async def count(data: Any) -> int:
+        return len(data)
+
+    with pytest.raises(TypeError, match="count: state= takes a plain function"):
+        EventRouter().sends("count", int, state=count)
+
+
+@pytest.mark.parametrize("decorator", ["on_connect", "on_disconnect", "middleware"])
+def test_brackets_behind_a_decorator_that_has_none_are_refused(decorator: str) -> None:
+    for arguments in ((), ("name",)):
+        with pytest.raises(TypeError, match=f"@router.{decorator} decorates a function"):
+            getattr(EventRouter(), decorator)(*arguments)
+
+
+@pytest.mark.parametrize("given", [object(), 1])
+def test_what_is_no_router_is_named_in_english(given: Any) -> None:
+    with pytest.raises(TypeError, match=r"^an (object|int) is no EventRouter"):
+        EventRouter().include_router(given)
+
+
+async def test_an_argument_of_an_emit_that_is_wrong_is_named() -> None:
+    class Line(BaseModel):
+        text: Annotated[str, Field(min_length=1)]
+
+    router = EventRouter()
+    router.sends("said", str, Line)
+    router.sends("anything", Any)
+    async with cluster(router) as nodes:
+        emitter = nodes.nodes[0].emitter
+        with pytest.raises(ValidationError) as refused:
+            await emitter.emit("said", "ann", {"text": ""}, to="lobby")
+        assert refused.value.__notes__ == ["argument 2 of the event 'said'"]
+        for event, number in (("undeclared", 2), ("anything", 1)):
+            what = f"argument {number} of the event '{event}': .*Opaque"
+            with pytest.raises(TypeError, match=what):
+                await emitter.emit(event, *([1] * (number - 1)), Opaque(), to="lobby")
+
+
+async def test_why_a_worker_cannot_reach_the_bus_is_said_and_chained() -> None:
+    async with Emitter.connect(f"redis://127.0.0.1:{free_port()}") as emitter:
+        with pytest.raises(TypeError, match="argument 1 of the event 'news': an Opaque"):
+            await emitter.emit("news", Opaque(), to=EVERYBODY)
+        with pytest.raises(BusUnavailableError, match=r"in time: .*(refused|111)") as refused:
+            await emitter.emit("news", to=EVERYBODY)
+    assert refused.value.__cause__ is not None
+
+
+def test_outside_of_an_event_loop_it_is_said_what_serves_instead() -> None:
+    mooring = Mooring(FastAPI())
+    with pytest.raises(RuntimeError, match=r"running event loop.*SyncEmitter"):
+        _ = mooring.users
+    emitting = mooring.emitter.emit("e", to="lobby")
+    with pytest.raises(RuntimeError, match=r"running event loop.*SyncEmitter"):
+        emitting.send(None)
+
+
+async def test_a_socket_is_connected_when_its_hooks_have_accepted_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    router = EventRouter()
+
+    @router.on_connect
+    async def refuse() -> None:
+        raise EventError("no", "No.")
+
+    caplog.set_level(logging.INFO)
+    async with cluster(router) as nodes, nodes.client() as client:
+        await client.join()
+    assert "socket connected" not in caplog.messages
+
+
+async def test_a_handler_that_fails_is_logged_with_its_session(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    router = EventRouter()
+
+    @router.on("break")
+    async def broken() -> None:
+        raise RuntimeError("broken")
+
+    async with cluster(router) as nodes, nodes.client() as client:
+        await client.join()
+        await client.emit("break")
+    [line] = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert len(line.__dict__["session"]) == 8

@@ -11,7 +11,7 @@ IN ?= .
 APP_VENV ?= .venv-app
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run app-env test test-fast test-product fuzz once differential failovers test-needs bench bench-needs siege
+.PHONY: help setup run app-env test test-fast test-product fuzz once differential failovers user-ends test-needs bench bench-needs siege
 .PHONY: check format api
 
 help: ## Show the targets
@@ -64,6 +64,9 @@ differential: setup ## Compare thousands of generated apps with plain FastAPI; D
 
 failovers: test-needs ## Run ten failovers of each kind in traffic over three nodes; ARGS="--runs 1 sentinel-planned"
 	$(BIN)/python -m tests.histories $(ARGS)
+
+user-ends: test-needs ## End users amid sign-ins, rotations and handshakes on three nodes; USER_END_TRIALS=10000
+	$(BIN)/python -m tests.user_ends $(ARGS)
 
 test-needs: setup ## Fetch what tests need: node, npm packages, redis-server, haproxy, chromium, wrk
 	@scripts/test-needs

@@ -10,6 +10,7 @@ from .. import Backend, Mooring, Settings, __version__
 from .events import events
 from .routes import PAGES, router
 from .security_headers import SecurityHeadersMiddleware
+from .users import router as users_router
 
 _DESCRIPTION = """\
 One server-side session for HTTP routes and Socket.IO sockets. The first response that needs a
@@ -48,6 +49,8 @@ def create_app(settings: Settings | None = None, *, backend: Backend | None = No
     mooring.docs()
     mooring.install_problem_handlers()
     for routes in (router, mooring.session_router(view=False)):
+        app.include_router(routes)
+    for routes in (users_router, mooring.devices_router()):
         app.include_router(routes)
     app.include_router(mooring.health_router())
     app.include_router(mooring.metrics_router())

@@ -44,6 +44,7 @@ class SessionWebSocket:
         if self._pending is None:
             self._pending = asyncio.ensure_future(self._receive())
         await asyncio.wait({self._pending, self._ended}, return_when=asyncio.FIRST_COMPLETED)
+        await self._watch.until_looked()
         if not self._ended.done():
             return await self._take()
         await self._until_closed()
@@ -52,6 +53,8 @@ class SessionWebSocket:
 
     async def send(self, message: Message) -> None:
         """Send what the app sends, unless the session has ended."""
+        if self._stop is not None:
+            await self._watch.until_looked()
         if self._ended.done() and self._accepted:
             await self._until_closed()
             raise OSError("the session has ended")  # as a server does when the client has gone

@@ -107,7 +107,7 @@ class RealtimeService:
             state_sync.resync,
             extend=options.activity != "http",
         )
-        self.stop = StopDetector(self.reconciler.reload_all, self.sender.release)
+        self.stop = StopDetector(self._look_after_stop, self.sender.release)
         self.reconciler.stop = self.stop
         self.sender.is_stopped = self.stop.check
         self.relay = BusRelay(bus, self._deliver, self.reconciler.reload_all, node=node_id)
@@ -147,6 +147,8 @@ class RealtimeService:
         self._add_hooks(manager)
         self.on_session_ending: Callable[[str], Awaitable[None]] = _ignore
         """Awaited when another node says that a session is ending, for what is no socket."""
+        self.on_stopped: Callable[[], Awaitable[None]] = _nothing
+        """Awaited after a stop of this process, likewise."""
         manager.add_end_listener(self.reconciler.disconnect_all)
         manager.add_before_end_listener(self._end_begins)
 
@@ -291,6 +293,10 @@ class RealtimeService:
         if self.registry.session_sockets(key) is not None:
             self.reconciler.rechecks.note(key, DOUBT_SECONDS)
 
+    async def _look_after_stop(self) -> None:
+        await self.reconciler.reload_all()
+        await self.on_stopped()
+
     async def _check_ended(self, key: str) -> None:
         """Load a session that another node says is ending: the record decides."""
         await self.on_session_ending(key)
@@ -334,4 +340,8 @@ def _make_engine(options: RealtimeOptions) -> EngineServer:
 
 
 async def _ignore(_key: str) -> None:
+    return
+
+
+async def _nothing() -> None:
     return

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Protocol
 
 from .errors import StoreUnavailableError, UnreadableRecordError
 from .ids import short
@@ -19,6 +20,16 @@ _RETRY_SECONDS = 1.0
 _RECHECK_SECONDS = 0.1
 
 
+class Stop(Protocol):
+    """Whether this process was stopped, and has not looked at its sessions since."""
+
+    def check(self) -> bool:
+        """Return True if so."""
+
+    async def wait(self) -> bool:
+        """Wait for a while until it has; return False if it has not."""
+
+
 class SessionWatch:
     """Calls back when a session ends, on this node or another, or at its deadline.
 
@@ -33,6 +44,7 @@ class SessionWatch:
         self._watched: dict[str, dict[object, OnEnd]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._checks: set[asyncio.Task[None]] = set()
+        self.stop: Stop | None = None
         manager.add_end_listener(self._ended)
 
     def add(self, key: str, on_end: OnEnd) -> object:
@@ -68,6 +80,23 @@ class SessionWatch:
         await self.check(key)
         if key in self._watched:
             self._check_in(key, _RECHECK_SECONDS)
+
+    async def check_all(self) -> None:
+        """Read all sessions that are watched; raise StoreUnavailableError if there is no reply."""
+        keys = list(self._watched)
+        found = await asyncio.gather(
+            *(self._manager.find(key) for key in keys), return_exceptions=True
+        )
+        for key, each in zip(keys, found, strict=True):
+            if isinstance(each, StoreUnavailableError):
+                raise each
+            if not isinstance(each, BaseException):
+                await self._apply(key, each)
+
+    async def until_looked(self) -> None:
+        """Return at once, but after a stop of this process when it has looked at its sessions."""
+        while self.stop is not None and self.stop.check():
+            await self.stop.wait()
 
     def close(self) -> None:
         """Watch nothing any more."""

@@ -3,6 +3,7 @@ import createClient from "openapi-fetch";
 import type { components, paths } from "./generated/http";
 
 export type SessionView = components["schemas"]["SessionView"];
+export type Device = components["schemas"]["DeviceView"];
 
 /** What a request gave, or in a sentence why it gave nothing. */
 export type Answer<T> = { ok: true; data: T } | { ok: false; why: string };
@@ -15,17 +16,29 @@ export const viewSession = () => alone(() => answered(client.GET("/session")));
 export const incr = () => answered(client.POST("/incr"));
 export const rotate = () => answered(client.POST("/session/rotate"));
 export const logout = () => answered(client.POST("/logout"));
+export const viewUser = () => answered(client.GET("/user"));
+export const signIn = (name: string) => answered(client.POST("/sign-in", { body: { name } }));
+export const listDevices = () => answered(client.GET("/devices"));
+export const endDevice = (key: string) =>
+  answered(client.DELETE("/devices/{key}", { params: { path: { key } } }));
+export const endOthers = () => answered(client.DELETE("/devices"));
 
-type Result<T> = { data?: T; error?: components["schemas"]["ProblemDocument"]; response: Response };
+type Result<T> = { data?: T; error?: unknown; response: Response };
 
 async function answered<T>(request: Promise<Result<T>>): Promise<Answer<T>> {
   try {
     const { data, error, response } = await request;
     if (response.ok) return { ok: true, data: data as T };
-    return { ok: false, why: error?.detail ?? `The answer was ${response.status}.` };
+    return { ok: false, why: detailOf(error) ?? `The answer was ${response.status}.` };
   } catch {
     return { ok: false, why: "The service cannot be reached." };
   }
+}
+
+/** What a problem document says of this time; an answer of another kind says nothing. */
+function detailOf(error: unknown): string | null {
+  const detail = (error as { detail?: unknown } | null | undefined)?.detail;
+  return typeof detail === "string" ? detail : null;
 }
 
 /**

@@ -4,6 +4,7 @@ import { announce, element, note, onClick, showCount, showSockets, showState } f
 import { CUT, ENDINGS, socket, transport } from "./socket";
 import { onShared, shareWithTabs } from "./tabs";
 import { showEnd } from "./timeLeft";
+import "./users";
 
 const AGAIN_AFTER = 3000;
 

@@ -58,9 +58,9 @@ export function note(text: string): void {
 // to what has come in their place, and is not left on a button that has gone.
 function offer(start: boolean): void {
   if (element("ended").hidden === !start) return;
-  const going = start ? ["counting", "living"] : ["ended"];
+  const going = start ? ["counting", "living", "user"] : ["ended"];
   const wasThere = going.some((id) => element(id).contains(document.activeElement));
-  element("counting").hidden = element("living").hidden = start;
+  for (const id of ["counting", "living", "user"]) element(id).hidden = start;
   element("ended").hidden = !start;
   if (wasThere) element(start ? "connect" : "incr-fetch").focus();
 }

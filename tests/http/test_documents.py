@@ -80,9 +80,9 @@ async def test_the_http_document_declares_routes_errors_and_the_cookie(
 ) -> None:
     document = (await http.get("/openapi.json")).json()
 
-    assert {"/session", "/incr", "/logout", "/session/rotate", "/healthz", "/readyz"} == set(
-        document["paths"]
-    )
+    assert {"/session", "/incr", "/logout", "/session/rotate", "/healthz", "/readyz"} | {
+        *("/sign-in", "/user", "/devices", "/devices/{key}")
+    } == set(document["paths"])
     scheme = document["components"]["securitySchemes"]["session"]
     assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "cookie", "session")
     assert document["paths"]["/incr"]["post"]["security"] == [{"session": []}, {}]

@@ -89,7 +89,9 @@ async def run_round(world: World, fault: str, users: int, seed: int, within: flo
         await asyncio.sleep(rng.random() * DEADLINE_SECONDS)
         woken_at = time.time()
         world.nodes[_LAST].resume()
-        await asyncio.gather(*(check_woken(each, _LAST, woken_at, outcome) for each in trials))
+        await asyncio.gather(
+            *(check_woken(each, _LAST, woken_at, outcome, within) for each in trials)
+        )
     if fault == "kill":
         await world.restart()
     await asyncio.gather(*(each.settle() for each in trials))

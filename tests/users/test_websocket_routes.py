@@ -1,10 +1,18 @@
 """A WebSocket route that has used a session ends with it, on whichever node that ends."""
 
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
 import httpx
 import pytest
+from starlette.types import Message
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from app.http.session_websocket import SessionWebSocket
+from app.sessions import EndReason, MemoryStore, Policy, RequestSession, SessionManager
+from app.sessions.watch import SessionWatch
 from tests.support.http import http_client
 from tests.support.service import Service, service
 from tests.support.stores import STORES, StoreSettings
@@ -84,3 +92,58 @@ async def test_it_ends_with_its_session_on_another_node(
         assert (await ann.post("/logout")).status_code == 204
 
         assert await _close_code(websocket) == 1008
+
+
+class _Stop:
+    """A stop of the process, until it has looked."""
+
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+        self.asked = asyncio.Event()
+
+    def check(self) -> bool:
+        return not self.over.is_set()
+
+    async def wait(self) -> bool:
+        self.asked.set()
+        await self.over.wait()
+        return True
+
+
+@pytest.mark.parametrize("way", ["receive", "send"])
+async def test_after_a_stop_of_its_node_nothing_is_handled_or_sent_before_it_has_looked(
+    way: str,
+) -> None:
+    manager = SessionManager(MemoryStore(), Policy(idle=600, absolute=3600))
+    request_session = RequestSession(manager, None)
+    session = await request_session.get_or_create()
+    watch = SessionWatch(manager, interval=3600)
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.receive", "text": "of before"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    websocket = SessionWebSocket(watch, request_session, receive, send)
+    await websocket.send({"type": "websocket.accept"})
+    watch.stop = stop = _Stop()
+    await manager.store.end(session.key, EndReason.REVOKED, keep=60)
+    late: Coroutine[Any, Any, Any] = (
+        websocket.receive()
+        if way == "receive"
+        else websocket.send({"type": "websocket.send", "text": "late"})
+    )
+    task = asyncio.ensure_future(late)
+    await stop.asked.wait()
+    await watch.check_all()
+    stop.over.set()
+
+    if way == "receive":
+        assert (await task)["type"] == "websocket.disconnect"
+    else:
+        with pytest.raises(OSError, match="ended"):
+            await task
+    await websocket.over()
+    assert [each["type"] for each in sent] == ["websocket.accept", "websocket.close"]

@@ -20,16 +20,17 @@ function show(state) {
 
 // Who was on a button that goes is taken to the one that comes in its place.
 function offer(again) {
-  const [going, coming] = again ? [$("actions"), $("connect")] : [$("connect"), $("incr-fetch")];
-  const wasThere = going.contains(document.activeElement);
-  $("actions").hidden = again;
+  const [going, coming] = again ? [[$("actions"), $("user")], $("connect")] : [[$("connect")], $("incr-fetch")];
+  const wasThere = going.some((each) => each.contains(document.activeElement));
+  $("actions").hidden = $("user").hidden = again;
   $("connect").hidden = !again;
   if (wasThere) coming.focus();
 }
 
 // A refused request says in its problem document why; the page has nothing to add to that.
-async function request(method, path) {
-  const response = await fetch(path, { method });
+async function request(method, path, body) {
+  const json = body && { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  const response = await fetch(path, { method, ...json });
   const isProblem = (response.headers.get("content-type") ?? "").includes("problem");
   if (isProblem) log(`${method} ${path}: ${(await response.json()).detail}`);
   return response;

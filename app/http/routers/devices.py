@@ -17,6 +17,8 @@ from ..openapi import (
 from ..sign_in import UserDep, recent_sign_in, users
 from .get import add_get
 
+_TIME = "2026-11-23T09:00:00Z"
+
 
 class DeviceView(BaseModel):
     """A session of the user, as the list of devices shows it."""
@@ -27,12 +29,14 @@ class DeviceView(BaseModel):
     label: str | None = Field(
         description="What it calls the client.", examples=["Firefox on Linux"]
     )
-    created_at: AwareDatetime = Field(description="When the session was opened.")
-    signed_in_at: AwareDatetime = Field(description="When the user signed in.")
-    last_seen_at: AwareDatetime = Field(description="When it was used last.")
+    created_at: AwareDatetime = Field(description="When the session was opened.", examples=[_TIME])
+    signed_in_at: AwareDatetime = Field(description="When the user signed in.", examples=[_TIME])
+    last_seen_at: AwareDatetime = Field(description="When it was used last.", examples=[_TIME])
     address: str | None = Field(description="The client's address.", examples=["203.0.113.7"])
-    sockets: int = Field(description="Its connected sockets, on all nodes.", ge=0)
-    current: bool = Field(False, description="Whether it is the session of this request.")
+    sockets: int = Field(description="Its connected sockets, on all nodes.", ge=0, examples=[1])
+    current: bool = Field(
+        False, description="Whether it is the session of this request.", examples=[True]
+    )
 
 
 class Ended(BaseModel):

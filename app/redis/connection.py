@@ -147,11 +147,12 @@ class PipelinedConnection:
         if self._keeper:
             self._keeper.cancel()
             self._keeper = None
-        task, self._task = self._task, None
+        task = self._task
+        # First, so that what others send meanwhile goes to a connection of its own.
+        self._fail("the connection was closed")
         if task:
             task.cancel()
             await asyncio.wait([task])
-        self._fail("the connection was closed")
 
     async def lost(self) -> None:
         """Return when the current connection, if any, is lost."""
@@ -199,7 +200,7 @@ class PipelinedConnection:
     def _flush(self) -> None:
         self._flushing = False
         if self._connection is None:
-            if self._task is None:
+            if self._task is None and self._waiting:
                 self._task = asyncio.create_task(self._run(), name="redis connection")
             return
         batch = [command for command in self._waiting if not command.reply.done()]
@@ -224,14 +225,16 @@ class PipelinedConnection:
         current = asyncio.current_task()
         try:
             connection = await self.connect()
-            if current is not None and current.cancelling():
-                # asyncio.wait_for, by which the library sends, may swallow it (before Python 3.12).
+            if current is None or self._task is not current or current.cancelling():
+                # asyncio.wait_for, by which the library sends, may swallow that (before Python 3.12).
                 raise asyncio.CancelledError
             self._connection = connection
+            # Of this connection alone: a reader that is late finds no command of the next one.
+            sent = self._sent = deque()
             self._log_state(available=True)
             self._keep_alive()
             self._flush()
-            await self._read(connection)
+            await self._read(connection, sent)
         except (RedisError, OSError, RuntimeError) as error:
             # uvloop raises RuntimeError for a handle that is closed.
             if self._task is current:
@@ -262,7 +265,7 @@ class PipelinedConnection:
         loop = asyncio.get_running_loop()
         self._keeper = loop.call_later(_KEEP_ALIVE_SECONDS, self._keep_alive)
 
-    async def _read(self, connection: AbstractConnection) -> None:
+    async def _read(self, connection: AbstractConnection, sent: deque[Command]) -> None:
         while self._connection is connection:
             try:
                 reply = await connection.read_response(
@@ -270,9 +273,9 @@ class PipelinedConnection:
                 )
             except ResponseError as error:
                 reply = error
-            if not self._sent:
+            if not sent:
                 raise InvalidResponse("the server sent a reply to no command")
-            command = self._sent.popleft()
+            command = sent.popleft()
             if isinstance(reply, ResponseError):
                 command.set_reply(reply)
                 self._handle_refusal(command, reply)

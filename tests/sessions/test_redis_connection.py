@@ -208,3 +208,36 @@ async def test_a_cancel_that_is_swallowed_while_it_connects_still_ends_it(
     reply.cancel()
     await connection.aclose()
     assert done
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_closing_and_reconnecting_amid_commands_gives_nobody_anothers_reply(
+    shared_store_server: StoreServer, seed: int
+) -> None:
+    connection = connect(shared_store_server.url)
+    assert isinstance(connection, PipelinedConnection)
+    chance, over = random.Random(seed), False
+
+    async def ask(caller: int) -> None:
+        number = 0
+        while not over:
+            number += 1
+            mine = b"%d of %d" % (number, caller)
+            with suppress(RedisUnavailableError):
+                assert await connection.execute("ECHO", mine) == mine
+            await asyncio.sleep(0)
+
+    async def close_and_reconnect() -> None:
+        closing = asyncio.create_task(connection.aclose())
+        await asyncio.sleep(0)
+        connection.reconnect()
+        await closing
+
+    asking = [asyncio.create_task(ask(caller)) for caller in range(10)]
+    for _ in range(200):
+        for _ in range(chance.randrange(8)):
+            await asyncio.sleep(0)
+        await chance.choice((connection.aclose, close_and_reconnect))()
+    over = True
+    await asyncio.gather(*asking)
+    await connection.aclose()

@@ -11,7 +11,7 @@ IN ?= .
 APP_VENV ?= .venv-app
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run app-env test test-fast test-product fuzz differential failovers user-ends test-needs bench bench-needs siege
+.PHONY: help setup run app-env test test-fast test-product fuzz once differential failovers user-ends test-needs bench bench-needs siege
 .PHONY: check format api
 
 help: ## Show the targets
@@ -55,6 +55,9 @@ test-product: test-needs ## Test the promises on a product instead of the exampl
 
 fuzz: test-needs ## Send a hundred thousand mutated packets; FUZZ_PACKETS=1000000
 	FUZZ_PACKETS=$${FUZZ_PACKETS:-100000} $(PYTEST) tests/security/test_fuzzing.py $(ARGS)
+
+once: test-needs ## Repeat ten thousand requests and events that lose one answer in ten; ONCE_TRIALS=100000
+	ONCE_TRIALS=$${ONCE_TRIALS:-10000} $(PYTEST) tests/e2e/test_p20_once.py -k exact $(ARGS)
 
 differential: setup ## Compare thousands of generated apps with plain FastAPI; DIFFERENTIAL_EXAMPLES=5000
 	DIFFERENTIAL_EXAMPLES=$${DIFFERENTIAL_EXAMPLES:-5000} $(BIN)/python -m pytest tests/differential $(ARGS)

@@ -125,7 +125,7 @@ class ResponseKeeper:
 
     async def _begin(self, start: Message) -> None:
         self._start = start
-        if not _may_be_kept(start):
+        if self._attempt.settled or not _may_be_kept(start):
             await self._pass()
         elif _comes_again(start["status"]):
             await self._attempt.release()

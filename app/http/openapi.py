@@ -146,6 +146,7 @@ def describe_sessions(
                         _describe_token(operation)
         drop_marks(document)
         _complete_components(document, cookie_name, tokens=tokens)
+        _drop_unused(document, "HTTPValidationError", "ValidationError")
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way to extend it
@@ -213,6 +214,14 @@ def _describe_operation(operation: dict[str, Any], method: str, *, body_limit: b
 
 def _takes_key(operation: dict[str, Any]) -> bool:
     return any(each.get("name") == _KEY for each in operation.get("parameters", ()))
+
+
+def _drop_unused(document: dict[str, Any], *names: str) -> None:
+    """Drop schemas of FastAPI's that only the responses spoke of which were replaced."""
+    schemas = document.get("components", {}).get("schemas", {})
+    for name in names:
+        if f"#/components/schemas/{name}".encode() not in orjson.dumps(document):
+            schemas.pop(name, None)
 
 
 def _describe_key(operation: dict[str, Any], responses: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from ..aio.tasks import cancel, is_running
+from ..redis.commands import Repeatable
 from ..redis.connection import RedisClient
 from ..redis.errors import RedisReplyError
 from ..redis.probe import probe
@@ -31,6 +32,17 @@ _FLUSH_TIMEOUT_SECONDS = 0.5
 
 _KEYS_AT_ONCE = 200
 _MAX_DIGITS = 9
+
+_EVAL, _HSET, _PEXPIRE, _SADD = map(Repeatable, ("EVAL", "HSET", "PEXPIRE", "SADD"))
+"""No socket waits for replicas: what a failover loses is written again."""
+
+_PUT_WHEN_FULL = """
+-- ARGV: lifetime, commands that remove and add, what. A server whose memory is full refuses what adds to it,
+-- but not to a script that has written already. What is added is small, and without it messages are lost.
+redis.call(ARGV[2], KEYS[1], ARGV[4])
+redis.call(ARGV[3], KEYS[1], unpack(ARGV, 4))
+return redis.call('PEXPIRE', KEYS[1], ARGV[1])
+"""
 
 _NEEDED = (
     *("DEL KEY", "HSET KEY n 1", "PEXPIRE KEY 1000", "HGETALL KEY", "HDEL KEY n"),
@@ -186,18 +198,37 @@ class RedisPresence(Presence):
             await self._remove([key], self._node)
             self._note_written(key)
             return
-        await asyncio.gather(
-            execute(self._client, "HSET", name, self._node, sockets),
-            execute(self._client, "PEXPIRE", name, self._lifetime_ms),
-            execute(self._client, "SADD", counted, key),
-            execute(self._client, "PEXPIRE", counted, self._lifetime_ms),
-        )
+        try:
+            await asyncio.gather(
+                execute(self._client, _HSET, name, self._node, sockets),
+                execute(self._client, _PEXPIRE, name, self._lifetime_ms),
+                execute(self._client, _SADD, counted, key),
+                execute(self._client, _PEXPIRE, counted, self._lifetime_ms),
+            )
+        except BusUnavailableError as error:
+            if "OOM" not in str(error):
+                raise
+            await self._put_when_full(key, sockets)
         self._note_written(key)
         self._unknown.discard(key)
         if key in self._unsettled and key not in self._changed:
             waiting = self._unsettled.pop(key)
             if waiting is not None and not waiting.done():
                 waiting.set_result(None)
+
+    async def _put_when_full(self, key: str, sockets: int) -> None:
+        name, counted = self._keys.sockets(key), self._keys.counted(self._node)
+        script = (_EVAL, _PUT_WHEN_FULL, 1)
+        await asyncio.gather(
+            execute(
+                self._client,
+                *(*script, counted, self._lifetime_ms, "SREM", "SADD", key),
+            ),
+            execute(
+                self._client,
+                *(*script, name, self._lifetime_ms, "HDEL", "HSET", self._node, sockets),
+            ),
+        )
 
     def _note_written(self, key: str) -> None:
         now = time.monotonic()

@@ -223,7 +223,8 @@ class SessionManager:
             record, is_newest = outcome.record, True
             if isinstance(outcome, Committed):
                 lock.latest = record
-                self.note_commit(key, before, record.data)
+                if self._life is not None:
+                    self._life.committed(key, before, record.data)
                 return record, result
 
     def note_commit(self, key: str, before: bytes, after: bytes) -> None:
@@ -368,7 +369,9 @@ class SessionManager:
         """
         predecessor = Predecessor.read(key, record.predecessor).key
         try:
-            found = await complete(self.store, self.policy, key, record, self.answers)
+            found = await complete(
+                self.store, self.policy, key, record, self.answers, self._supersede
+            )
         except SessionEndedError as error:
             if error.reason in _WITHOUT_SUCCESSOR:
                 return None
@@ -376,6 +379,19 @@ class SessionManager:
         self._before_end(predecessor)
         await self._announce_end(predecessor, EndReason.ROTATED, record)
         return found
+
+    async def _supersede(self, key: str, record: Record, successor: str) -> bool:
+        """End a session because another rotation of the one before it goes on; see rotation.complete."""
+        keep = self.policy.keep(EndReason.ROTATED)
+        outcome = await self.store.end(
+            key, EndReason.ROTATED, keep=keep, version=record.version, successor=successor
+        )
+        if not isinstance(outcome, Committed):
+            return False
+        self._before_end(key)
+        await self._announce_end(key, EndReason.ROTATED, record)
+        await self._remove_from_index(key, outcome)
+        return True
 
     async def ping(self) -> None:
         """Return if the store accepts writes; raise StoreUnavailableError if it does not."""

@@ -1,18 +1,28 @@
 """How a session moves to a new id, so that no reply that is lost on the way costs it."""
 
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import orjson
 
 from .changes import Changes, dump, parse
-from .errors import SessionEndedError, SessionTooLargeError, UnreadableRecordError
+from .errors import (
+    SessionEndedError,
+    SessionTooLargeError,
+    StoreUnavailableError,
+    UnreadableRecordError,
+)
 from .ids import new_session_id, session_key
-from .models import Committed, Conflict, EndReason, Gone, Record
+from .models import Committed, Conflict, EndReason, Gone, Record, Tombstone
 from .policy import Policy
 from .sign_in import unpack
 from .stores.answers import AnswerStore
 from .stores.base import SessionStore
 from .values import check_data
+
+Supersede = Callable[[str, Record, str], Awaitable[bool]]
+"""Ends the record of a key in favour of another key, unless it has changed; returns whether it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,21 +124,37 @@ async def complete(
     key: str,
     record: Record,
     answers: AnswerStore | None = None,
+    supersede: Supersede | None = None,
 ) -> Record:
     """Do what is left of a rotation to a new record; return it as it is then.
 
     Any number of callers may do so at once.
 
+    Args:
+        store: where it is kept.
+        policy: the limits of sessions.
+        key: the key of the new record.
+        record: the new record.
+        answers: keeps the answers of what takes effect once.
+        supersede: ends another session that the predecessor has become, for this one; None where the new
+            id has not reached its client yet, so that nothing is lost with it.
+
     Raises:
-        SessionEndedError: the session had ended before it could move; the new record is deleted.
+        SessionEndedError: the session had ended before it could move; the new record is deleted. Or it
+            has moved elsewhere just now, and the client may have that id by the next time.
     """
     while record.predecessor is not None:
-        record = await _step(store, policy, key, record, answers)
+        record = await _step(store, policy, key, record, answers, supersede)
     return record
 
 
 async def _step(
-    store: SessionStore, policy: Policy, key: str, pending: Record, answers: AnswerStore | None
+    store: SessionStore,
+    policy: Policy,
+    key: str,
+    pending: Record,
+    answers: AnswerStore | None,
+    supersede: Supersede | None,
 ) -> Record:
     predecessor = Predecessor.read(key, pending.predecessor)
     outcome = await store.end(
@@ -147,7 +173,11 @@ async def _step(
             owner=pending.owner,
             predecessor=merged.write(),
         )
-    elif isinstance(outcome, Committed) or _was_replaced_by(key, outcome):
+    elif (
+        isinstance(outcome, Committed)
+        or _was_replaced_by(key, outcome)
+        or (supersede and await _takes_place(store, policy, key, pending, supersede))
+    ):
         # Nothing is added to the answers of what has ended, and nobody uses the new id before this.
         if answers is not None:
             await answers.copy_answers(predecessor.key, key)
@@ -155,10 +185,33 @@ async def _step(
             key, pending.version, pending.data, idle=_idle(policy, pending), owner=pending.owner
         )
     else:
-        await store.delete(key)
+        with suppress(StoreUnavailableError):  # else its deadline deletes it: this is no doubt
+            await store.delete(key)
     if isinstance(outcome, Gone):
         raise SessionEndedError(outcome.reason)
     return outcome.record
+
+
+async def _takes_place(
+    store: SessionStore, policy: Policy, key: str, pending: Record, supersede: Supersede
+) -> bool:
+    """Return True if a new record has taken the place of another one that replaced its predecessor.
+
+    Of two rotations at once, each in doubt or one of them, the browser keeps the cookie that came last,
+    which may be the loser's. It goes on with that where the other has the same data and the same user:
+    who knew the old id gains nothing by it. The other's cookie may be on its way for some seconds.
+    """
+    old = await store.load(Predecessor.read(key, pending.predecessor).key)
+    if not isinstance(old, Tombstone) or old.successor is None or old.reason != EndReason.ROTATED:
+        return False
+    if old.lease is None or policy.age(old.reason, old.lease.seconds) < policy.in_flight:
+        raise SessionEndedError(old.reason)
+    other = await store.load(old.successor)
+    if isinstance(other, Tombstone):  # perhaps by an earlier try, whose reply was lost
+        return other.successor == key
+    if other is None or (other.data, other.owner) != (pending.data, pending.owner):
+        return False
+    return await supersede(old.successor, other, key)
 
 
 def _idle(policy: Policy, record: Record) -> float:

@@ -98,7 +98,12 @@ async def _find_all(manager: "SessionManager", keys: Sequence[str]) -> list[Load
     for key, each in pending.items():
         with suppress(SessionEndedError):
             await manager.complete(key, each)
-    return await asyncio.gather(*(manager.find(key, extend=True) for key in keys))
+    found = await asyncio.gather(*(manager.find(key, extend=True) for key in keys))
+    return [None if _is_pending(each) else each for each in found]
+
+
+def _is_pending(found: LoadResult) -> bool:
+    return isinstance(found, Record) and found.predecessor is not None
 
 
 def _rank(record: Record) -> bool:

@@ -116,7 +116,8 @@ def test_each_promise_names_the_tests_that_hold_it() -> None:
     rows = {
         line.split(" | ")[0].strip("| "): line for line in text.splitlines() if _PROMISE.match(line)
     }
-    assert list(rows) == sorted(rows, key=lambda promise: int(promise[1:]))
+    numbers = [int(each.removeprefix("P")) for each in rows]
+    assert numbers == sorted(set(numbers) | set(range(1, 17)))
 
     for promise, row in rows.items():
         named = set(re.findall(r"`(tests/[\w/]+\.py)`", row))

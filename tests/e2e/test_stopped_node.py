@@ -97,7 +97,7 @@ async def _emit_later(socket: JsClient) -> None:
 async def test_while_the_store_is_unavailable_after_a_stop_sockets_stay_and_events_get_error_acks(
     js: JsClients, own_store_server: StoreServer
 ) -> None:
-    settings = {"session_reload_interval": 0.5}
+    settings = {"session_reload_interval": 0.5, "ping_timeout": 120}
     with pair_on(own_store_server, module=STOPPED_APP, **settings) as pair:
         _, socket = await _opened(js, pair, Transport.WEBSOCKET)
         pair.there.pause()

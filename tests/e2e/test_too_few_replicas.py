@@ -33,12 +33,19 @@ async def test_reads_go_on_and_a_logout_in_doubt_ends_the_sockets_of_every_node_
         browser = await pair.browser(js)
         sockets = [await browser.connect(Transport.WEBSOCKET, url=node.url) for node in pair]
         assert await sockets[0].emit("incr") == 1
+        # What is on the bus has reached the replica when a later write of the same node has: a message
+        # that has not is sent again and again, and those behind it wait.
+        await sockets[1].wait_for("current count")
+        other = await js.browser(pair.here.url)
+        assert (await other.fetch("GET", f"{pair.here.url}/session")).status == 200
         replica.pause()
 
         answer = await browser.fetch("GET", "/session")
         assert (answer.status, answer.json()["count"]) == (200, 1)
         assert (await browser.fetch("POST", "/incr")).status == 503
         assert (await browser.fetch("GET", "/readyz")).status == 503
+
+        sockets.append(await browser.connect(Transport.WEBSOCKET, url=pair.there.url))
 
         began = time.monotonic()
         assert (await browser.fetch("POST", "/logout")).status == 503

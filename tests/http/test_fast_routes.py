@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Host, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import EmitterDep, Mooring, OptionalSessionDep, SessionDep, Settings
+from app import EmitterDep, Mooring, OptionalSessionDep, SessionDep, Settings, idempotent
 from app.http.dependencies import RequestSessionDep, session
 from app.http.fast_routes import FastRoutes
 from tests.support.asgi import Exchange, request
@@ -162,6 +162,15 @@ async def test_a_route_whose_session_depends_on_something_else_is_fastapis(app: 
         assert (await request(app, "GET", "/x")).status == 401
     route.dependant.dependencies[0].dependencies[-1].call = _number
     assert not await is_remembered(app)
+
+
+async def test_an_idempotent_route_is_remembered_but_for_requests_with_a_key(app: FastAPI) -> None:
+    app.add_api_route("/x", _with_session, methods=["POST"], dependencies=[Depends(idempotent)])
+    assert await is_remembered(app, method="POST")
+    keyed = await request(app, "POST", "/x", [("idempotency-key", "a key of this test")])
+    assert keyed.status == 400
+    assert _BY_FASTAPI in keyed.scope
+    assert not await asked_fastapi(app, method="POST")
 
 
 async def test_a_path_with_parameters_is_fastapis(app: FastAPI) -> None:

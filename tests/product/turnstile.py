@@ -24,6 +24,7 @@ from fastapi_mooring import (
     OptionalSessionDep,
     Session,
     SessionDep,
+    idempotent,
 )
 from pydantic import BaseModel
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
@@ -138,7 +139,7 @@ async def visit(session: SessionDep, emitter: EmitterDep) -> Visit:
     )
 
 
-@app.post("/incr")
+@app.post("/incr", dependencies=[Depends(idempotent)])
 async def incr(session: SessionDep, emitter: EmitterDep) -> int:
     """Count one more."""
     return await let_through(session, emitter)
@@ -166,6 +167,12 @@ async def who(name: Annotated[str, Depends(visitor)]) -> str:
 @events.on("incr", reload=False)
 async def incr_event(session: SessionDep, emitter: EmitterDep) -> int:
     """Count one more."""
+    return await let_through(session, emitter)
+
+
+@events.on("incr once", once=True, reload=False)
+async def incr_once(session: SessionDep, emitter: EmitterDep) -> int:
+    """Count one more for each id."""
     return await let_through(session, emitter)
 
 

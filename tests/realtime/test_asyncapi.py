@@ -58,6 +58,11 @@ def new_app() -> FastAPI:  # noqa: C901 - handlers
     @root.on("list")
     async def tags(tags: list[str]) -> None: ...
 
+    @root.on("pay", once=True)
+    async def pay(amount: int, note: str = "") -> int:
+        """Pay once."""
+        return amount
+
     root.sends("say", other, bytes, description="What was said.")
     root.sends("tick")
 
@@ -90,7 +95,7 @@ def test_every_event_of_every_namespace_is_there(document: dict[str, Any]) -> No
     root, admin = "#/channels/root", "#/channels/admin"
     assert found == {
         (root, "receive", "connect"),
-        *((root, "receive", name) for name in ("a b", "a-b", "say", "list")),
+        *((root, "receive", name) for name in ("a b", "a-b", "say", "list", "pay")),
         *((root, "send", name) for name in ("say", "tick", "session ended")),
         (admin, "receive", "a b"),
         (admin, "send", "session ended"),
@@ -102,6 +107,15 @@ def test_every_event_of_every_namespace_is_there(document: dict[str, Any]) -> No
         for message in each["messages"]:
             _, _, channel, _, slug = message["$ref"].split("/")
             assert document["channels"][channel]["messages"][slug]["x-arguments"] is not None
+
+
+def test_an_event_that_takes_effect_once_has_an_id(document: dict[str, Any]) -> None:
+    message = document["channels"]["root"]["messages"]["pay"]
+    payload = message["payload"]
+    assert message["x-arguments"] == ["id", "amount", "note"]
+    assert payload["minItems"] == 2
+    id_, *_ = payload["prefixItems"]
+    assert (id_["type"], id_["minLength"], id_["maxLength"]) == ("string", 8, 64)
 
 
 @pytest.mark.slow
@@ -129,6 +143,7 @@ def test_the_types_say_what_may_be_sent(document: dict[str, Any]) -> None:
         "say: (...args: [...more: string[]] | [...more: string[], ack: (error?: ErrorAck) => void])",
         ", value1: Uint8Array) => void",
         "tick: () => void",
+        "pay: (id: string, amount: number, note?: string, ack?: (answer: number | ErrorAck) => void)",
         "photo?: Uint8Array | null",
         "export interface AdminClientToServerEvents {",
         "export type HandshakeAuth = Auth;",
@@ -157,6 +172,7 @@ socket.emit("a-b", { text: "x" });
 socket.emit("a-b", { text: "x" }, 3, (answer) => { if (Array.isArray(answer)) answer[0]?.length; });
 socket.emit("list", ["a", "b"]);
 socket.emit("say", "a", "b");
+socket.emit("pay", "an id of it", 5);
 socket.emit("say", "a", (error) => { error?.error.detail; });
 socket.on("say", (line, photo) => line.number + photo.length);
 socket.on("tick", () => undefined);
@@ -169,6 +185,8 @@ const tags: Tags = [String(key.key)];
 tags.length;
 // @ts-expect-error: the first is a number
 socket.emit("a b", "1", { tags: [] });
+// @ts-expect-error: the first is an id
+socket.emit("pay", 5);
 // @ts-expect-error: no such event
 socket.emit("c");
 // @ts-expect-error: bytes are not text

@@ -178,3 +178,17 @@ async def test_what_a_new_master_lacks_of_the_last_writes_is_written_again(
         lambda: shared_store_server.command("HGETALL", "mooring:sockets:k") == {"here": "3"},
         within=15.0,
     )
+
+
+async def test_a_full_memory_keeps_no_node_from_being_found(
+    own_store_server: StoreServer,
+) -> None:
+    client, listener = connect(own_store_server.url), connect(own_store_server.url)
+    here = RedisPresence(client, listener, node="here", lifetime=60)
+    own_store_server.command("CONFIG", "SET", "maxmemory", 1)
+    here.publish_count("k", 2)
+    await here.settle("k")
+    assert own_store_server.command("HGETALL", "mooring:sockets:k") == {"here": "2"}
+    assert own_store_server.command("SMEMBERS", "mooring:counted:here") == {"k"}
+    await here.aclose()
+    await client.aclose()

@@ -184,6 +184,23 @@ async def an_event_with_wrong_arguments(victim: Victim) -> None:
     await _refused_event(victim, "incr", "too much", of="invalid-payload")
 
 
+async def what_is_no_idempotency_key(victim: Victim) -> None:
+    answer = await victim.http.post("/incr", headers={"idempotency-key": "short"})
+    assert problem(answer) == (400, "invalid-idempotency-key")
+
+
+async def an_idempotency_key_without_a_session(victim: Victim) -> None:
+    async with http_client(victim.node.url) as stranger:
+        answer = await stranger.post("/incr", headers={"idempotency-key": "key of a stranger"})
+    assert problem(answer) == (400, "idempotency-needs-session")
+
+
+async def an_idempotency_key_of_another_request(victim: Victim) -> None:
+    for path, status in (("/incr", 200), ("/incr?x=1", 422)):
+        answer = await victim.http.post(path, headers={"idempotency-key": "key of a request"})
+        assert answer.status_code == status
+
+
 Cause = Callable[[Victim], Awaitable[None]]
 
 CAUSES: dict[Refusal, tuple[Cause, ...]] = {
@@ -197,6 +214,9 @@ CAUSES: dict[Refusal, tuple[Cause, ...]] = {
     Refusal.BODY_TOO_LARGE: (a_large_body,),
     Refusal.SESSION_TOO_LARGE: (too_much_data_by_a_request,),
     Refusal.SESSION_ENDED: (an_ended_session,),
+    Refusal.INVALID_IDEMPOTENCY_KEY: (what_is_no_idempotency_key,),
+    Refusal.IDEMPOTENCY_NEEDS_SESSION: (an_idempotency_key_without_a_session,),
+    Refusal.IDEMPOTENCY_KEY_REUSED: (an_idempotency_key_of_another_request,),
     Refusal.TOO_MANY_SOCKETS: (too_many_sockets_of_one_session,),
     Refusal.NOT_YOUR_SOCKET: (a_thief_of_an_engine_id,),
     Refusal.UNKNOWN_SOCKET: (an_unknown_socket,),
@@ -234,6 +254,9 @@ ON_A_NODE_OF_ITS_OWN = {
 IN_PROCESS = {
     Refusal.RATE_LIMITED: "realtime/test_event_limits.py: it takes an event with a limit",
     Refusal.TOO_MANY_EVENTS: "realtime/test_service.py: a node reads no more long before",
+    Refusal.REQUEST_UNDER_WAY: "http/test_idempotency.py: it takes a slow route",
+    Refusal.OUTCOME_UNKNOWN: "http/test_idempotency.py: it takes 30 s",
+    Refusal.TOO_MANY_IDEMPOTENCY_KEYS: "http/test_idempotency.py: it takes a thousand keys",
     Refusal.SLOW_BODY: "realtime/test_engine_app.py, server/test_stalled_clients.py: it takes 20 s",
     Refusal.UNREAD_RESPONSE: "server/test_stalled_clients.py: it takes 30 s",
     Refusal.INVALID_LOGOUT_TOKEN: "users/test_backchannel_logout.py: it takes a provider",

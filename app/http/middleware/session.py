@@ -16,6 +16,7 @@ from ...asgi.rate_limit import RateLimiter
 from ...asgi.scope import CROSS_ORIGIN, PRESENTED, TOKEN, Presented, Token
 from ...sessions import (
     SCOPE_KEY,
+    Attempt,
     RequestSession,
     Session,
     SessionEndedError,
@@ -230,16 +231,20 @@ class _SessionResponder:
         return self._send(message)
 
     async def _start(self, message: Message) -> None:
-        if self._replaced:  # the rest of a response that the client does not get
-            return
         attempt = self._request_session.attempt
-        if attempt is not None and attempt.answer is not None:
-            await self._repeat(KeptResponse.decode(attempt.answer))
-            return
+        if self._replaced or (attempt is not None and await self._is_repeated(attempt)):
+            return  # the rest of a response that the client does not get
+        status = _REFUSED if message["type"] == _CLOSE else message.get("status", 200)
         try:
-            await self._commit(
-                _REFUSED if message["type"] == _CLOSE else message.get("status", 200)
-            )
+            if self._request_session.new_data and status < _SERVER_ERROR:
+                await self._request_session.get_or_create()
+            session = self._session_to_save(status)
+            if session is not None:
+                await session.save()
+            if status >= _CLIENT_ERROR:
+                await self._discard_unused()
+            if self._request_session.surplus:
+                await self._request_session.confirm_surplus()
         except SessionError as error:
             self._replaced = True
             await self._respond(error)
@@ -247,29 +252,19 @@ class _SessionResponder:
         self._started = self._request_session.usage.answered = True
         if message["type"] != _CLOSE:
             self._add_headers(message)
-        if attempt is not None:
-            self._send = ResponseKeeper(attempt, self._scope, self._send).send
         await self._send(message)
 
-    async def _commit(self, status: int) -> None:
-        """Store what is to be stored before a response of that status starts."""
-        if self._request_session.new_data and status < _SERVER_ERROR:
-            await self._request_session.get_or_create()
-        session = self._session_to_save(status)
-        if session is not None:
-            await session.save()
-        if status >= _CLIENT_ERROR:
-            await self._discard_unused()
-        if self._request_session.surplus:
-            await self._request_session.confirm_surplus()
-
-    async def _repeat(self, kept: KeptResponse) -> None:
-        """Send a response that was sent before, in place of any other one."""
+    async def _is_repeated(self, attempt: Attempt) -> bool:
+        """Send the first response if this request was answered before; else have this one kept."""
+        if attempt.answer is None:
+            self._send = ResponseKeeper(attempt, self._scope, self._send).send
+            return False
         self._replaced = True
         self._started = self._request_session.usage.answered = True
-        start, body = kept.messages()
+        start, body = KeptResponse.decode(attempt.answer).messages()
         await self._send_with_cookie(start)
         await self._send(body)
+        return True
 
     async def _discard_unused(self) -> None:
         """Delete the session if it would be left over for nobody: the visitor was refused."""

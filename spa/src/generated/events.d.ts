@@ -15,7 +15,7 @@ export interface ErrorAck {
 
 /** Why an event was refused. */
 export interface Problem {
-  /** Stable name of the problem, for programs: `invalid-payload`, `session-ended`, `session-too-large`, `store-unavailable` (try again), `too-many-events` (wait for acks), `rate-limited` (again after `retry_after` seconds), `internal-error`; for an event that is not declared `unknown-event`. */
+  /** Stable name of the problem, for programs: `invalid-payload`, `session-ended`, `session-too-large`, `store-unavailable` (try again), `too-many-events` (wait for acks), `rate-limited` (again after `retry_after` seconds), `internal-error`; for an event that is not declared `unknown-event`; for one with an id `idempotency-key-reused`, `outcome-unknown` and `too-many-idempotency-keys`. */
   type: string;
   /** What happened this time, for people. */
   detail: string;
@@ -41,6 +41,8 @@ export interface SessionEnded {
 export interface ClientToServerEvents {
   /** Count one more; acknowledged with the new count, which every socket of the session receives. */
   incr: (ack?: (answer: number | ErrorAck) => void) => void;
+  /** Count one more for each id: a client that repeats the event gets the first count again. */
+  "incr once": (id: string, ack?: (answer: number | ErrorAck) => void) => void;
 }
 
 export interface ServerToClientEvents {

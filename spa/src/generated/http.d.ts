@@ -34,7 +34,8 @@ export interface paths {
          * Count one more
          * @description Increment the session's count, publish `current count` to all its sockets, return the new count.
          *
-         *     Opens a session if the visitor has none. Each of many increments at once gets a number of its own.
+         *     Opens a session if the visitor has none. Each of many increments at once gets a number of its own. With an
+         *     `Idempotency-Key` a request that is repeated counts once, and gets the first number again.
          */
         post: operations["incr"];
         delete?: never;
@@ -494,7 +495,10 @@ export interface operations {
     incr: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 8 to 64 characters, another key for each thing that is to be done. A repeat with the same key and the same body, within ten minutes, is not done again, and gets the first response. */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -510,6 +514,23 @@ export interface operations {
                 content: {
                     /** @example 4 */
                     "application/json": number;
+                };
+            };
+            /** @description `invalid-idempotency-key`: or `idempotency-needs-session`: the Idempotency-Key is malformed, or the request has no session. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "invalid-idempotency-key",
+                     *       "title": "The Idempotency-Key is malformed",
+                     *       "status": 400,
+                     *       "detail": "An Idempotency-Key is 8 to 64 printable characters of ASCII."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description `foreign-origin`: the request carries the cookie, and comes from a page whose origin is not listed. */
@@ -529,7 +550,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description `session-ended`: the cookie names a session that was ended just now. The cookie stays as it is: another response may have set a newer one meanwhile. */
+            /** @description `session-ended`: the cookie names a session that was ended just now. The cookie stays as it is: another response may have set a newer one meanwhile. By its Idempotency-Key also `request-under-way` and `outcome-unknown`. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -564,7 +585,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description `too-many-requests`: this address has opened too many sessions within a minute (CLIENT_RATE). */
+            /** @description `idempotency-key-reused`: the Idempotency-Key was used for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "idempotency-key-reused",
+                     *       "title": "The key was used for another request",
+                     *       "status": 422,
+                     *       "detail": "This key was used before, for a request that was another one."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description `too-many-requests`: this address has opened too many sessions within a minute (CLIENT_RATE). By its Idempotency-Key also `too-many-idempotency-keys`. */
             429: {
                 headers: {
                     /** @description Seconds after which it makes sense to try again. */

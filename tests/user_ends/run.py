@@ -58,11 +58,11 @@ class World:
 
 
 @asynccontextmanager
-async def world(server: StoreServer) -> AsyncIterator[World]:
-    """Start three nodes on a store."""
+async def world(server: StoreServer, *, jitter: float = _JITTER_SECONDS) -> AsyncIterator[World]:
+    """Start three nodes on a store, whose calls take a random time longer."""
     async with AsyncExitStack() as stack:
         settings = {"app": PRODUCT, "log_level": "info", **server_settings(server)}
-        settings |= {"store_jitter": _JITTER_SECONDS}
+        settings |= {"store_jitter": jitter}
         nodes = [await stack.enter_async_context(service(**settings)) for _ in range(3)]
         made = World(server, nodes)
         stack.push_async_callback(made.aclose)

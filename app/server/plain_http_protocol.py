@@ -1,14 +1,17 @@
 """uvicorn's HTTP protocol, which takes no handshake for what it is not, and waits for no client for ever."""
 
 import asyncio
+import sys
 from functools import partial
 from typing import Any, cast
 
+from httptools import HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ..asgi.limits import STALLED_BYTES, STALLED_SECONDS
 from ..asgi.problems import Problem
 from ..asgi.refusals import Refusal, refused
+from .body_parser import body_field, body_parser
 from .lossy_transport import LossyTransport
 from .progress_timer import ProgressTimer, sent_so_far
 
@@ -42,6 +45,7 @@ class PlainHttpProtocol(HttpToolsProtocol):
     _rest = b""
     """What has been received and not parsed: requests behind one that is being served."""
 
+    _piece = b""
     _amid_request = False
     _former_cycle: Any = None
     """That of the request before the one that is being received."""
@@ -117,7 +121,9 @@ class PlainHttpProtocol(HttpToolsProtocol):
             self.data_received(rest)
 
     def _receive_piece(self, data: bytes) -> None:
+        self._piece = data
         super().data_received(data)
+        self._piece = b""
         if self._amid_request and not self._is_over():
             self._received += len(data)
             if self._request_timer is None:
@@ -136,6 +142,8 @@ class PlainHttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Handle the end of a request."""
+        if self.parser.should_upgrade() and not self._should_upgrade() and body_field(self.headers):
+            return  # its body follows: see _unsupported_upgrade_warning
         super().on_message_complete()
         self._amid_request = False
         cycle: Any = self.cycle
@@ -216,7 +224,18 @@ class PlainHttpProtocol(HttpToolsProtocol):
         return self.scope["method"] == "GET" and super()._should_upgrade()
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Log nothing: clients that would rather speak HTTP/2 ask for it with their first request."""
+        """Go on behind the head, and log nothing: who would rather speak HTTP/2 asks for it at first.
+
+        The parser takes what follows for the other protocol's, and has ended the request.
+        """
+        upgrade = sys.exc_info()[1]
+        assert isinstance(upgrade, HttpParserUpgrade)  # noqa: S101 - where this is called
+        field = body_field(self.headers)
+        if field is not None:
+            self.parser = body_parser(field, self)
+        rest = self._piece[upgrade.args[0] :]
+        if rest:
+            self._receive_piece(rest)
 
 
 def _as_http(problem: Problem) -> bytes:

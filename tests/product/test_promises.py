@@ -34,8 +34,8 @@ def collected() -> dict[str, list[str]]:
     return found
 
 
-def test_the_table_has_the_sixteen_promises() -> None:
-    assert list(PROMISES) == [f"P{number}" for number in range(1, 17)]
+def test_the_table_has_the_promises_that_are_kept() -> None:
+    assert list(PROMISES) == [f"P{number}" for number in (*range(1, 17), 18, 20)]
 
 
 @pytest.mark.parametrize("promise", PROMISES)

@@ -83,8 +83,8 @@ def test_an_app_is_loaded_as_it_is(attribute: str, module: str) -> None:
 @pytest.mark.parametrize(
     ("attribute", "complaint"),
     [
-        ("number", "is a int; it should be an ASGI app"),
-        ("make_number", "returns a int; it should be an ASGI app"),
+        ("number", "is an int; it should be an ASGI app"),
+        ("make_number", "returns an int; it should be an ASGI app"),
         ("make_later", "is a function; it should be an ASGI app"),
         ("takes_two", "is a function; it should be an ASGI app"),
         ("ap", "did you mean 'app'?"),

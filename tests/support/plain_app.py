@@ -1,6 +1,6 @@
 """A FastAPI app that has never seen Mooring: for what the server does around any app."""
 
-from fastapi import FastAPI, Request, WebSocket
+from fastapi import FastAPI, Request, Response, WebSocket
 
 app = FastAPI(title="Plain")
 
@@ -21,6 +21,12 @@ async def where(request: Request, name: str) -> dict[str, str]:
 async def break_down() -> None:
     """Raise."""
     raise LookupError("a handler that breaks on purpose")
+
+
+@app.post("/echo")
+async def echo_body(request: Request) -> Response:
+    """Answer with what was sent."""
+    return Response(await request.body(), media_type="application/octet-stream")
 
 
 @app.websocket("/echo")

@@ -44,6 +44,7 @@ PRELOADED = (
     "starlette.middleware.errors",
     "starlette.middleware.exceptions",
     "structlog",
+    "termios",
     "token_bucket",
     "uvloop",
 )

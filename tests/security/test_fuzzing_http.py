@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -48,13 +49,21 @@ VALUES = [
     ),
 ]
 BODIES = [b"", b"{}", b"[" * 5000, b"null", b"\xff\xfe", b"4" * 100_000]
+_CONFIG = ("--config-file", str(Path(__file__).with_name("schemathesis.toml")))
 
 
 def test_the_public_fuzzer_finds_no_fault_with_any_operation(valkey: StoreServer) -> None:
     with service(**server_settings(valkey)) as node:
         found = subprocess.run(
             [
-                *(sys.executable, "-m", "schemathesis.cli", "run", f"{node.url}/openapi.json"),
+                *(
+                    sys.executable,
+                    "-m",
+                    "schemathesis.cli",
+                    *_CONFIG,
+                    "run",
+                    f"{node.url}/openapi.json",
+                ),
                 *("--checks=all", "--phases=examples,coverage,fuzzing,stateful"),
                 *("--max-examples=50", "--no-color"),
                 # A 405 of Starlette's allows the methods of the first route of a path alone.

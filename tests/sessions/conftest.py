@@ -5,11 +5,18 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.sessions import Policy, SessionManager, SessionStore
+from tests.conftest import Servers
 from tests.support.hooked_store import HookedStore
-from tests.support.stores import StoreSettings
+from tests.support.stores import StoreSettings, memory_settings, server_settings
 from tests.support.stores_in_process import new_store
 
 POLICY = Policy(idle=600, absolute=3600)
+
+
+@pytest.fixture
+def any_store(store_name: str, _servers: Servers) -> StoreSettings:
+    """Each store in turn, empty, on a server that no node writes to."""
+    return memory_settings() if store_name == "memory" else server_settings(_servers(store_name))
 
 
 @pytest.fixture

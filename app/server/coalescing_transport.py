@@ -51,6 +51,12 @@ class CoalescingTransport:
 
     def _flush(self) -> None:
         if self._parts:
-            parts, self._parts, self._size = self._parts, [], 0
-            if not self._transport.is_closing():
+            parts, size = self._parts, self._size
+            self._parts, self._size = [], 0
+            if self._transport.is_closing():
+                return
+            if size > _MAX_BUFFERED_BYTES:
+                # Not copied: uvloop keeps what was not sent as it is, and many may wait for one file.
+                self._transport.writelines(parts)
+            else:
                 self._transport.write(b"".join(parts))

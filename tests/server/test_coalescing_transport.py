@@ -11,8 +11,9 @@ from app.server.coalescing_transport import CoalescingTransport
 
 @pytest.fixture
 def real() -> Mock:
-    """A transport that records its calls."""
+    """A transport that records its calls; what is written as a list is a write each."""
     transport = Mock(spec=asyncio.Transport)
+    transport.writelines.side_effect = lambda parts: [transport.write(part) for part in parts]
     transport.is_closing.return_value = False
     return transport
 
@@ -51,6 +52,13 @@ async def test_much_is_sent_at_once_so_that_the_transport_can_ask_to_wait(
     assert sum(map(len, sent(real))) > 900_000
     await asyncio.sleep(0)
     assert b"".join(sent(real)) == b"x" * 1_000_000
+
+
+async def test_what_is_much_is_not_copied(transport: CoalescingTransport, real: Mock) -> None:
+    file = b"x" * 100_000
+    transport.write(b"head")
+    transport.write(file)
+    assert sent(real)[-1] is file
 
 
 async def test_a_close_sends_what_was_written_first(

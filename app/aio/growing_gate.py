@@ -84,7 +84,7 @@ class _Key:
         await turn
 
     def let_in(self) -> None:
-        """Give their bytes to those that have room: holders first, then newcomers in order."""
+        """Grant their bytes to those that have room: holders first, then newcomers in order."""
         for holder in [each for each in self.waiting if each in self.held]:
             if self.has_room(holder, self.waiting[holder][0]):
                 self._give(holder)

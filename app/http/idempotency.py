@@ -40,7 +40,7 @@ async def idempotent(
     _request_session: Annotated[RequestSession, Depends(request_session)],
     _key: Annotated[str | None, Header(alias="Idempotency-Key", description=_DESCRIPTION)] = None,
 ) -> None:
-    """Have an unsafe request with an Idempotency-Key take effect once on the session's data.
+    """Make an unsafe request with an Idempotency-Key take effect once on the session's data.
 
         @app.post("/pay", dependencies=[Depends(idempotent)])
 

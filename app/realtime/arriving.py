@@ -74,7 +74,7 @@ class Incomplete:
         self._timer: asyncio.TimerHandle | None = None
 
     def close_after(self, seconds: float, close: Callable[[], None]) -> None:
-        """Have it closed unless it is complete or dropped by then."""
+        """Call `close` after so many seconds, unless it is complete or dropped by then."""
         self._timer = asyncio.get_running_loop().call_later(seconds, close)
 
     def add(self, attachment: bytes) -> bool:

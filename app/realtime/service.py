@@ -254,7 +254,7 @@ class RealtimeService:
         self._hooks.created(key, record)
 
     def committed(self, key: str, before: bytes, after: bytes) -> None:
-        """Have hooks called, on all nodes, for what has changed of a session."""
+        """Call hooks, on all nodes, for what has changed of a session."""
         if self._hooks.watches and self._hooks.has_changed(before, after):
             self.relay.send(ChangedMessage(key=key), key)
             self.sender.engine.run(self._read_changed(key))
@@ -288,7 +288,7 @@ class RealtimeService:
             await self.reconciler.reconcile([key])
 
     def _end_begins(self, key: str) -> None:
-        """Have all nodes look at a session, this one as well: its end may get no reply, and be true."""
+        """Make all nodes look at a session, this one as well: its end may get no reply, and be true."""
         self.relay.send(SessionEndedMessage(key=key))
         if self.registry.session_sockets(key) is not None:
             self.reconciler.rechecks.note(key, DOUBT_SECONDS)

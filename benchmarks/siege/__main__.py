@@ -79,7 +79,7 @@ class Node(Server):
     def __init__(self, store: StoreServer | None, *, fast_paths: str) -> None:
         super().__init__(OURS, store)
         environment = {"LOG_LEVEL": "info", "SESSION_MAX_SOCKETS": "100", "FAST_PATHS": fast_paths}
-        self._process._env = {**(self._process._env or {}), **environment}  # noqa: SLF001
+        self._process._env = {**(self._process._env or {}), **environment}  # noqa: SLF001 - before it is started
 
     def stop(self) -> float:
         """End it by SIGTERM, and return the seconds that it took."""

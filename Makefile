@@ -47,6 +47,7 @@ test: test-needs ## Run every test, in WORKERS=4 processes; ARGS="tests/http -x"
 	$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
 
 test-fast: setup ## Run the tests that need no server but the service itself, in less than a minute
+	@scripts/test-needs packages
 	$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup -m fast $(ARGS)
 
 test-product: test-needs ## Test the promises on a product instead of the example

@@ -164,6 +164,8 @@ class Mooring:
         Raises:
             TypeError: the function takes something else; the message names it.
         """
+        if not isinstance(name, str):
+            raise TypeError(f"on_session_changed takes the value's key, not {name!r}")
 
         def declare(function: Hook) -> Hook:
             self._router.session_hooks.add_changed(name, function)

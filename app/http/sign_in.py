@@ -1,7 +1,7 @@
 """What routes and events that need a user may ask for."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, SupportsFloat
 
 from fastapi import Depends, Security
 from starlette.requests import HTTPConnection
@@ -35,7 +35,7 @@ def _user_of(session: Session | None) -> str:
     return session.user
 
 
-def recent_sign_in(minutes: float = 10) -> Callable[..., Awaitable[str]]:
+def recent_sign_in(minutes: SupportsFloat = 10) -> Callable[..., Awaitable[str]]:
     """Return a dependency that lets through whoever signed in within the last minutes.
 
     For what a stolen session must not be enough for: a new password, the end of other devices
@@ -53,6 +53,9 @@ def recent_sign_in(minutes: float = 10) -> Callable[..., Awaitable[str]]:
     Raises:
         ValueError: the minutes are not more than none.
     """
+    # SupportsFloat is nothing that FastAPI reads from a request: `Depends(recent_sign_in)`, which would let
+    # everybody through, is refused at import.
+    minutes = float(minutes)
     if not minutes > 0:
         raise ValueError("recent_sign_in takes minutes, more than none")
 

@@ -38,6 +38,13 @@ def is_async(handler: Any) -> bool:
     )
 
 
+def refuse_generator(function: Any) -> None:
+    """Raise TypeError for a function that yields: called as others are, its body would never run."""
+    for each in (inspect.unwrap(function), getattr(function, "__call__", None)):  # noqa: B004 - its function is asked for
+        if inspect.isasyncgenfunction(each) or inspect.isgeneratorfunction(each):
+            raise declaration_error(function, "a handler or a hook returns, it does not yield")
+
+
 def check_function(function: Any, decorator: str) -> None:
     """Raise TypeError for what a decorator without brackets is given in place of a function."""
     if not callable(function):

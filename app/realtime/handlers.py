@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Self
 
 from fastapi.params import Depends
@@ -11,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from ..extras import explain_missing
 from .context import Context, EventContext
-from .declarations import declaration_error, is_async, refusing
+from .declarations import declaration_error, is_async, refuse_generator, refusing
 from .dependencies import Reply, Solver
 from .emitter import RESERVED
 from .errors import InvalidPayloadError
@@ -64,6 +65,7 @@ class Callee:
     """
 
     def __init__(self, function: AnyHandler, dependencies: Sequence[Depends], first: Any) -> None:
+        refuse_generator(function)
         self.function = function
         self._call: Callable[..., Awaitable[Any]] = (
             function if is_async(function) else _in_a_thread(function)
@@ -296,7 +298,10 @@ class ClientEvent:
         values = [_validate(name, type_, argument) for name, type_, argument in named]
         if missing < 0:
             return values + self._validate_rest(arguments[len(self._types) :])
-        return values + self._defaults[len(self._defaults) - missing :]
+        if missing == 0:
+            return values
+        # A copy of each, as of a Body's in FastAPI: what a handler changes is of its own call.
+        return values + deepcopy(self._defaults[len(self._defaults) - missing :])
 
     def _validate_rest(self, arguments: tuple[Any, ...]) -> list[Any]:
         assert self._rest is not None  # noqa: S101 - for the type checker; see above

@@ -14,7 +14,7 @@ from ..aio.serial_executor import SerialExecutor
 from ..sessions import EndReason, Record, Session
 from ..sessions.ids import short
 from .context import Context, Resources
-from .declarations import declaration_error, hints_of, is_async
+from .declarations import declaration_error, hints_of, is_async, refuse_generator
 from .handlers import AnyHandler
 from .hooks import Hook
 from .registry import Member, SessionSockets
@@ -40,6 +40,7 @@ class LifeHook:
     """
 
     def __init__(self, function: AnyHandler, offered: tuple[str, ...]) -> None:
+        refuse_generator(function)
         self._function = function
         self._async = is_async(function)
         self._takes = _names(function, offered)

@@ -111,9 +111,12 @@ class Mooring:
             router: declares the events.
 
         Raises:
-            TypeError: it is no router of events.
+            TypeError: it is no router of events, or a type has a forward reference that stands for nothing.
             ValueError: an event is declared twice, or the router is included already.
         """
+        if isinstance(router, EventRouter):
+            for events in router:
+                events.refuse_incomplete()
         self._router.include_router(router)
 
     def on_session_created(self, function: Hook) -> Hook:

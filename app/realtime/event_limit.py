@@ -10,6 +10,8 @@ from ..sessions.sign_in import user_of
 from .counters import Counters
 from .errors import EventError
 
+_LONGEST_SECONDS = 366 * 24 * 3600
+
 
 class EventLimit:
     """A limit as `limits` writes it: `20/minute`, `5 per 10 seconds`, `2/second; 100/hour`.
@@ -26,6 +28,8 @@ class EventLimit:
         self._items = [(item.amount, item.get_expiry(), str(item)) for item in parse_many(text)]
         if any(amount < 1 or seconds < 1 for amount, seconds, _ in self._items):
             raise ValueError("a limit of nothing")
+        if any(seconds > _LONGEST_SECONDS for _, seconds, _ in self._items):
+            raise ValueError("a limit over more than a year")
 
     async def check(
         self, counters: Counters, event: str, namespace: str, key: str, record: Record

@@ -6,7 +6,8 @@ from typing import Any
 
 from fastapi.params import Depends
 
-from .handlers import ClientEvent, Middleware
+from .declarations import declaration_error
+from .handlers import AnyHandler, ClientEvent, Middleware
 from .hooks import ConnectHook, Hook
 from .payloads import PayloadType, jsonable_all, raise_naming
 
@@ -87,6 +88,16 @@ class NamespaceEvents:
         event = self.sent.get(name)
         return jsonable_all(name, values) if event is None else event.dump(*values)
 
+    def refuse_incomplete(self) -> None:
+        """Raise TypeError for a declaration whose types name one that is not there."""
+        for event in self.received.values():
+            _refuse_incomplete(event.handler, *event.arguments, event.answer, event.rest)
+        for hook in self.connects:
+            _refuse_incomplete(hook.function, hook.type)
+        for sent in self.sent.values():
+            if not all(each.is_complete() for each in sent.arguments):
+                raise TypeError(f"sends({sent.name!r}): {_INCOMPLETE}")
+
     def add(
         self,
         other: "NamespaceEvents",
@@ -107,3 +118,11 @@ class NamespaceEvents:
             for each in other.connects
         ]
         self.disconnects += other.disconnects
+
+
+_INCOMPLETE = "has a type with a forward reference that stands for nothing"
+
+
+def _refuse_incomplete(function: AnyHandler, *types: PayloadType | None) -> None:
+    if not all(each is None or each.is_complete() for each in types):
+        raise declaration_error(function, _INCOMPLETE)

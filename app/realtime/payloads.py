@@ -36,6 +36,16 @@ class PayloadType:
     def __init__(self, hint: Any) -> None:
         self.adapter: TypeAdapter[Any] = TypeAdapter(hint)
         self.plain: type | None = next((each for each in PLAIN_TYPES if hint is each), None)
+        self._note_kinds()
+
+    def is_complete(self) -> bool:
+        """Return False if a forward reference in it stands for nothing yet."""
+        if not self.adapter.pydantic_complete:
+            self.adapter.rebuild(force=True, raise_errors=False)
+            self._note_kinds()
+        return self.adapter.pydantic_complete
+
+    def _note_kinds(self) -> None:
         kinds = set(_kinds(self.adapter.core_schema))
         self._binary = "bytes" in kinds
         self._open = bool(kinds & {"any", "is-instance"})

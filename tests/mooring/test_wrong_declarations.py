@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import FastAPIError
+from pydantic import BaseModel
 
 from app import EventRouter, Mooring, SocketDep, recent_sign_in
 from app.realtime.handlers import ClientEvent
@@ -58,6 +59,67 @@ def test_on_session_changed_without_a_key_is_refused() -> None:
 def test_recent_sign_in_that_is_not_called_lets_nobody_through() -> None:
     with pytest.raises(FastAPIError):
         FastAPI().get("/secret", dependencies=[Depends(recent_sign_in)])(yields_too)
+
+
+class Unresolved(BaseModel):
+    """A model that nobody can validate."""
+
+    part: "NeverDefined"  # type: ignore[name-defined] # noqa: F821 - what is tested
+
+
+class ResolvedLater(BaseModel):
+    """A model whose part is defined below it."""
+
+    part: "Part"
+
+
+async def takes(_line: Unresolved) -> None:
+    """An event with it as the argument."""
+
+
+async def answers() -> Unresolved:
+    """An event with it as the ack."""
+    raise NotImplementedError
+
+
+async def connects(_socket: SocketDep, _auth: Unresolved) -> None:
+    """A hook with it as what the client sends."""
+
+
+@pytest.mark.parametrize(
+    ("declare", "named"),
+    [
+        (lambda router: router.on("event")(takes), "takes"),
+        (lambda router: router.on("event")(answers), "answers"),
+        (lambda router: router.on_connect(connects), "connects"),
+        (lambda router: router.sends("said", Unresolved), "said"),
+    ],
+    ids=["argument", "ack", "auth", "sends"],
+)
+def test_a_type_that_names_one_that_is_not_there_is_refused_when_it_is_included(
+    declare: Callable[[EventRouter], object], named: str
+) -> None:
+    router = EventRouter()
+    declare(router)
+    with pytest.raises(TypeError, match=named):
+        Mooring(FastAPI()).include_router(router)
+
+
+def test_a_type_that_is_defined_later_is_known_when_the_router_is_included() -> None:
+    router = EventRouter()
+
+    @router.on("event")
+    async def count(line: ResolvedLater) -> int:
+        return line.part.number
+
+    Mooring(FastAPI()).include_router(router)
+    assert router.namespaces["/"].received["event"]._validate(({"part": {"number": 1}},))
+
+
+class Part(BaseModel):
+    """What the model above names."""
+
+    number: int
 
 
 def test_a_default_that_a_handler_changes_is_of_its_own_call() -> None:

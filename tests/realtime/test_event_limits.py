@@ -138,7 +138,9 @@ async def test_an_outage_is_an_error_ack_and_no_traceback(
     await client.aclose()
 
 
-@pytest.mark.parametrize("limit", ["", "twenty", "20/fortnight", "0/minute", "20 / ", "-1/second"])
+@pytest.mark.parametrize(
+    "limit", ["", "twenty", "20/fortnight", "0/minute", "20 / ", "-1/second", "1/99999999999 years"]
+)
 def test_a_wrong_limit_is_refused_with_the_function_and_the_line(limit: str) -> None:
     with pytest.raises(TypeError, match=r"say: limit=.* is no limit.*line \d+\)"):
         _router(limit)

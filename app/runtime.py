@@ -66,7 +66,7 @@ class Runtime:
         await self.realtime.drain(seconds)
 
     def forget(self) -> None:
-        """Let go of what holds it, when its event loop has closed without `aclose`."""
+        """Release what holds it, when its event loop has closed without `aclose`."""
         self.realtime.leave_metrics()
 
     async def aclose(self) -> None:

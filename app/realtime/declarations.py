@@ -38,11 +38,18 @@ def is_async(handler: Any) -> bool:
     )
 
 
+def is_generator(function: Any) -> bool:
+    """Return True for a function that yields, or an object that is called like one."""
+    return any(
+        inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each)
+        for each in (inspect.unwrap(function), getattr(function, "__call__", None))  # noqa: B004 - its function is asked for
+    )
+
+
 def refuse_generator(function: Any) -> None:
     """Raise TypeError for a function that yields: called as others are, its body would never run."""
-    for each in (inspect.unwrap(function), getattr(function, "__call__", None)):  # noqa: B004 - its function is asked for
-        if inspect.isasyncgenfunction(each) or inspect.isgeneratorfunction(each):
-            raise declaration_error(function, "a handler or a hook returns, it does not yield")
+    if is_generator(function):
+        raise declaration_error(function, "a handler or a hook returns, it does not yield")
 
 
 def check_function(function: Any, decorator: str) -> None:

@@ -19,6 +19,7 @@ from ..asgi.provided import provided_by
 from ..asgi.scope import EMITTER, EVENT_SOCKET, USERS
 from ..sessions import SCOPE_KEY, Session
 from .context import Context
+from .declarations import is_generator
 from .handshake import NO_HANDSHAKE, EventConnection
 
 if TYPE_CHECKING:
@@ -266,10 +267,8 @@ def _leave_early(dependant: Dependant, *, below_request: bool) -> None:
 
 def _yields(dependant: Dependant) -> bool:
     call = inspect.unwrap(dependant.call) if dependant.call is not None else None
-    found = getattr(call, "func", call)
-    for each in (found, getattr(found, "__call__", None)):  # noqa: B004 - its function is asked for
-        if inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each):
-            return True
+    if is_generator(getattr(call, "func", call)):
+        return True
     return dependant.background_tasks_param_name is not None
 
 

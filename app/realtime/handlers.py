@@ -165,10 +165,6 @@ class ClientEvent:
         self.middleware = middleware
         if name in RESERVED:
             raise declaration_error(handler, f"{name!r} is an event of the library's own")
-        if inspect.isasyncgenfunction(handler) or inspect.isgeneratorfunction(handler):
-            raise declaration_error(
-                handler, "an event's handler returns its ack, it does not yield"
-            )
         self._callee = Callee(handler, self.dependencies, EventContext)
         self._simple = self._callee.solver is None
         given = self._callee.arguments

@@ -74,7 +74,7 @@ class SentinelConnection(PipelinedConnection):
         return max(self._replicas, len(promotable | replication.online))
 
     def look_for_master(self) -> None:
-        """Have the Sentinels asked."""
+        """Ask the Sentinels, without waiting for them."""
         self.watch.look_now()
 
     def follow(self, master: Address) -> None:

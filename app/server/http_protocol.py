@@ -84,7 +84,7 @@ class FastHttpProtocol(PlainHttpProtocol):
             self._close_when_read()
 
     def handle_websocket_upgrade(self) -> None:
-        """Give the connection to the WebSocket protocol, with the request as it was parsed."""
+        """Pass the connection to the WebSocket protocol, with the request as it was parsed."""
         scope, accept = self._websocket_scope(), accept_of(self.headers)
         if scope is None or accept is None:
             super().handle_websocket_upgrade()

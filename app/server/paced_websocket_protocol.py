@@ -88,7 +88,7 @@ class PacedWebSocketProtocol(FindableWebSocketProtocol):
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Have the app wait, as the client reads no more than it has to yet; but not for ever."""
+        """Make the app wait, as the client reads no more than it has to yet; but not for ever."""
         super().pause_writing()
         if self._unread_timer is None:
             self._unread_timer = ProgressTimer(
@@ -97,7 +97,7 @@ class PacedWebSocketProtocol(FindableWebSocketProtocol):
         self._unread_timer.start()
 
     def resume_writing(self) -> None:
-        """Have the app go on."""
+        """Let the app go on."""
         super().resume_writing()
         if self._unread_timer is not None:
             self._unread_timer.stop()

@@ -209,7 +209,7 @@ class _Channel:
         """Describe an event that the server sends."""
         arguments = [self._schemas.get(each, "serialization") for each in event.arguments]
         names = (
-            ["value"]
+            ["value" if event.item is None else "part"]
             if len(arguments) == 1
             else [f"value{index}" for index in range(len(arguments))]
         )

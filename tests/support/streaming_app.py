@@ -121,6 +121,12 @@ async def call_off(name: str) -> None:
     running[name].cancel()
 
 
+@routes.get("/key")
+async def key(session: SessionDep) -> str:
+    """Give the key of this session."""
+    return session.key
+
+
 @routes.post("/sign-in/{user}")
 async def sign_in(user: str, session: SessionDep) -> None:
     """Sign in, without a password."""

@@ -107,7 +107,7 @@ class NodeStreams:
         self._readings[member] = _Readings(_offsets(said))
         if said is None:
             return auth
-        return {name: value for name, value in auth.items() if name != _AUTH} or None
+        return {name: value for name, value in auth.items() if name != _AUTH}
 
     def begin(self, member: Member) -> None:
         """Send a socket that has connected what there is for it."""

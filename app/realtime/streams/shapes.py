@@ -2,7 +2,7 @@
 
 from typing import Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 T = TypeVar("T")
 
@@ -17,6 +17,13 @@ class _Part(BaseModel):
 
 class StreamItems(_Part, Generic[T]):
     """Items of a stream, in order. The next ones begin at `offset + items.length`."""
+
+    # Pydantic does not hand the docstring on to the class of a certain T.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "description": "Items of a stream, in order. The next ones begin at `offset + items.length`."
+        }
+    )
 
     items: list[T]
 

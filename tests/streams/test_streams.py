@@ -178,3 +178,14 @@ async def test_ten_megabytes_arrive_complete(
     assert await asyncio.wait_for(stream.count_out(10_000, size=1000), 60) is None
     assert (await stream.end(client, within=30))["offset"] == 10_000
     assert [each["number"] for each in stream.items(client)] == list(range(10_000))
+
+
+async def test_a_session_that_the_request_has_opened_is_streamed_to(
+    js: JsClients, streaming: Service
+) -> None:
+    browser = await js.browser(streaming.url)
+    stream = Stream(browser)
+    assert await stream.count_out(3) is None
+    client = await browser.connect()
+    await stream.end(client)
+    assert stream.items(client) == [0, 1, 2]

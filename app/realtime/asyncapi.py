@@ -23,8 +23,8 @@ class Problem(BaseModel):
         description=(
             "Stable name of the problem, for programs: `invalid-payload`, `session-ended`, "
             "`session-too-large`, `store-unavailable` (try again), `too-many-events` (wait for "
-            "acks), `rate-limited` (again after `retry_after` seconds), `internal-error`; for an "
-            "event that is not declared `unknown-event`; for one with an id "
+            "acks), `rate-limited` (again after `retry_after` seconds), `too-many-streams`, "
+            "`internal-error`; for an event that is not declared `unknown-event`; for one with an id "
             "`idempotency-key-reused`, `outcome-unknown` and `too-many-idempotency-keys`."
         ),
         examples=["store-unavailable"],

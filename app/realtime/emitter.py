@@ -251,15 +251,15 @@ class Emitter:
 
         Returns:
             None; why the session, or the last session of the user, has ended if that was before the source
-            did. Nothing more is read or sent then.
+            did, or `shutdown` if this node ends. Nothing more is read or sent then.
 
         Raises:
             ValueError: the event is no stream, the id is in use, or an item takes more than 256 KiB.
             TypeError: `to` is another target, or the source is no async iterable.
             pydantic.ValidationError: an item does not fit the declared type.
             ServiceUnavailableError: the stream cannot be kept: the bus could not be reached for ten
-                seconds, has lost its data, or the process was stopped for longer than five; or the
-                session, or user, has a hundred streams. Clients are told.
+                seconds, has lost its data, or the process was stopped for longer than five. Clients are told.
+            RequestRefusedError: the session, or user, has a hundred streams.
         """
         sockets: Sockets = self._sockets
         return await sockets.stream(target_of(to), event, source, namespace=namespace, id_=id)

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from ..asgi.errors import RequestRefusedError, ServiceUnavailableError
+from ..asgi.errors import RequestRefusedError, ServiceUnavailableError, TooManyStreamsError
 from ..asgi.problems import status_type
 from ..asgi.rate_limit import RateLimitExceededError
 from ..sessions import (
@@ -24,6 +24,7 @@ _TYPES: dict[type[Exception], str] = {
     SessionEndedError: "session-ended",
     SessionTooLargeError: "session-too-large",
     RateLimitExceededError: "too-many-requests",
+    TooManyStreamsError: "too-many-streams",
 }
 
 

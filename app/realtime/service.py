@@ -197,6 +197,8 @@ class RealtimeService:
             if step < steps - 1:
                 await asyncio.sleep(seconds / steps)
         await self._drain_late_sockets()
+        if self.streams is not None:
+            await self.streams.end()
         await self.server.executor.drain(EVENTS_TIMEOUT_SECONDS)
 
     def connected_changed(self, key: str, sockets: int) -> None:

@@ -197,3 +197,29 @@ async def test_the_source_is_closed_when_the_server_stays_away(
 DELETE_STREAMS = """
 for _, key in ipairs(redis.call('KEYS', 'mooring:streams:*')) do redis.call('DEL', key) end
 """
+
+
+async def test_readers_elsewhere_are_told_when_the_node_of_the_source_shuts_down(
+    js: JsClients, own_pair: Pair
+) -> None:
+    browser = await own_pair.browser(js)
+    client = await browser.connect(url=own_pair.there.url)
+    stream = await begun(browser, client)
+    waiting = asyncio.create_task(Stream(browser).count_out(1000, pause=1.0))
+    began = time.monotonic()
+    own_pair.here.terminate()
+    assert (await stream.end(client))["error"]["type"] == "producer-gone"
+    assert await waiting == "shutdown"
+    await eventually(lambda: not own_pair.here.alive, within=10.0)
+    assert time.monotonic() - began < 10.0
+
+
+async def test_more_streams_than_may_be_are_refused(js: JsClients, streaming: Service) -> None:
+    browser = await js.browser(streaming.url)
+    await browser.fetch("GET", "/key")
+    for _ in range(100):
+        await Stream(browser).count_out(0)
+    answer = await browser.post_json(f"/count-out/{Stream(browser).id}?count=0", [])
+    assert answer.status == 429
+    assert answer.json()["type"] == "too-many-streams"
+    assert answer.header("retry-after") == "60"

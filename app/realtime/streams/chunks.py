@@ -33,7 +33,7 @@ class ChunkBuffer:
         self._items: list[Any] = []
         self._bytes = 0
         self._end = 0
-        self._is_closed = False
+        self._is_closed = self._is_aborted = False
         self._changed = asyncio.Event()
 
     @property
@@ -55,8 +55,10 @@ class ChunkBuffer:
                 f"an item of the stream {self.event!r} takes {weight} bytes, the most is "
                 f"{MAX_ITEM_BYTES}: cut it"
             )
-        while self._items and self._bytes + weight > self._size:
+        while not self._is_aborted and self._items and self._bytes + weight > self._size:
             await self._wait()
+        if self._is_aborted:
+            raise RuntimeError("the stream has ended: its source was cancelled, and has gone on")
         self._items.append(data)
         self._bytes += weight
         self._changed.set()
@@ -64,6 +66,11 @@ class ChunkBuffer:
     def close(self) -> None:
         """Note that no item follows."""
         self._is_closed = True
+        self._changed.set()
+
+    def abort(self) -> None:
+        """Take no more items."""
+        self._is_aborted = True
         self._changed.set()
 
     async def take(self) -> Chunk | None:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import dropwhile, islice
 
+from ...asgi.errors import TooManyStreamsError
 from ..targets import Target
-from .errors import TooManyStreamsError
 from .log import (
     Chunk,
     KeptChunk,
@@ -77,18 +77,19 @@ class MemoryStreamLog(StreamLog):
         self._limits = limits or StreamLimits()
         self._clock = clock
         self._streams: dict[Target, dict[StreamName, _Stream]] = {}
+        self._clean_at = 0.0
 
     async def open(self, name: StreamName, event: str) -> bool:
         now = self._clock()
-        self._forget_old(now)
-        streams = self._streams.get(name.to, {})
+        self._clean(now)
+        streams = self._alive(name.to, now)
         if name in streams:
             return False
         if len(streams) >= self._limits.streams:
             raise TooManyStreamsError(self._limits.streams, self._limits.keep)
         stream = _Stream(event, now + self._limits.lease, now + self._limits.keep)
         stream.left[_START] = _Place(0, now + self._limits.hold)
-        self._streams.setdefault(name.to, {})[name] = stream
+        self._streams[name.to] = streams | {name: stream}
         return True
 
     async def append(self, name: StreamName, chunk: Chunk) -> Progress:
@@ -129,8 +130,8 @@ class MemoryStreamLog(StreamLog):
             self._streams.pop(name.to, None)
 
     async def find(self, to: Target, namespace: str) -> list[str]:
-        self._forget_old(self._clock())
-        return [each.id for each in self._streams.get(to, ()) if each.namespace == namespace]
+        found = self._alive(to, self._clock())
+        return [each.id for each in found if each.namespace == namespace]
 
     async def read(self, name: StreamName, reader: Reader, count: int) -> Reading:
         stream, now = self._find(name), self._clock()
@@ -158,12 +159,16 @@ class MemoryStreamLog(StreamLog):
         stream = self._streams.get(name.to, {}).get(name)
         return stream if stream is not None and stream.kept_until > self._clock() else None
 
-    def _forget_old(self, now: float) -> None:
-        for to, streams in list(self._streams.items()):
-            for name in [each for each, stream in streams.items() if stream.kept_until <= now]:
-                del streams[name]
-            if not streams:
-                del self._streams[to]
+    def _alive(self, to: Target, now: float) -> dict[StreamName, _Stream]:
+        streams = self._streams.get(to, {})
+        return {name: each for name, each in streams.items() if each.kept_until > now}
+
+    def _clean(self, now: float) -> None:
+        """Forget what is kept no longer, now and then: it looks at all."""
+        if now >= self._clean_at:
+            self._clean_at = now + self._limits.keep / 10
+            alive = [(to, self._alive(to, now)) for to in self._streams]
+            self._streams = {to: streams for to, streams in alive if streams}
 
 
 def _is_read(chunk: Chunk, offset: int) -> bool:

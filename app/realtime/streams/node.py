@@ -29,6 +29,7 @@ Announce = Callable[[StreamMessage], None]
 _AUTH = "streams"
 _MOST_OFFSETS = 1000
 _MOST_ENDED = 1000
+_END_SECONDS = 1.0
 
 
 class _Readings:
@@ -76,6 +77,7 @@ class NodeStreams:
         self._members_of = members_of
         self._announce = announce
         self._readings: dict[Member, _Readings] = {}
+        self._sending: set[asyncio.Future[None]] = set()
         self._leaving: set[asyncio.Task[None]] = set()
         self.around = Surroundings(log, audience_of, self._notify, _explain)
 
@@ -96,7 +98,13 @@ class NodeStreams:
                 f"{event!r} is no stream of {namespace}: sends({event!r}, T, stream=True)"
             )
         name = stream_name(to, namespace, id_)
-        return await send_stream(self.around, name, event, source, sent.item.accept)
+        ended = asyncio.get_running_loop().create_future()
+        self._sending.add(ended)
+        try:
+            return await send_stream(self.around, name, event, source, sent.item.accept)
+        finally:
+            self._sending.discard(ended)
+            ended.set_result(None)
 
     def take(self, member: Member, auth: Any) -> Any:
         """Note where a client that connects was, by `auth`; return what is left of that for handlers."""
@@ -142,8 +150,15 @@ class NodeStreams:
             else:
                 reading[0].wake()
 
+    async def end(self) -> None:
+        """End the streams that this node sends; readers elsewhere are told."""
+        self.around.closing.set()
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=_END_SECONDS)
+
     async def aclose(self) -> None:
-        """Stop all that it does for sockets. May be called twice."""
+        """Stop all that it does. May be called twice."""
+        await self.end()
         readings, self._readings = self._readings, {}
         tasks = [task for each in readings.values() for _reader, task in each.readers.values()]
         finding = [each.finding for each in readings.values()]

@@ -1,7 +1,7 @@
 """Sends one source, from its first item to its end."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,7 @@ from .audience import Audience
 from .chunks import ChunkBuffer
 from .log import Chunk, Progress, State, StreamLog, StreamName
 
+PRODUCER_GONE = {"type": "producer-gone", "detail": "The node that sent the stream has gone."}
 CANCELLED = {"type": "cancelled", "detail": "The stream was called off."}
 
 
@@ -50,17 +51,19 @@ class Surroundings:
         audience_of: returns what says whether anybody of those that are meant is left.
         notify: tells nodes that there is more.
         explain: returns what readers are told of an error of the source's.
+        closing: set when this process ends.
     """
 
     log: StreamLog
     audience_of: Callable[[Target], Audience]
     notify: Callable[[StreamName], None]
     explain: Callable[[BaseException], dict[str, Any]]
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
     pace: Pace = field(default_factory=Pace)
 
 
 class _EndedError(Exception):
-    """The session, or the last one of the user, has ended."""
+    """The session, or the last one of the user, has ended, or this process is about to."""
 
     def __init__(self, reason: EndReason) -> None:
         super().__init__(str(reason))
@@ -114,8 +117,8 @@ class Producer:
         """Return what has ended the stream before its time, when readers have been told."""
         try:
             async with asyncio.TaskGroup() as group:
-                keeper = group.create_task(self._keep())
-                writer = group.create_task(self._write())
+                keeper = group.create_task(self._while_it_goes_on(self._keep()))
+                writer = group.create_task(self._while_it_goes_on(self._write()))
                 failure = await self._read(items)
                 self._buffer.close()
                 await writer
@@ -140,11 +143,13 @@ class Producer:
         return None
 
     async def _end_for(self, failure: BaseException) -> None:
-        if isinstance(failure, _EndedError):
+        if not isinstance(failure, _EndedError):
+            await self._tell(self._error(failure))
+        elif failure.reason == EndReason.SHUTDOWN:
+            await self._tell({"error": PRODUCER_GONE})
+        else:
             with suppress(ServiceUnavailableError):
                 await self._log.discard(self._name)
-        else:
-            await self._tell(self._error(failure))
 
     def _error(self, failure: BaseException) -> dict[str, Any]:
         return {"error": self._around.explain(failure)}
@@ -156,6 +161,14 @@ class Producer:
                 if chunk is not None:
                     await self._log.append(self._name, chunk)
             self._around.notify(self._name)
+
+    async def _while_it_goes_on(self, task: Coroutine[Any, Any, None]) -> None:
+        """Await a task; when it fails, the source may give no more, even if it goes on when cancelled."""
+        try:
+            await task
+        except BaseException:
+            self._buffer.abort()
+            raise
 
     async def _write(self) -> None:
         while (chunk := await self._buffer.take()) is not None:
@@ -181,13 +194,19 @@ class Producer:
     async def _keep(self) -> None:
         """Renew the lease, and look whether the session has ended."""
         while True:
-            await asyncio.sleep(self._pace.look)
+            await self._pause()
             with suppress(StoreUnavailableError):  # an outage is not a logout
                 ended = await self._audience.ended()
                 if ended is not None:
                     raise _EndedError(ended)
             with suppress(BusUnavailableError):
                 self._check(await self._log.renew(self._name))
+
+    async def _pause(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._pace.look):
+                await self._around.closing.wait()
+            raise _EndedError(EndReason.SHUTDOWN)
 
     async def _insist(self, attempt: Callable[[], Awaitable[Progress]]) -> Progress:
         """Return what an attempt does; repeat it for a while if there is no reply."""

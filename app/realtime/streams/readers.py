@@ -12,6 +12,7 @@ from ..registry import Member
 from ..sender import PacketSender
 from .chunks import body_of
 from .log import Chunk, KeptChunk, Reader, State, StreamLog, StreamName
+from .producer import PRODUCER_GONE
 
 IDLE_SECONDS = 1.0
 """How often a stream is read without a message that there is more."""
@@ -24,7 +25,6 @@ UNSENT_BYTES = 65_536
 REPORT_SECONDS = 2.0
 _CHUNKS_PER_READ = 8
 
-PRODUCER_GONE = {"type": "producer-gone", "detail": "The node that sent the stream has gone."}
 STREAM_LOST = {"type": "stream-lost", "detail": "What was kept of the stream is lost."}
 
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from ...asgi.errors import TooManyStreamsError
 from ...redis.connection import Argument, RedisClient
 from ..bus.redis import execute
 from ..targets import Target
 from . import redis_scripts as scripts
-from .errors import TooManyStreamsError
 from .log import (
     Chunk,
     KeptChunk,

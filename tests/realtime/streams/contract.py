@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from app.asgi.errors import ServiceUnavailableError
+from app.asgi.errors import TooManyStreamsError
 from app.realtime.streams.log import (
     Chunk,
     Progress,
@@ -101,7 +101,7 @@ class StreamLogContract:
         for id_ in ("second", "third"):
             await log.open(StreamName(name.to, "/", id_), "tokens")
         fourth = StreamName(name.to, "/", "fourth")
-        with pytest.raises(ServiceUnavailableError, match="3 streams"):
+        with pytest.raises(TooManyStreamsError, match="3 streams"):
             await log.open(fourth, "tokens")
         await advance(LIMITS.keep)
         assert await log.open(fourth, "tokens")

@@ -1,12 +1,14 @@
 """What `Emitter.stream` refuses, and what clients may say of where they are."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from app import EVERYBODY, EventRouter, Socket, SocketDep, to_session, to_socket
+from app import EVERYBODY, EndReason, EventRouter, Socket, SocketDep, to_session, to_socket
 from app.realtime.event_error import EventError
 from app.realtime.service import RealtimeService
 from app.realtime.streams.chunks import MAX_ITEM_BYTES
@@ -225,3 +227,22 @@ async def test_a_connect_that_is_refused_leaves_nothing_behind() -> None:
         streams = nodes.nodes[0].streams
         assert streams is not None
         assert streams._readings == {}
+
+
+async def test_a_source_that_goes_on_when_it_is_cancelled_is_stopped() -> None:
+    async with cluster(streaming_router()) as nodes, nodes.client() as client:
+        await client.join()
+        session = await nodes.session()
+
+        async def stubborn() -> AsyncIterator[int]:
+            for number in range(10**9):
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.001)
+                yield number
+
+        sending = asyncio.create_task(
+            nodes.nodes[0].emitter.stream("tokens", stubborn(), to=session)
+        )
+        await client.event()
+        await session.destroy()
+        assert await asyncio.wait_for(sending, 2.0) == EndReason.LOGOUT

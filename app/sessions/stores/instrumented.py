@@ -4,8 +4,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from time import perf_counter
 from typing import Any, TypeVar
 
-from prometheus_client import Counter, Histogram
-
+from ...metric_types import Counter, Histogram
 from ..errors import StoreUnavailableError
 from ..models import (
     CommitOutcome,

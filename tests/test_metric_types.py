@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
 from app import metric_types
-from app.metric_types import SECONDS, Counter, Histogram
+from app.metric_types import SECONDS, Count, Counter, Histogram
 
 AMOUNTS = st.lists(st.sampled_from([0.0, 0.005, 0.0051, 0.75, 10.0, 10.1, 1e9]), max_size=30)
 LABELS = st.lists(st.sampled_from(["a", "b", 'a "quoted" one\n']), max_size=10)
@@ -28,9 +28,9 @@ def ours(monkeypatch: pytest.MonkeyPatch) -> CollectorRegistry:
 @pytest.fixture(autouse=True)
 def without_creation_times() -> Iterator[None]:
     """Have the library leave out what ours never show."""
-    prometheus_client.disable_created_metrics()
+    prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call] # theirs
     yield
-    prometheus_client.enable_created_metrics()
+    prometheus_client.enable_created_metrics()  # type: ignore[no-untyped-call] # theirs
 
 
 def shown(*metrics: Any) -> str:
@@ -95,7 +95,8 @@ def test_a_second_family_of_one_name_is_refused(ours: CollectorRegistry) -> None
 
 
 def test_threads_that_ask_for_one_count_get_the_same(ours: CollectorRegistry) -> None:
-    family, found = Counter("some_things", "What is counted.", ["kind"]), []
+    family = Counter("some_things", "What is counted.", ["kind"])
+    found: list[Count] = []
     begin = threading.Barrier(8)
 
     def ask() -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 
-from prometheus_client import Counter
+from ..metric_types import Counter
 
 logger = logging.getLogger(__name__)
 

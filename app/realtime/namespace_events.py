@@ -38,11 +38,10 @@ class ServerEvent:
                 f"the event {self.name!r} is declared with {len(self.arguments)} argument(s), "
                 f"not {len(values)}"
             )
-        accept = [each.accept for each in self.arguments]
         try:
-            return [each(value) for each, value in zip(accept, values, strict=True)]
+            return [each.accept(value) for each, value in zip(self.arguments, values, strict=True)]
         except (TypeError, ValueError):
-            raise_naming(self.name, accept, values)
+            raise_naming(self.name, [each.accept for each in self.arguments], values)
             raise
 
     def read_state(self, data: Mapping[str, Any]) -> Any:

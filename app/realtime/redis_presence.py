@@ -200,12 +200,15 @@ class RedisPresence(Presence):
             self._note_written(key)
             return
         try:
-            await asyncio.gather(
+            is_new, *_ = await asyncio.gather(
+                execute(self._client, _SADD, self._keys.nodes, self._node),
                 execute(self._client, _HSET, name, self._node, sockets),
                 execute(self._client, _PEXPIRE, name, self._lifetime_ms),
                 execute(self._client, _SADD, counted, key),
                 execute(self._client, _PEXPIRE, counted, self._lifetime_ms),
             )
+            if is_new:
+                self._changed = {**self._counts, **self._changed}
         except BusUnavailableError as error:
             if "OOM" not in str(error):
                 raise

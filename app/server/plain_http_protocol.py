@@ -8,7 +8,8 @@ from typing import Any, cast
 from httptools import HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from ..asgi.limits import STALLED_BYTES, STALLED_SECONDS
+from ..aio.budget import Budget
+from ..asgi.limits import PIPELINED_BYTES, STALLED_BYTES, STALLED_SECONDS
 from ..asgi.problems import Problem
 from ..asgi.refusals import Refusal, refused
 from .body_parser import body_field, body_parser
@@ -27,6 +28,8 @@ _HEAD_END = b"\r\n\r\n"
 _BODY_PIECE = 1_024
 """Of a body so much is parsed at least at once, whatever is in it."""
 
+_pipelined = Budget(PIPELINED_BYTES)
+
 
 class PlainHttpProtocol(HttpToolsProtocol):
     """Serve HTTP without fast paths.
@@ -44,6 +47,9 @@ class PlainHttpProtocol(HttpToolsProtocol):
     _received = 0
     _rest = b""
     """What has been received and not parsed: requests behind one that is being served."""
+
+    _is_last_request = False
+    """Nothing more is read: the client has sent too many requests at once."""
 
     _piece = b""
     _amid_request = False
@@ -71,14 +77,13 @@ class PlainHttpProtocol(HttpToolsProtocol):
             if timer is not None:
                 timer.stop()
         self._request_timer = self._unread_timer = self._former_cycle = None
-        self._rest = b""
+        self._release()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Handle bytes from the client."""
-        if self._rest:
-            self._rest += data
-            self.flow.pause_reading()
+        if self._rest or self._is_last_request:
+            self._keep(data)
             return
         end = self._end_of_piece(data, 0)
         if end == len(data):
@@ -99,8 +104,7 @@ class PlainHttpProtocol(HttpToolsProtocol):
         start = 0
         while start < len(data) and not self._is_over():
             if not self._amid_request and self._is_busy():
-                self._rest = data[start:]
-                self.flow.pause_reading()
+                self._keep(data[start:])
                 return
             self._receive_piece(data[start:end])
             start, end = end, self._end_of_piece(data, end)
@@ -114,8 +118,35 @@ class PlainHttpProtocol(HttpToolsProtocol):
         parser: Any = self.parser
         return parser is None or self.transport.is_closing()
 
-    def _receive_rest(self) -> None:
+    def _keep(self, data: bytes) -> None:
+        """Keep requests for later. Too many of an address are dropped, as whoever pipelines must expect.
+
+        RFC 9112, 9.3.2: requests that the connection was closed on are to be sent again.
+        """
+        self.flow.pause_reading()
+        if self._is_last_request:
+            return
+        if _pipelined.take(self._address(), len(data)):
+            self._rest += data
+            return
+        refused(Refusal.TOO_MANY_PIPELINED_REQUESTS)
+        self._is_last_request = True
+        self._release()
+        cycle: Any = self.cycle
+        cycle.keep_alive = False
+
+    def _release(self) -> bytes:
+        """Return what was kept, and keep nothing."""
         rest, self._rest = self._rest, b""
+        if rest:
+            _pipelined.give(self._address(), len(rest))
+        return rest
+
+    def _address(self) -> str:
+        return self.client[0] if self.client else ""
+
+    def _receive_rest(self) -> None:
+        rest = self._release()
         if rest and not self._is_over():
             self.flow.resume_reading()
             self.data_received(rest)

@@ -6,13 +6,14 @@ from functools import partial
 from typing import Any, cast
 
 from httptools import HttpParserUpgrade
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from ..aio.budget import Budget
 from ..asgi.limits import PIPELINED_BYTES, STALLED_BYTES, STALLED_SECONDS
 from ..asgi.problems import Problem
 from ..asgi.refusals import Refusal, refused
 from .body_parser import body_field, body_parser
+from .half_closed import HalfClosableResponse
 from .lossy_transport import LossyTransport
 from .progress_timer import ProgressTimer, sent_so_far
 
@@ -52,7 +53,7 @@ class PlainHttpProtocol(HttpToolsProtocol):
     """Nothing more is read: the client has sent too many requests at once."""
 
     _piece = b""
-    _amid_request = False
+    _amid_request = _is_half_closed = False
     _former_cycle: Any = None
     """That of the request before the one that is being received."""
 
@@ -60,6 +61,34 @@ class PlainHttpProtocol(HttpToolsProtocol):
         """Begin with a connection."""
         super().connection_made(self._wrap(transport))
         self._expect_request()
+
+    response_class: type[HalfClosableResponse] = HalfClosableResponse
+    _response: HalfClosableResponse | None = None
+    """The one that was started last: requests behind it wait."""
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        cycle.__class__ = self.response_class  # the library has no place for a class of one's own
+        self._response = response = cast("HalfClosableResponse", cycle)
+        if self._is_half_closed:
+            response.half_close()
+        super()._start_asgi_task(cycle, app)
+
+    def eof_received(self) -> bool | None:  # type: ignore[override] # as asyncio has it
+        """Answer what has come whole: a client that sends no more may read on.
+
+        One that has gone looks the same. The app is told of it, and may be waiting for that, as a poll is.
+        """
+        self._is_half_closed = True
+        response = self._response
+        if (
+            response is None
+            or not self._has_to_answer()
+            or self.transport.get_extra_info("ssl_object")  # TLS has no half-closed connections
+        ):
+            self.transport.close()
+            return None
+        response.half_close()
+        return True
 
     def _wrap(self, transport: asyncio.Transport) -> asyncio.Transport:
         """Return a transport that may be written to when the connection is lost."""
@@ -76,7 +105,7 @@ class PlainHttpProtocol(HttpToolsProtocol):
         for timer in (self._request_timer, self._unread_timer):
             if timer is not None:
                 timer.stop()
-        self._request_timer = self._unread_timer = self._former_cycle = None
+        self._request_timer = self._unread_timer = self._former_cycle = self._response = None
         self._release()
         super().connection_lost(exc)
 
@@ -112,6 +141,11 @@ class PlainHttpProtocol(HttpToolsProtocol):
     def _is_busy(self) -> bool:
         cycle: Any = self.cycle
         return cycle is not None and not cycle.response_complete
+
+    def _has_to_answer(self) -> bool:
+        """Return True if there is a request that has come whole, and has no response yet."""
+        is_whole = not self._amid_request or self.cycle is self._former_cycle
+        return bool(self._rest or self.pipeline or (is_whole and self._is_busy()))
 
     def _is_over(self) -> bool:
         """Return True if the connection is closing, or has become a WebSocket."""
@@ -150,6 +184,8 @@ class PlainHttpProtocol(HttpToolsProtocol):
         if rest and not self._is_over():
             self.flow.resume_reading()
             self.data_received(rest)
+            if self._is_half_closed and not self._is_over():
+                self.eof_received()
 
     def _receive_piece(self, data: bytes) -> None:
         self._piece = data
@@ -198,7 +234,9 @@ class PlainHttpProtocol(HttpToolsProtocol):
         self._after_response()
 
     def _after_response(self) -> None:
-        if self.transport.is_closing():
+        if self._is_half_closed and not self._has_to_answer():
+            self._close_when_read()
+        elif self.transport.is_closing():
             self._watch_unread()
         elif self._rest:
             self.flow.pause_reading()

@@ -14,7 +14,8 @@ from starlette.types import Receive, Scope, Send
 
 from app.asgi.limits import PIPELINED_BYTES
 from app.server.http_protocol import FastHttpProtocol, IdleConnections
-from app.server.plain_http_protocol import PlainHttpProtocol, _pipelined
+from app.server.one_by_one import _pipelined
+from app.server.plain_http_protocol import PlainHttpProtocol
 from app.server.plain_websocket_protocol import PlainWebSocketProtocol
 from app.server.websocket_protocol import FastWebSocketProtocol
 from tests.support.eventually import eventually

@@ -54,6 +54,11 @@ class StoreServer:
         """Whether the process runs (a paused one does)."""
         return self._process.alive
 
+    @property
+    def pid(self) -> int:
+        """The process id of what runs now."""
+        return self._process.pid
+
     def pause(self) -> None:
         """Hang it: connects and writes succeed, no answer comes."""
         self._process.pause()

@@ -194,10 +194,10 @@ class BusRelay:
             return await self._join()  # earlier messages are in the records already
         batch = await self._read_after(offset)
         if batch.gap:
-            offset = await self._join()
+            await self._join()
             BUS_GAPS.inc()
             logger.warning("bus messages lost, all sessions reloaded")
-            return offset
+            return batch.offset  # messages of the meantime, too
         for entry in batch.entries:
             if entry.node_id != self.node:
                 await self._receive(entry)

@@ -1,0 +1,58 @@
+"""The stores on which users are ended: one server, servers behind Sentinels, a Cluster."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from tests.support.cluster import redis_cluster
+from tests.support.sentinel import watched_servers
+from tests.support.servers import StoreServer, store_server
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Running servers.
+
+    Attributes:
+        url: REDIS_URL of the nodes.
+        masters: those that have the data, each a part of it.
+    """
+
+    url: str
+    masters: Sequence[StoreServer]
+
+    def flush(self) -> None:
+        """Forget all data; fails if there is a session id among them."""
+        for each in self.masters:
+            each.flush()
+
+    def keys(self, pattern: str) -> list[str]:
+        """Return all keys of a pattern."""
+        return [key for each in self.masters for key in each.command("KEYS", pattern)]
+
+
+@contextmanager
+def _one(kind: str) -> Iterator[Servers]:
+    with store_server(kind) as server:
+        yield Servers(server.url, [server])
+
+
+@contextmanager
+def _behind_sentinels() -> Iterator[Servers]:
+    with watched_servers(replicas=2) as watched:
+        yield Servers(f"{watched.url}?wait_replicas=1", [watched.master])
+
+
+@contextmanager
+def _cluster() -> Iterator[Servers]:
+    with redis_cluster(masters=3, replicas=1) as cluster:
+        yield Servers(f"{cluster.url}?wait_replicas=1", cluster.masters)
+
+
+STORES: dict[str, Callable[[], AbstractContextManager[Servers]]] = {
+    "valkey": partial(_one, "valkey"),
+    "redis": partial(_one, "redis"),
+    "sentinel": _behind_sentinels,
+    "cluster": _cluster,
+}

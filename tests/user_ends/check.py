@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import ceil
 
 from app import RedisStore
 from app.sessions import Record
@@ -125,9 +126,9 @@ def _what(connection: Connection) -> str:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """Return the value below which a share of all is."""
+    """Return the least value that a share of all is not above (the nearest rank)."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+    return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else 0.0
 
 
 def lines(outcome: Outcome) -> Iterator[str]:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from .asgi.paths import SocketPath
 from .asgi.rate_limit import NoRateLimit, TokenBucketRateLimiter
 from .asgi.scope import ANSWERED, RUNTIME
-from .backends import Backend, backend_factory
+from .backends import Backend, backend_factory, of_one_process
 from .fast_paths import BELOW_EVENTS, BELOW_ROUTES, decide
 from .http.cookies import CookieAttributes, SessionCookie
 from .http.middleware.body_limit import BodyLimitMiddleware
@@ -56,7 +56,9 @@ class Composition:
         self._overrides = overrides
         self._router = router
         self._fast_routes = decide(settings.fast_paths, of=BELOW_ROUTES).enabled
-        self._new_backend = _backend_factory(settings) if backend is None else lambda: backend
+        self._new_backend = (
+            _backend_factory(settings) if backend is None else of_one_process(backend)
+        )
         self._rate_limiter = (
             TokenBucketRateLimiter(settings.client_rate) if settings.client_rate else NoRateLimit()
         )

@@ -32,7 +32,8 @@ _LONGEST_LIFE = 10 * 365 * 24 * 3600.0
 class Session(SessionMapping):
     """A session's data as a mapping, and what can be done with the session itself.
 
-    It has the habits of a dict. Values are what JSON gives back as it was, types included: a value
+    It has the habits of a dict: one without data is falsy, so that whoever asks whether there is a session
+    asks `is None`. Values are what JSON gives back as it was, types included: a value
     of any other type is refused when it is set, one within a list or dict at the latest when the
     handler ends. Plain writes, nested ones too, are found by comparison with what was loaded; they
     are stored, merged by top-level key, when the response or ack starts, or by `save`. A

@@ -78,7 +78,8 @@ def main() -> int:
 
 
 def _figures(seconds: tuple[float, ...]) -> str:
-    return f"{statistics.median(seconds):.3f} s (median), {percentile(list(seconds), 0.99):.3f} s (p99)"
+    p99 = percentile(list(seconds), 0.99)
+    return f"{statistics.median(seconds):.3f} s (median), {p99:.3f} s (p99), {max(seconds):.3f} s (longest)"
 
 
 if __name__ == "__main__":

@@ -293,7 +293,7 @@ class Session(SessionMapping):
         )
         change = partial(sign_in_to, sign_in=sign_in, absolute=absolute)
         await self._rotate(change, signs_in=True)
-        await self._manager.end_oldest(user, self._key)
+        await self._manager.end_oldest(user)
 
     async def sign_out(self) -> None:
         """End the session: its user is signed out, its data are deleted, its sockets disconnected.

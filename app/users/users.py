@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..extras import explain_missing
 from ..sessions import EndReason, Record, Session, SessionManager, UserIndex
 from ..sessions.ids import oidc_name, user_name
+from ..sessions.live import load_live
 from ..sessions.sign_in import SignIn, check_user, unpack
 from .models import UserSession
 
@@ -197,15 +198,13 @@ class Users:
         return index
 
     async def _live(self, name: str, user: str) -> list[Found]:
-        keys = await self._index.read_index(name)
-        records = await self._manager.store.load_many(keys)
-        found = []
-        for key, record in zip(keys, records, strict=True):
-            if isinstance(record, Record):
-                sign_in = unpack(record.owner)
-                if sign_in is not None and sign_in.user == user:
-                    found.append((key, record, sign_in))
-        return found
+        live = await load_live(self._manager.store, await self._index.read_index(name))
+        signed_in = ((key, record, unpack(record.owner)) for key, record in live.items())
+        return [
+            (key, record, sign_in)
+            for key, record, sign_in in signed_in
+            if sign_in is not None and sign_in.user == user
+        ]
 
     async def _view(self, key: str, record: Record, sign_in: SignIn) -> UserSession:
         leased, sockets = await asyncio.gather(self._manager.find(key), self._count_sockets(key))

@@ -239,6 +239,79 @@ async def test_beyond_the_most_the_oldest_session_ends(any_store: StoreSettings,
     await store.aclose()
 
 
+@pytest.mark.parametrize("most", [1, 2])
+async def test_of_sign_ins_at_once_the_newest_stay_and_no_two_end_each_other(
+    nodes: tuple[Node, Node], most: int
+) -> None:
+    random = Random(most)
+    for each in nodes:
+        each.sessions.policy = Policy(idle=600, absolute=3600, max_per_user=most)
+    for _ in range(TRIALS):
+        user = name()
+        sessions = [await each.sessions.create() for each in (*nodes, *nodes)]
+        tasks = []
+        for session in sessions:
+            tasks.append(asyncio.ensure_future(_failed(session.sign_in(user))))
+            for _ in range(random.randrange(12)):
+                await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+        found = await nodes[1].users.sessions(user)
+        assert len(found) == most
+        newest = sorted((each.signed_in_at for each in found), reverse=True)
+        at = [each.signed_in_at for each in sessions if each.signed_in_at is not None]
+        assert newest == sorted(at, reverse=True)[:most]
+
+
+async def test_the_oldest_does_not_escape_by_a_rotation(nodes: tuple[Node, Node]) -> None:
+    node, other = nodes
+    assert isinstance(node.store, HookedStore)
+    user = name()
+    oldest = await other.signed_in(user)
+    node.sessions.policy = Policy(idle=600, absolute=3600, max_per_user=1)
+    newest = await node.sessions.create()
+
+    async def rotate() -> None:
+        node.store.before("end", oldest.rotate)  # type: ignore[attr-defined] # a HookedStore
+
+    node.store.before("load_many", rotate)
+    await newest.sign_in(user)
+
+    assert [each.key for each in await other.users.sessions(user)] == [newest.key]
+    assert not await other.live(oldest)
+
+
+class KilledError(Exception):
+    """Stands for the end of a node in the midst."""
+
+
+@pytest.mark.parametrize("verb", ["end", "commit"])
+@pytest.mark.parametrize("first", [True, False], ids=["sign-in", "rotation"])
+async def test_of_a_rotation_of_a_node_that_was_killed_the_list_has_one_session(
+    nodes: tuple[Node, Node], verb: str, first: bool
+) -> None:
+    node, other = nodes
+    assert isinstance(node.store, HookedStore)
+    user = name()
+    session = await (node.sessions.create() if first else node.signed_in(user))
+    before = session.key
+
+    async def kill() -> None:
+        raise KilledError
+
+    node.store.before(verb, kill)
+    with pytest.raises(KilledError):
+        await (session.sign_in(user) if first else session.rotate())
+
+    found = [each.key for each in await other.users.sessions(user)]
+    if verb == "end":  # the old id lives on, and the new one cannot be used
+        assert found == ([] if first else [before])
+    else:
+        assert len(found) == 1
+        assert before not in found
+    assert await other.users.end(user) == 1
+    assert await other.users.sessions(user) == []
+
+
 async def test_a_store_without_an_index_says_so(any_store: StoreSettings) -> None:
     store = new_store(any_store)
     sessions = SessionManager(store, POLICY)

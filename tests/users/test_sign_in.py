@@ -1,5 +1,6 @@
 """Sign-in: the id, the data, who it is, from where, and what needs it."""
 
+import asyncio
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ import pytest
 
 from tests.support.browsers import JsBrowser, JsClients
 from tests.support.http import http_client, problem, set_cookies, the_set_cookie
+from tests.support.raw import raw_websocket
 from tests.support.service import Service
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -118,6 +120,21 @@ async def test_a_namespace_lets_in_who_is_signed_in(js: JsClients, product: Serv
     socket = await browser.connect(url=members)
     assert await socket.emit("whoami") == ["ann", "ann"]
     assert await socket.emit("secret") == "told"
+
+
+async def test_who_was_refused_may_sign_in_while_the_unused_session_goes(product: Service) -> None:
+    async def refused_then_signed_in() -> int:
+        async with raw_websocket(product.url) as socket:
+            [cookie] = socket.set_cookies
+            await socket.send("40/members,")
+            await socket.receive_until("44/members,")
+        async with http_client(product.url) as client:
+            answer = await client.post(
+                "/login", json={"user": name()}, headers={"cookie": cookie.pair}
+            )
+        return answer.status_code
+
+    assert await asyncio.gather(*(refused_then_signed_in() for _ in range(20))) == [200] * 20
 
 
 async def test_a_lifetime_of_its_own_is_the_cookie_s(ann: httpx.AsyncClient) -> None:

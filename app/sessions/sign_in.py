@@ -128,7 +128,7 @@ def check_user(user: object) -> str:
     """
     if not isinstance(user, str):
         raise TypeError(f"a user's id is a string, not {kind_of(user)}: use str(...)")
-    if not 0 < len(user) <= MAX_USER_LENGTH or _has_surrogates(user):
+    if not 0 < len(user) <= MAX_USER_LENGTH or not is_unicode(user):
         raise ValueError(f"a user's id has 1 to {MAX_USER_LENGTH} characters of Unicode")
     return user
 
@@ -139,7 +139,7 @@ def check_label(label: object) -> str | None:
         return None
     if not isinstance(label, str):
         raise TypeError(f"a label is a string, not {kind_of(label)}")
-    if len(label) > MAX_LABEL_LENGTH or _has_surrogates(label):
+    if len(label) > MAX_LABEL_LENGTH or not is_unicode(label):
         raise ValueError(f"a label has at most {MAX_LABEL_LENGTH} characters of Unicode")
     return label
 
@@ -161,10 +161,11 @@ def oidc_session(claims: Mapping[str, Any]) -> OidcSession:
 
 def _claim(claims: Mapping[str, Any], name: str) -> str | None:
     value = claims.get(name)
-    if value is None or isinstance(value, str):
+    if value is None or (isinstance(value, str) and is_unicode(value)):
         return value
-    raise ValueError(f"oidc: the claim `{name}` is no string")
+    raise ValueError(f"oidc: the claim `{name}` is no string of Unicode")
 
 
-def _has_surrogates(text: str) -> bool:
-    return not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text)
+def is_unicode(text: str) -> bool:
+    """Return False for a string with surrogates, which UTF-8 does not have: JSON's escapes can make them."""
+    return text.isascii() or not any("\ud800" <= each <= "\udfff" for each in text)

@@ -38,6 +38,14 @@ async def test_who_asks_for_a_user_opens_no_session(ann: httpx.AsyncClient) -> N
     assert not set_cookies(await ann.get("/me"))
 
 
+async def test_what_nobody_gets_is_kept_from_those_who_are_signed_in(
+    ann: httpx.AsyncClient,
+) -> None:
+    for path in ("/who", "/me", "/devices"):
+        assert "Cookie" in (await ann.get(path)).headers["vary"]
+    assert "cache-control" not in (await ann.get("/who")).headers
+
+
 async def test_a_sign_in_moves_the_session_to_a_new_id_and_keeps_its_data(
     ann: httpx.AsyncClient, product: Service
 ) -> None:

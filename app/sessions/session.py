@@ -261,7 +261,8 @@ class Session(SessionMapping):
         """Bind the session to a user, and move it to a new id, as `rotate` does; its data stay.
 
         Whoever knew the id before has nothing by it (OWASP: session fixation). Its sockets reconnect,
-        signed in. A second sign-in of the same user renews `signed_in_at`.
+        signed in. A second sign-in of the same user renews `signed_in_at`, and keeps the label, the
+        claims and the lifetime of the first unless it is given others.
 
         Args:
             user: your own id of a person, 1 to 256 characters. Check who it is before.
@@ -288,10 +289,9 @@ class Session(SessionMapping):
             raise ValueError(f"absolute: seconds, more than none and less than {_LONGEST_LIFE:g}")
         visitor = self._usage.visitor()
         sign_in = SignIn(
-            *(user, 0.0, label or visitor.label, visitor.address, claims),
-            remembered=absolute is not None,
+            *(user, 0.0, label, visitor.address, claims), remembered=absolute is not None
         )
-        change = partial(sign_in_to, sign_in=sign_in, absolute=absolute)
+        change = partial(sign_in_to, sign_in=sign_in, client=visitor.label, absolute=absolute)
         await self._rotate(change, signs_in=True)
         await self._manager.end_oldest(user)
 

@@ -81,14 +81,27 @@ def unpack(owner: str | None) -> SignIn | None:
         return SignIn(owner, 0.0)
 
 
-def sign_in_to(record: Record, *, sign_in: SignIn, absolute: float | None = None) -> Record:
+def sign_in_to(
+    record: Record, *, sign_in: SignIn, client: str | None = None, absolute: float | None = None
+) -> Record:
     """Return a record as it is after a sign-in, by the store's clock as last read.
+
+    A second one of the same user keeps what it does not say: the label, the provider's session, by which a
+    logout there finds this one, and a lifetime of its own. `client` is the label of one that never had any.
 
     Raises:
         SignedInAlreadyError: it is another user's.
     """
-    if user_of(record.owner) not in (None, sign_in.user):
-        raise SignedInAlreadyError
+    before = unpack(record.owner)
+    if before is not None:
+        if before.user != sign_in.user:
+            raise SignedInAlreadyError
+        sign_in = sign_in._replace(
+            label=sign_in.label or before.label,
+            oidc=sign_in.oidc or before.oidc,
+            remembered=sign_in.remembered or before.remembered,
+        )
+    sign_in = sign_in._replace(label=sign_in.label or client)
     now = time.time() if record.lease is None else record.lease.now
     until = record.absolute_at if absolute is None else now + absolute
     return record._replace(owner=sign_in._replace(at=now).pack(), absolute_at=until)

@@ -112,6 +112,20 @@ async def test_a_token_without_a_session_ends_all_of_the_user(provider: Provider
     assert [await _user(each) for each in (*anns, bob)] == [None, None, "bob"]
 
 
+async def test_who_has_signed_in_again_by_other_means_is_found_as_well(provider: Provider) -> None:
+    app = client_app(provider)
+
+    @app.post("/password")
+    async def password(session: SessionDep) -> None:
+        await session.sign_in("ann")
+
+    ann = await _signed_in(app, provider, "ann", "one")
+    assert (await ann.post("/password")).status_code == 200
+
+    assert (await _logout(app, provider.token(sid="one"))).status_code == 200
+    assert await _user(ann) is None
+
+
 async def test_a_token_works_once_and_who_came_back_stays(provider: Provider) -> None:
     app = client_app(provider)
     token = provider.token()

@@ -1,7 +1,7 @@
 """Sign-in: the id, the data, who it is, from where, and what needs it."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import httpx
@@ -68,6 +68,26 @@ async def test_a_second_sign_in_renews_its_time_and_no_more(ann: httpx.AsyncClie
 
     assert first["user"] == second["user"] == user
     assert first["signed_in_at"] < second["signed_in_at"]
+
+
+async def test_a_second_sign_in_keeps_the_label_and_the_lifetime_of_the_first(
+    ann: httpx.AsyncClient,
+) -> None:
+    month = 30 * 24 * 3600
+    first = {"user": "ann", "label": "the one in the kitchen", "absolute": month}
+    await ann.post("/login", json=first)
+    cookie = the_set_cookie(await ann.post("/login", json={"user": "ann"}))
+
+    assert cookie.max_age is not None
+    assert month - 5 <= cookie.max_age <= month
+    [device] = [each for each in (await ann.get("/devices")).json() if each["current"]]
+    assert device["label"] == first["label"]
+    expires = datetime.fromisoformat((await ann.get("/session")).json()["expires_at"])
+    assert expires - datetime.now(UTC) >= timedelta(seconds=month - 60)
+
+    await ann.post("/login", json={"user": "ann", "label": "another"})
+    [device] = [each for each in (await ann.get("/devices")).json() if each["current"]]
+    assert device["label"] == "another"
 
 
 async def test_another_user_has_to_wait_for_the_sign_out(ann: httpx.AsyncClient) -> None:

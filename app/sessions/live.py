@@ -25,6 +25,28 @@ async def load_live(store: SessionStore, keys: Sequence[str]) -> dict[str, Recor
     }
 
 
+async def ids_of(store: SessionStore, key: str, keys: Sequence[str]) -> set[str]:
+    """Return the keys under which a session goes on, or may: its own, and those that a rotation gives it.
+
+    Args:
+        store: where it is kept.
+        key: the key of the session.
+        keys: where to look for the new record of a rotation that has not ended the old one yet.
+    """
+    found, latest = {key}, await store.load(key)
+    while isinstance(latest, Tombstone) and latest.reason == EndReason.ROTATED:
+        if latest.successor is None or latest.successor in found:
+            break
+        found.add(latest.successor)
+        latest = await store.load(latest.successor)
+    records = zip(keys, await store.load_many(keys), strict=True)
+    return found | {
+        each
+        for each, record in records
+        if isinstance(record, Record) and record.predecessor and _predecessor(each, record) in found
+    }
+
+
 def _predecessor(key: str, record: Record) -> str:
     try:
         return Predecessor.read(key, record.predecessor).key

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
@@ -265,15 +265,15 @@ class SessionManager:
                 await self._end(other, reason)
         return not isinstance(outcome, Gone)
 
-    async def revoke(self, key: str) -> bool:
+    async def revoke(self, key: str, *, spared: Collection[str] = ()) -> bool:
         """End a session from outside, and what came of it by a rotation; return False if none lived.
 
         Where there is no record a tombstone is put in its place: a sign-in that is under way has made
-        its entry in the index, and not its record yet.
+        its entry in the index, and not its record yet. The session of the keys that are spared goes on.
         """
-        waiting, seen, ended = [key], set[str](), False
+        waiting, seen, ended = [key], set(spared), False
         pending, replaced = set[str](), set[str]()
-        while waiting and len(seen) < _MAX_KIN:
+        while waiting and len(seen) < _MAX_KIN + len(spared):
             key = waiting.pop()
             if key not in seen:
                 seen.add(key)

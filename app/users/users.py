@@ -3,14 +3,15 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..extras import explain_missing
 from ..sessions import EndReason, Record, Session, SessionManager, UserIndex
 from ..sessions.ids import oidc_name, user_name
-from ..sessions.live import load_live
+from ..sessions.live import ids_of, load_live
 from ..sessions.sign_in import SignIn, check_user, unpack
 from .models import UserSession
 
@@ -177,14 +178,15 @@ class Users:
         ended = 0
         while True:
             began = time.monotonic()
-            keys = [key for key in await self._index.read_index(name) if key != kept]
-            ended += await self._end(name, keys)
+            keys = await self._index.read_index(name)
+            spared = set() if kept is None else await ids_of(self._manager.store, kept, keys)
+            ended += await self._end(name, [key for key in keys if key not in spared], spared)
             if time.monotonic() - began < self._manager.policy.keep(EndReason.ROTATED) / 2:
                 return ended
 
-    async def _end(self, name: str, keys: Iterable[str]) -> int:
-        keys = list(keys)
-        ended = await asyncio.gather(*(self._manager.revoke(key) for key in keys))
+    async def _end(self, name: str, keys: Sequence[str], spared: Collection[str] = ()) -> int:
+        revoke = partial(self._manager.revoke, spared=spared)
+        ended = await asyncio.gather(*map(revoke, keys))
         await asyncio.gather(*(self._index.remove_from_index(name, key) for key in keys))
         return sum(ended)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
+from contextlib import suppress
 from functools import partial
 from random import Random
 
@@ -56,6 +57,14 @@ class Node:
         return isinstance(found, Record) and found.owner is not None
 
 
+class KilledError(Exception):
+    """Stands for the end of a node in the midst."""
+
+
+async def _kill() -> None:
+    raise KilledError
+
+
 async def _no_sockets(_key: str) -> int:
     return 0
 
@@ -94,6 +103,64 @@ async def test_all_sessions_end_but_the_one_that_is_kept(nodes: tuple[Node, Node
         with pytest.raises(SessionEndedError) as caught:
             await ended.transact(lambda data: data.update(late=True))
         assert caught.value.reason is EndReason.REVOKED
+
+
+@pytest.mark.parametrize("verb", ["read_index", "create", "end", "commit"])
+async def test_the_session_that_is_kept_lives_on_if_it_moves_to_another_id_meanwhile(
+    nodes: tuple[Node, Node], verb: str
+) -> None:
+    """The end comes before the rotation, or in the midst of it before one of its verbs."""
+    node, other = nodes
+    assert isinstance(node.store, HookedStore)
+    user = name()
+    kept, ended = await node.signed_in(user), await other.signed_in(user)
+    key = kept.key
+    if verb == "read_index":
+        await kept.rotate()
+        assert await other.users.end(user, keep=key) == 1
+    else:
+        node.store.before(verb, partial(other.users.end, user, keep=key))
+        with suppress(
+            SessionEndedError
+        ):  # but the old id lives, where it came before the new record
+            await kept.rotate()
+
+    assert not await other.live(ended)
+    [left] = await other.users.sessions(user)
+    assert left.key == (key if verb == "create" else kept.key)
+
+
+async def test_an_entry_that_was_left_of_its_former_id_does_not_end_the_session_that_is_kept(
+    nodes: tuple[Node, Node],
+) -> None:
+    node, other = nodes
+    user = name()
+    kept = await node.signed_in(user)
+    former = kept.key
+    await kept.rotate()
+    assert node.sessions.index is not None
+    await node.sessions.index.add_to_index(user_name(user), former, keep=600)
+
+    assert await other.users.end(user, keep=kept) == 0
+
+    assert await other.live(kept)
+
+
+async def test_what_a_killed_node_left_of_a_rotation_does_not_end_the_session_that_is_kept(
+    nodes: tuple[Node, Node],
+) -> None:
+    node, other = nodes
+    assert isinstance(node.store, HookedStore)
+    user = name()
+    kept = await node.signed_in(user)
+    key = kept.key
+    node.store.before("end", _kill)
+    with pytest.raises(KilledError):
+        await kept.rotate()
+
+    await other.users.end(user, keep=key)
+
+    assert [each.key for each in await other.users.sessions(user)] == [key]
 
 
 async def test_a_user_who_is_forgotten_leaves_no_entry(nodes: tuple[Node, Node]) -> None:
@@ -280,10 +347,6 @@ async def test_the_oldest_does_not_escape_by_a_rotation(nodes: tuple[Node, Node]
     assert not await other.live(oldest)
 
 
-class KilledError(Exception):
-    """Stands for the end of a node in the midst."""
-
-
 @pytest.mark.parametrize("verb", ["end", "commit"])
 @pytest.mark.parametrize("first", [True, False], ids=["sign-in", "rotation"])
 async def test_of_a_rotation_of_a_node_that_was_killed_the_list_has_one_session(
@@ -295,10 +358,7 @@ async def test_of_a_rotation_of_a_node_that_was_killed_the_list_has_one_session(
     session = await (node.sessions.create() if first else node.signed_in(user))
     before = session.key
 
-    async def kill() -> None:
-        raise KilledError
-
-    node.store.before(verb, kill)
+    node.store.before(verb, _kill)
     with pytest.raises(KilledError):
         await (session.sign_in(user) if first else session.rotate())
 

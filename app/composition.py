@@ -28,7 +28,8 @@ from .http.tokens import SessionToken
 from .realtime.events import EventRouter
 from .realtime.options import RealtimeOptions
 from .runtime import Runtime
-from .sessions import CookieSigner, Policy, SessionManager
+from .sessions import CookieSigner, Policy, SessionManager, UserIndex
+from .sessions.stores.user_index import NO_USER_INDEX
 from .settings import Settings, SettingsError
 from .socket_route import SocketRoute
 
@@ -65,6 +66,18 @@ class Composition:
         self._signer = CookieSigner(_secrets(settings))
         self.cookie = SessionCookie(_cookie_attributes(settings), self._signer)
         self._token = SessionToken(self._signer) if settings.session_tokens else None
+
+        if settings.session_max_per_user and not self._finds_users:
+            raise SettingsError(f"SESSION_MAX_PER_USER: {NO_USER_INDEX}")
+
+    def check_finds_users(self, what: str) -> None:
+        """Raise TypeError if something needs the sessions of a user, and the store cannot find them."""
+        if not self._finds_users:
+            raise TypeError(f"{what}: {NO_USER_INDEX}")
+
+    @property
+    def _finds_users(self) -> bool:
+        return isinstance(self._new_backend().store, UserIndex)
 
     def new_runtime(self) -> Runtime:
         """Return what runs on the running event loop; starts its tasks."""

@@ -13,6 +13,7 @@ from ..sessions import EndReason, Record, Session, SessionManager, UserIndex
 from ..sessions.ids import oidc_name, user_name
 from ..sessions.live import ids_of, load_live
 from ..sessions.sign_in import SignIn, check_user, unpack
+from ..sessions.stores.user_index import NO_USER_INDEX
 from .models import UserSession
 
 if TYPE_CHECKING:
@@ -194,9 +195,7 @@ class Users:
     def _index(self) -> UserIndex:
         index = self._manager.index
         if index is None:
-            raise TypeError(
-                "this store cannot find the sessions of a user: it is no UserIndex (see docs/users.md)"
-            )
+            raise TypeError(NO_USER_INDEX)
         return index
 
     async def _live(self, name: str, user: str) -> list[Found]:

@@ -5,9 +5,9 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
+from ..aio.in_batches import in_batches
 from ..extras import explain_missing
 from ..sessions import EndReason, Record, Session, SessionManager, UserIndex
 from ..sessions.ids import oidc_name, user_name
@@ -72,7 +72,7 @@ class Users:
             StoreUnavailableError: there was no reply.
         """
         found = await self._live(user_name(check_user(user)), user)
-        views = await asyncio.gather(*(self._view(*each) for each in found))
+        views = [each async for each in in_batches(self._view, found)]
         return sorted(views, key=lambda view: view.last_seen_at, reverse=True)
 
     async def online(self, user: str) -> bool:
@@ -86,8 +86,11 @@ class Users:
             StoreUnavailableError: there was no reply.
         """
         found = await self._live(user_name(check_user(user)), user)
-        counts = await asyncio.gather(*(self._count_sockets(key) for key, _, _ in found))
-        return any(counts)
+        keys = [key for key, _, _ in found]
+        async for sockets in in_batches(self._count_sockets, keys):
+            if sockets:
+                return True
+        return False
 
     async def end(self, user: str, keep: Session | str | None = None) -> int:
         """End all sessions of a user, and with them their sockets, on all nodes.
@@ -186,10 +189,16 @@ class Users:
                 return ended
 
     async def _end(self, name: str, keys: Sequence[str], spared: Collection[str] = ()) -> int:
-        revoke = partial(self._manager.revoke, spared=spared)
-        ended = await asyncio.gather(*map(revoke, keys))
-        await asyncio.gather(*(self._index.remove_from_index(name, key) for key in keys))
-        return sum(ended)
+        ended = 0
+
+        async def end(key: str) -> bool:
+            lived = await self._manager.revoke(key, spared=spared)
+            await self._index.remove_from_index(name, key)
+            return lived
+
+        async for lived in in_batches(end, keys):
+            ended += lived
+        return ended
 
     @property
     def _index(self) -> UserIndex:
@@ -207,7 +216,8 @@ class Users:
             if sign_in is not None and sign_in.user == user
         ]
 
-    async def _view(self, key: str, record: Record, sign_in: SignIn) -> UserSession:
+    async def _view(self, found: Found) -> UserSession:
+        key, record, sign_in = found
         leased, sockets = await asyncio.gather(self._manager.find(key), self._count_sockets(key))
         if isinstance(leased, Record):
             record = leased

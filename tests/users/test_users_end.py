@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from app import EndReason, SessionStore, Users
+from app.aio.in_batches import in_batches
 from app.sessions import (
     Policy,
     Record,
@@ -28,6 +29,7 @@ from tests.users.test_sign_in import name
 
 POLICY = Policy(idle=600, absolute=3600)
 TRIALS = 50
+MANY = 2000
 SHORT = 0.4
 
 
@@ -161,6 +163,23 @@ async def test_what_a_killed_node_left_of_a_rotation_does_not_end_the_session_th
     await other.users.end(user, keep=key)
 
     assert [each.key for each in await other.users.sessions(user)] == [key]
+
+
+async def test_thousands_of_sessions_of_one_user_are_listed_and_end_some_at_a_time(
+    nodes: tuple[Node, Node],
+) -> None:
+    """As of a script that signs in anew for each request."""
+    node, other = nodes
+    assert isinstance(node.store, HookedStore)
+    user = name()
+    async for _ in in_batches(node.signed_in, [user] * MANY):
+        pass
+
+    assert len(await node.users.sessions(user)) == MANY
+    assert not await node.users.online(user)
+    assert await node.users.end(user) == MANY
+    assert node.store.most_at_once < MANY
+    assert await other.users.sessions(user) == []
 
 
 async def test_a_user_who_is_forgotten_leaves_no_entry(nodes: tuple[Node, Node]) -> None:

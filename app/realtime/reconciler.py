@@ -1,10 +1,10 @@
 """Keeps the sessions that have sockets on this node as they are in the store."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
+from ..aio.in_batches import in_batches
 from ..asgi.errors import ServiceUnavailableError
 from ..sessions import (
     EndReason,
@@ -100,16 +100,20 @@ class SessionReconciler:
 
     async def reconcile(self, keys: Sequence[str], *, extend: bool = False) -> None:
         """Load sessions that may have ended, and act on each; with `extend`, as their activity."""
-        reads = (self._manager.find(key, extend=extend) for key in keys)
-        for key, found in zip(
-            keys, await asyncio.gather(*reads, return_exceptions=True), strict=True
-        ):
+
+        async def find(
+            key: str,
+        ) -> tuple[str, LoadResult | StoreUnavailableError | UnreadableRecordError]:
+            try:
+                return key, await self._manager.find(key, extend=extend)
+            except (StoreUnavailableError, UnreadableRecordError) as error:
+                return key, error
+
+        async for key, found in in_batches(find, keys):
             if isinstance(found, StoreUnavailableError):
                 self.deadlines.note(key, OUTAGE_RETRY_SECONDS)
             elif isinstance(found, UnreadableRecordError):
                 self._unreadable.note(key)
-            elif isinstance(found, BaseException):
-                raise found
             else:
                 await self._apply_one(key, found)
 

@@ -69,6 +69,7 @@ class Users:
 
         Raises:
             TypeError: the store cannot find a user's sessions, or the id is no string.
+            ValueError: the id is empty, too long or no Unicode: nobody can have signed in by it.
             StoreUnavailableError: there was no reply.
         """
         found = await self._live(user_name(check_user(user)), user)
@@ -83,6 +84,7 @@ class Users:
 
         Raises:
             TypeError: the store cannot find a user's sessions, or the id is no string.
+            ValueError: the id is empty, too long or no Unicode: nobody can have signed in by it.
             StoreUnavailableError: there was no reply.
         """
         found = await self._live(user_name(check_user(user)), user)
@@ -106,6 +108,7 @@ class Users:
 
         Raises:
             TypeError: the store cannot find a user's sessions, or the id is no string.
+            ValueError: the id is empty, too long or no Unicode: nobody can have signed in by it.
             StoreUnavailableError: there was no reply; some may have ended.
         """
         kept = keep.key if isinstance(keep, Session) else keep
@@ -122,6 +125,7 @@ class Users:
 
         Raises:
             TypeError: the store cannot find a user's sessions, or the id is no string.
+            ValueError: the id is empty, too long or no Unicode: nobody can have signed in by it.
             StoreUnavailableError: there was no reply; some may have ended.
         """
         return await self.end(user)  # a tombstone has no user, and an entry goes with its session
@@ -138,6 +142,7 @@ class Users:
 
         Raises:
             TypeError: the store cannot find a user's sessions, or the id is no string.
+            ValueError: the id is empty, too long or no Unicode: nobody can have signed in by it.
             StoreUnavailableError: there was no reply; it may have ended.
         """
         name = user_name(check_user(user))

@@ -190,7 +190,7 @@ class SessionReconciler:
 
     def _was_just_used(self, record: Record) -> bool:
         left = 0.0 if record.lease is None else record.lease.seconds
-        return left > self._manager.policy.idle - UNUSED_SECONDS
+        return left > self._manager.policy.idle - UNUSED_SECONDS + CLOCK_MARGIN_SECONDS
 
     async def disconnect_all(self, key: str, reason: EndReason) -> None:
         """Disconnect all sockets of a session on this node."""

@@ -43,7 +43,7 @@ class Runtime:
         self.realtime = RealtimeService(
             self.manager,
             router,
-            replace(options, counters=backend.counters),
+            replace(options, counters=backend.counters, streams=backend.streams),
             bus=backend.bus,
             presence=backend.presence,
             node_id=backend.node_id,

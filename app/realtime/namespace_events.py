@@ -22,12 +22,14 @@ class ServerEvent:
     Attributes:
         arguments: the types of its arguments.
         state: reads the argument from a session's data, if the event speaks of the session's state.
+        item: the type of an item, if the event is a stream.
     """
 
     name: str
     arguments: tuple[PayloadType, ...]
     description: str
     state: ReadState | None = None
+    item: PayloadType | None = None
 
     def dump(self, *values: Any) -> list[Any]:
         """Validate arguments and return them as JSON data; raise pydantic.ValidationError or TypeError."""
@@ -36,11 +38,10 @@ class ServerEvent:
                 f"the event {self.name!r} is declared with {len(self.arguments)} argument(s), "
                 f"not {len(values)}"
             )
-        accept = [each.accept for each in self.arguments]
         try:
-            return [each(value) for each, value in zip(accept, values, strict=True)]
+            return [each.accept(value) for each, value in zip(self.arguments, values, strict=True)]
         except (TypeError, ValueError):
-            raise_naming(self.name, accept, values)
+            raise_naming(self.name, [each.accept for each in self.arguments], values)
             raise
 
     def read_state(self, data: Mapping[str, Any]) -> Any:
@@ -72,6 +73,11 @@ class NamespaceEvents:
     def stateful(self) -> list[ServerEvent]:
         """The events that the server sends of a session's state."""
         return [event for event in self.sent.values() if event.state is not None]
+
+    @property
+    def streams(self) -> bool:
+        """Whether any event that the server sends is a stream."""
+        return any(event.item is not None for event in self.sent.values())
 
     @property
     def keeps_handshake(self) -> bool:

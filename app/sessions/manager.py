@@ -248,13 +248,13 @@ class SessionManager:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _compare_and_set(
+    def _compare_and_set(
         self, key: str, record: Record, data: bytes, extend: bool
-    ) -> CommitOutcome:
+    ) -> Awaitable[CommitOutcome]:
         if len(data) > self.policy.max_data:
             raise SessionTooLargeError(len(data), self.policy.max_data)
         idle = self.policy.idle if extend else None
-        return await self.store.commit(key, record.version, data, idle=idle, owner=record.owner)
+        return self.store.commit(key, record.version, data, idle=idle, owner=record.owner)
 
     async def end(self, key: str, reason: EndReason) -> bool:
         """End a session on purpose; return False if it had ended already."""

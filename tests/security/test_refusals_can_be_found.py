@@ -256,6 +256,7 @@ IN_PROCESS = {
     Refusal.TOO_MANY_EVENTS: "realtime/test_service.py: a node reads no more long before",
     Refusal.REQUEST_UNDER_WAY: "http/test_idempotency.py: it takes a slow route",
     Refusal.OUTCOME_UNKNOWN: "http/test_idempotency.py: it takes 30 s",
+    Refusal.TOO_MANY_STREAMS: "streams/test_stream_ends.py: it takes a hundred streams",
     Refusal.TOO_MANY_IDEMPOTENCY_KEYS: "http/test_idempotency.py: it takes a thousand keys",
     Refusal.SLOW_BODY: "realtime/test_engine_app.py, server/test_stalled_clients.py: it takes 20 s",
     Refusal.UNREAD_RESPONSE: "server/test_stalled_clients.py: it takes 30 s",

@@ -153,6 +153,8 @@ _READERS: tuple[Callable[[str], tuple[str, ...]], ...] = (
     lambda key: ("GET", key),
     lambda key: ("HGETALL", key),
     lambda key: ("XRANGE", key, "-", "+"),
+    lambda key: ("ZRANGE", key, "0", "-1"),
+    lambda key: ("SMEMBERS", key),
 )
 """How to read what the service stores; all but one tell that the key is of another type."""
 

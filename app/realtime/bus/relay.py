@@ -83,11 +83,15 @@ class BusRelay:
 
     async def aclose(self) -> None:
         """Publish what is left, if the bus can be reached, and stop. May be called twice."""
-        self._bus.leave(self.node)
+        self.leave()
         if is_running(self._writer):
             await asyncio.wait([self._writer], timeout=_FLUSH_TIMEOUT_SECONDS)
         await cancel(self._reader, self._writer)
         await self._bus.aclose()
+
+    def leave(self) -> None:
+        """Be no node any more. May be called twice, and without a running event loop."""
+        self._bus.leave(self.node)
 
     @property
     def alone(self) -> bool:

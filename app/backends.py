@@ -3,7 +3,7 @@
 import importlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .article import kind_of
 from .extras import explain_missing
@@ -48,7 +48,7 @@ class Backend:
 
 
 BackendFactory = Callable[[], Backend]
-"""Makes the backend of one event loop. A memory store is the same for all event loops of a process."""
+"""Makes the backend of one event loop. In memory, all event loops of a process have one store and one bus."""
 
 
 def backend_factory(store: str, *, redis_url: str, prefix: str, lifetime: float) -> BackendFactory:
@@ -65,8 +65,17 @@ def backend_factory(store: str, *, redis_url: str, prefix: str, lifetime: float)
         make = _redis_factory(redis_url, prefix, lifetime)
         make()  # a wrong URL shows at once
         return make
-    shared = MemoryStore() if store == "memory" else _custom_store(store)
-    return lambda: Backend(shared)
+    return of_one_process(Backend(MemoryStore() if store == "memory" else _custom_store(store)))
+
+
+def of_one_process(shared: Backend) -> BackendFactory:
+    """Return the factory of a backend whose nodes are the event loops of this process.
+
+    Where the bus is one in memory each of them has a name of its own: two TestClients are two nodes.
+    """
+    if not isinstance(shared.bus, MemoryBus):
+        return lambda: shared
+    return lambda: replace(shared, node_id=new_node_id())
 
 
 def _redis_factory(url: str, prefix: str, lifetime: float) -> BackendFactory:

@@ -73,6 +73,7 @@ class Runtime:
     def forget(self) -> None:
         """Release what holds it, when its event loop has closed without `aclose`."""
         self.realtime.leave_metrics()
+        self.realtime.relay.leave()
 
     async def aclose(self) -> None:
         """Stop the tasks and close the store. May be called twice."""

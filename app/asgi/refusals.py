@@ -33,6 +33,7 @@ class Refusal(StrEnum):
     TOO_MANY_REQUESTS = "too-many-requests"
     TOO_MANY_SOCKETS = "too-many-sockets"
     TOO_MANY_EVENTS = "too-many-events"
+    TOO_MANY_PIPELINED_REQUESTS = "too-many-pipelined-requests"
     TOO_MANY_STREAMS = "too-many-streams"
 
     INVALID_IDEMPOTENCY_KEY = "invalid-idempotency-key"

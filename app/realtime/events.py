@@ -11,14 +11,16 @@ from .context import EventContext
 from .declarations import (
     check_function,
     check_parameters,
+    check_state,
     declaration_error,
     is_async,
+    known_as,
     label_of,
 )
 from .emitter import RESERVED, SESSION_ENDED
 from .errors import InvalidPayloadError
 from .handlers import AnyHandler, ClientEvent, Event, Middleware
-from .hooks import ConnectHook, Hook
+from .hooks import ConnectHook, DisconnectHook
 from .namespace_events import NamespaceEvents, ReadState, ServerEvent
 from .payloads import payload_type
 from .session_hooks import SessionHooks
@@ -167,8 +169,12 @@ class EventRouter:
                 middleware=self._middleware,
                 limit=limit,
             )
-            if name in self._own.received:
-                raise ValueError(f"the event {name!r} has a handler already")
+            other = self._own.received.get(name)
+            if other is not None:
+                raise ValueError(
+                    f"the event {name!r} has a handler already, {known_as(other.handler)}, and gets no "
+                    f"second one: {known_as(handler)}"
+                )
             self._own.received[name] = event
             return handler
 
@@ -203,12 +209,10 @@ class EventRouter:
         if name in self._own.sent:
             raise ValueError(f"the event {name!r} is declared already")
         self._check_open(f"the event {name!r}")
-        if state is not None and is_async(state):
-            raise declaration_error(
-                state, "state= takes a plain function: what it reads is at hand"
-            )
-        if state is not None and len(types) != 1:
-            raise ValueError(f"the event {name!r} has a state, so it has one argument")
+        if state is not None:
+            check_state(name, state)
+            if len(types) != 1:
+                raise ValueError(f"the event {name!r} has a state, so it has one argument")
 
         def refuse(message: str) -> TypeError:
             return TypeError(f"the event {name!r} {message}")
@@ -256,7 +260,7 @@ class EventRouter:
             TypeError: its signature does not fit.
         """
         self._check_hook(function, "on_disconnect")
-        self._own.disconnects.append(Hook(function, (), argument="the reason"))
+        self._own.disconnects.append(DisconnectHook(function))
         return function
 
     def middleware(self, function: Handler = None) -> Handler:  # type: ignore[assignment] # see _check_hook

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi.params import Depends
 
-from .declarations import declaration_error
+from .declarations import declaration_error, known_as
 from .handlers import AnyHandler, ClientEvent, Middleware
 from .hooks import ConnectHook, Hook
 from .payloads import PayloadType, jsonable_all, raise_naming
@@ -113,10 +113,11 @@ class NamespaceEvents:
         middleware: Sequence[Middleware] = (),
     ) -> None:
         """Add what another one has now; raise ValueError if an event is declared in both."""
-        received, sent = other.received.keys(), other.sent.keys()
-        twice = (received & self.received.keys()) | (sent & self.sent.keys())
-        if twice:
-            raise ValueError(f"the event {min(twice)!r} is declared in both routers")
+        for name in sorted(other.received.keys() & self.received.keys()):
+            both = " and ".join(known_as(each.received[name].handler) for each in (self, other))
+            raise ValueError(f"the event {name!r} has a handler in both routers: {both}")
+        for name in sorted(other.sent.keys() & self.sent.keys()):
+            raise ValueError(f"sends({name!r}) is declared in both routers")
         self.received |= {
             name: event.within(dependencies, middleware) for name, event in other.received.items()
         }

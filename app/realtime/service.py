@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from ..aio.timeout_queue import TimeoutQueue
 from ..asgi.errors import ServiceUnavailableError
 from ..asgi.rate_limit import RateLimiter
 from ..sessions import EndReason, Record, SessionManager
@@ -28,7 +29,7 @@ from .metrics import SESSIONS, SOCKETS, SummedGauge
 from .namespace import Namespaces
 from .options import RealtimeOptions
 from .presence import Presence
-from .reconciler import SessionReconciler
+from .reconciler import UNUSED_SECONDS, SessionReconciler
 from .recovery.messenger import RecoveringMessenger
 from .recovery.parts import Parts
 from .recovery.recoveries import Recoveries, Window
@@ -153,6 +154,7 @@ class RealtimeService:
         )
         self.reload_task = self._make_reload_task(manager, options)
         self.app = SocketIOApp(self.server, rate_limiter, options)
+        self._unused = TimeoutQueue(UNUSED_SECONDS, self._discard)
         self._gauges = self._make_gauges()
         self._hooks = SessionHookCaller(
             router.session_hooks, resources, manager.attach, self.sender.engine.run
@@ -250,7 +252,11 @@ class RealtimeService:
         self.reconciler.deadlines.forget(key)
         self.presence.publish_count(key, None)
         self.reconciler.rechecks.forget(key)
-        if unused and not self.app.draining:
+        if unused:
+            self._unused.add(key)
+
+    def _discard(self, key: str) -> None:
+        if not self.app.draining:
             self.sender.engine.run(self.reconciler.discard(key, self.presence))
 
     async def _drain_late_sockets(self) -> None:

@@ -259,6 +259,7 @@ IN_PROCESS = {
     Refusal.TOO_MANY_STREAMS: "streams/test_stream_ends.py: it takes a hundred streams",
     Refusal.TOO_MANY_IDEMPOTENCY_KEYS: "http/test_idempotency.py: it takes a thousand keys",
     Refusal.SLOW_BODY: "realtime/test_engine_app.py, server/test_stalled_clients.py: it takes 20 s",
+    Refusal.TOO_MANY_PIPELINED_REQUESTS: "server/test_stalled_clients.py: it takes four megabytes",
     Refusal.UNREAD_RESPONSE: "server/test_stalled_clients.py: it takes 30 s",
     Refusal.INVALID_LOGOUT_TOKEN: "users/test_backchannel_logout.py: it takes a provider",
     Refusal.PROVIDER_UNAVAILABLE: "users/test_backchannel_logout.py: likewise",

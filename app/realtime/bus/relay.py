@@ -91,11 +91,15 @@ class BusRelay:
 
     async def aclose(self) -> None:
         """Publish what is left, if the bus can be reached, and stop. May be called twice."""
-        self._bus.leave(self.node)
+        self.leave()
         if is_running(self._writer):
             await asyncio.wait([self._writer], timeout=_FLUSH_TIMEOUT_SECONDS)
         await cancel(self._reader, self._writer)
         await self._bus.aclose()
+
+    def leave(self) -> None:
+        """Be no node any more. May be called twice, and without a running event loop."""
+        self._bus.leave(self.node)
 
     @property
     def alone(self) -> bool:
@@ -190,6 +194,12 @@ class BusRelay:
         finally:
             del self._reading[reached]
 
+    def _note_place(self, own: Offset | None) -> None:
+        """Note where reading begins."""
+        if own is not None:
+            self.position = (own, 0)
+        self._note_read(own)
+
     def _note_read(self, own: Offset | None) -> None:
         self._read_to = own
         if own is None:
@@ -249,10 +259,11 @@ class BusRelay:
         batch = await self._read_after(offset)
         if batch.gap:
             self.on_loss()
-            offset = await self._join()
+            await self._join()
+            self._note_place(batch.offset.own)
             BUS_GAPS.inc()
             logger.warning("bus messages lost, all sessions reloaded")
-            return offset
+            return batch.offset  # messages of the meantime, too
         for entry in batch.entries:
             if entry.node_id != self.node:
                 await self._receive(entry)
@@ -272,9 +283,7 @@ class BusRelay:
         """
         await self._bus.publish(self.node, 0, write(HelloMessage()))
         offset = await (self._bus.open(self.node) if self._addressed else self._bus.tail())
-        if offset.own is not None:
-            self.position = (offset.own, 0)
-        self._note_read(offset.own)
+        self._note_place(offset.own)
         await self._make_up()
         return offset
 

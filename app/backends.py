@@ -10,6 +10,7 @@ from .extras import explain_missing
 from .realtime.bus.base import Bus, MemoryBus
 from .realtime.counters import Counters, MemoryCounters
 from .realtime.presence import LocalPresence, Presence
+from .realtime.recovery.store import MemoryRecoveryStore, RecoveryStore
 from .realtime.streams.log import StreamLog
 from .realtime.streams.memory import MemoryStreamLog
 from .realtime.user_presence import LocalUserPresence, UserPresence
@@ -32,6 +33,7 @@ class Backend:
         counters: counts events that have a limit, on all nodes.
         node_id: names this node on both; no two nodes have the same.
         user_presence: knows when a user comes and goes, over all nodes.
+        recovery: keeps what sockets of namespaces with recovery are, for their return to any node.
         streams: keeps what is sent in streams, for readers on all nodes.
     """
 
@@ -41,6 +43,7 @@ class Backend:
     counters: Counters = field(default_factory=MemoryCounters)
     node_id: str = field(default_factory=new_node_id)
     user_presence: UserPresence = field(default_factory=LocalUserPresence)
+    recovery: RecoveryStore = field(default_factory=MemoryRecoveryStore)
     streams: StreamLog = field(default_factory=MemoryStreamLog)
 
 

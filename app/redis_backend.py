@@ -4,10 +4,13 @@ from dataclasses import dataclass
 
 from .backends import Backend, new_node_id
 from .realtime.bus.redis import WAIT, RedisBus
+from .realtime.recovery.redis import RedisRecoveryStore
+from .realtime.recovery.store import MemoryRecoveryStore, RecoveryStore
 from .realtime.redis_counters import RedisCounters
 from .realtime.redis_presence import RedisPresence
 from .realtime.redis_user_presence import RedisUserPresence
 from .realtime.streams.redis import RedisStreamLog
+from .redis.connection import RedisClient
 from .redis.url import TIMEOUT, connect_together
 from .sessions.stores.redis import RedisStore
 
@@ -49,5 +52,12 @@ class RedisBackendFactory:
                 lifetime=self.lifetime,
                 prefix=self.prefix,
             ),
+            self._recovery(commands),
             RedisStreamLog(commands, self.prefix),
         )
+
+    def _recovery(self, commands: RedisClient) -> RecoveryStore:
+        """Return what keeps sockets: on a Cluster no two streams can be looked at in one step."""
+        if commands.is_cluster:
+            return MemoryRecoveryStore()
+        return RedisRecoveryStore(commands, lifetime=self.lifetime, prefix=self.prefix)

@@ -43,7 +43,12 @@ class Runtime:
         self.realtime = RealtimeService(
             self.manager,
             router,
-            replace(options, counters=backend.counters, streams=backend.streams),
+            replace(
+                options,
+                counters=backend.counters,
+                streams=backend.streams,
+                recovery=backend.recovery,
+            ),
             bus=backend.bus,
             presence=backend.presence,
             node_id=backend.node_id,

@@ -30,6 +30,10 @@ from .namespace import Namespaces
 from .options import RealtimeOptions
 from .presence import Presence
 from .reconciler import UNUSED_SECONDS, SessionReconciler
+from .recovery.messenger import RecoveringMessenger
+from .recovery.parts import Parts
+from .recovery.recoveries import Recoveries, Window
+from .recovery.retention import RetainingPresence
 from .registry import Member, SessionSockets, SocketRegistry
 from .reload_task import ReloadTask
 from .rooms import namespace_key
@@ -94,7 +98,8 @@ class RealtimeService:
         rate_limiter: RateLimiter,
         user_presence: UserPresence | None = None,
     ) -> None:
-        self.presence = presence
+        recovers = any(each.recovery for each in router)
+        self.presence = RetainingPresence(presence) if recovers else presence
         self._user_presence = user_presence or LocalUserPresence()
         self._online = OnlineUsers(self._user_presence)
         self.emitter = Emitter(lambda: self.messenger)
@@ -114,7 +119,9 @@ class RealtimeService:
         self.reconciler.stop = self.stop
         self.sender.is_stopped = self.stop.check
         self.relay = BusRelay(bus, self._deliver, self.reconciler.reload_all, node=node_id)
-        self.messenger = Messenger(router, self.registry, self.sender, self.relay, presence)
+        self._bus = bus
+        self.recoveries: Recoveries | None = None
+        self.messenger = self._make_messenger(router, options, state_sync)
         self.streams = self._make_streams(manager, router, options) if router.streams else None
         self.messenger.streams = self.streams
         self.handler_scope: dict[str, Any] = {}
@@ -138,6 +145,7 @@ class RealtimeService:
             namespaces.tokens = ConnectTokens(
                 options.verify_token, manager, self.registry, options.max_sockets
             )
+        namespaces.recoveries = self.recoveries
         namespaces.announce = self.announce
         namespaces.add_to_user = self.messenger.add_to_user
         namespaces.streams = self.streams
@@ -166,6 +174,8 @@ class RealtimeService:
         self.stop.start()
         self.relay.start()
         self.presence.start()
+        if self.recoveries is not None:
+            self.recoveries.start()
         if self._hooks.awaits_users:
             self._user_presence.start(self._hooks.user_changed)
         self.reload_task.start()
@@ -185,6 +195,9 @@ class RealtimeService:
         if self.streams is not None:
             await self.streams.aclose()
         await self._user_presence.aclose()
+        if self.recoveries is not None:
+            self._bus.stays = self.recoveries.awaits
+            await self.recoveries.aclose()
         await self.presence.aclose()
         await self.relay.aclose()
 
@@ -321,6 +334,19 @@ class RealtimeService:
         if self.registry.session_sockets(key) is not None:
             # On a Cluster the message may arrive before the tombstone.
             self.reconciler.rechecks.note(key, RECHECK_DELAY_SECONDS)
+
+    def _make_messenger(
+        self, router: EventRouter, options: RealtimeOptions, state_sync: StateSync
+    ) -> Messenger:
+        presence = self.presence
+        if not isinstance(presence, RetainingPresence):
+            return Messenger(router, self.registry, self.sender, self.relay, presence)
+        self._bus.keeps_log = not options.recovery.logs_received
+        ends = (self.registry, self.sender, self.relay, presence, options.recovery)
+        messenger = RecoveringMessenger(router, *ends)
+        window = Window(options.recovery_window, options.ping_interval + options.ping_timeout)
+        self.recoveries = Recoveries(Parts(messenger, *ends, state_sync), window)
+        return messenger
 
     def _make_streams(
         self, manager: SessionManager, router: EventRouter, options: RealtimeOptions

@@ -159,6 +159,11 @@ class JsClients:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
 
+    @property
+    def driver(self) -> Driver:
+        """What runs them."""
+        return self._driver
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from .article import kind_of
 from .extras import explain_missing
 from .realtime.bus.base import Bus, MemoryBus
+from .realtime.carry.streams import NodeStreams
 from .realtime.counters import Counters, MemoryCounters
 from .realtime.presence import LocalPresence, Presence
 from .realtime.user_presence import LocalUserPresence, UserPresence
@@ -30,6 +31,7 @@ class Backend:
         counters: counts events that have a limit, on all nodes.
         node_id: names this node on both; no two nodes have the same.
         user_presence: knows when a user comes and goes, over all nodes.
+        node_streams: carry requests to the nodes that have their sockets; None where there are no others.
     """
 
     store: SessionStore = field(default_factory=MemoryStore)
@@ -38,6 +40,7 @@ class Backend:
     counters: Counters = field(default_factory=MemoryCounters)
     node_id: str = field(default_factory=new_node_id)
     user_presence: UserPresence = field(default_factory=LocalUserPresence)
+    node_streams: NodeStreams | None = None
 
 
 BackendFactory = Callable[[], Backend]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from .backends import Backend, new_node_id
 from .realtime.bus.redis import WAIT, RedisBus
+from .realtime.carry.redis import RedisNodeStreams
 from .realtime.redis_counters import RedisCounters
 from .realtime.redis_presence import RedisPresence
 from .realtime.redis_user_presence import RedisUserPresence
@@ -27,8 +28,8 @@ class RedisBackendFactory:
         """
         node_id = new_node_id()
         try:
-            commands, reader, listener = connect_together(
-                self.url, TIMEOUT, WAIT + TIMEOUT, TIMEOUT
+            commands, reader, listener, carried = connect_together(
+                self.url, TIMEOUT, WAIT + TIMEOUT, TIMEOUT, WAIT + TIMEOUT
             )
         except ValueError as error:
             raise ValueError(f"REDIS_URL: {error}") from None
@@ -47,5 +48,8 @@ class RedisBackendFactory:
                 node=node_id,
                 lifetime=self.lifetime,
                 prefix=self.prefix,
+            ),
+            RedisNodeStreams(
+                commands, carried, presence.is_alive, node=node_id, prefix=self.prefix
             ),
         )

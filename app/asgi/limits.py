@@ -47,6 +47,11 @@ FRAMES_PER_TURN = 64
 WORK_SECONDS = 0.001
 """Of one socket, events and packets are handled for so long before others have their turn."""
 
+CARRIED_REQUESTS = 50_000
+CARRIED_BYTES = 32_000_000
+"""Of a node, requests that it holds while another node, which has their sockets, serves them; and the bodies
+of posts among them. Beyond the one they get 503, beyond the other no more is sent on."""
+
 BODY_SECONDS = 20.0
 """In which the body of a poll's post has to come whole."""
 

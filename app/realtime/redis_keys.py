@@ -28,6 +28,10 @@ class RedisKeys:
         """Return the stream that one node reads."""
         return self.streams + node
 
+    def carried(self, node: str) -> str:
+        """Return the stream of the requests, and answers, that are carried to one node."""
+        return f"{self.streams}carried:{node}"
+
     def sockets(self, key: str) -> str:
         """Return the hash of the nodes that have sockets for a key, and how many."""
         return f"{self.prefix}:sockets:{key}"

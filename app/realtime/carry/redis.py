@@ -1,0 +1,122 @@
+"""The streams of what is carried, on a Redis server."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+from ...redis.commands import Repeatable, retrieve
+from ...redis.connection import RedisClient
+from ..bus.base import BusUnavailableError
+from ..bus.redis import execute
+from ..redis_keys import RedisKeys
+from .messages import Parcel
+from .streams import NodeStreams
+
+LIFETIME_SECONDS = 5.0
+"""Of the stream of a node that does not renew it."""
+
+_UNSEEN_SECONDS = 1.2
+"""A node that has not renewed its stream for so long, and has no subscription either, was killed."""
+
+_WAIT_MS = 500
+_ENTRIES_PER_READ = 64
+_LIFETIME_MS = int(LIFETIME_SECONDS * 1000)
+
+_XADD, _XDEL, _PEXPIRE = map(Repeatable, ("XADD", "XDEL", "PEXPIRE"))
+"""No request waits for replicas: what a failover loses is sent again, and what comes twice is known."""
+
+
+class RedisNodeStreams(NodeStreams):
+    """A stream for each node, apart from that of the bus: nothing of it is kept once it was read.
+
+    Its first entry stays, and is another one when the server has lost the stream. The stream goes with its
+    node, or a few seconds after it; to one that is not there nothing is appended.
+
+    Args:
+        client: used for writing; not closed by this.
+        reader: used for reading, with a timeout above half a second; closed by `aclose`.
+        is_alive: returns whether a node has its subscription (see RedisPresence).
+        node: this node's id.
+        prefix: see RedisKeys.
+    """
+
+    def __init__(
+        self,
+        client: RedisClient,
+        reader: RedisClient,
+        is_alive: Callable[[str], Awaitable[bool]],
+        *,
+        node: str,
+        prefix: str = "mooring",
+    ) -> None:
+        self._client = client
+        self._reader = reader
+        self._is_alive = is_alive
+        self._keys = RedisKeys(prefix)
+        self._own = self._keys.carried(node)
+        self._last: bytes | None = None
+
+    async def send(self, node: str, parcels: Sequence[Parcel]) -> bool:
+        words: list[bytes] = []
+        for parcel in parcels:
+            words += (b"h", parcel.head, b"b", parcel.body)
+        stream = self._keys.carried(node)
+        return await execute(self._client, _XADD, stream, "NOMKSTREAM", "*", *words) is not None
+
+    async def read(self) -> list[Parcel]:
+        if self._last is None:
+            await self._open()
+        last = self._last or b"0"
+        found = await execute(
+            self._reader,
+            *("XREAD", "COUNT", _ENTRIES_PER_READ, "BLOCK", _WAIT_MS, "STREAMS", self._own, last),
+        )
+        if not found:
+            return []
+        entries = found[0][1]
+        self._last = entries[-1][0]
+        read = (entry[0] for entry in entries)
+        self._client.execute(_XDEL, self._own, *read).add_done_callback(retrieve)
+        return [parcel for _, words in entries for parcel in _parcels(words)]
+
+    async def renew(self) -> bool:
+        if self._last is None or await execute(self._client, _PEXPIRE, self._own, _LIFETIME_MS):
+            return True
+        await self._open()
+        return False
+
+    async def generation(self, node: str) -> str | None:
+        stream = self._keys.carried(node)
+        first, left_ms, is_subscribed = await asyncio.gather(
+            execute(self._client, "XRANGE", stream, "-", "+", "COUNT", 1),
+            execute(self._client, Repeatable("PTTL"), stream),
+            self._is_alive(node),
+        )
+        unseen = LIFETIME_SECONDS - left_ms / 1000
+        if not first or (not is_subscribed and unseen > _UNSEEN_SECONDS):
+            return None
+        stored_at: bytes = first[0][0]
+        return stored_at.decode()
+
+    async def aclose(self) -> None:
+        if self._last is not None:
+            self._last = None
+            with suppress(BusUnavailableError):
+                await execute(self._client, "DEL", self._own)
+        await self._reader.aclose()
+
+    async def _open(self) -> None:
+        """Make the stream, with an entry to read on from."""
+        stored_at, _ = await asyncio.gather(
+            execute(self._client, _XADD, self._own, "*", "o", ""),
+            execute(self._client, _PEXPIRE, self._own, _LIFETIME_MS),
+        )
+        self._last = stored_at
+
+
+def _parcels(words: Sequence[bytes]) -> list[Parcel]:
+    """Return what is in an entry, which may be nothing."""
+    pairs = list(zip(words[::2], words[1::2], strict=False))
+    bodies = (value for name, value in pairs if name == b"b")
+    heads = (value for name, value in pairs if name == b"h")
+    return [Parcel(*each) for each in zip(heads, bodies, strict=False)]

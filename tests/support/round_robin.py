@@ -41,7 +41,12 @@ def in_turn(urls: Sequence[str]) -> Choose:
 
 @asynccontextmanager
 async def polling_over(
-    choose: Choose, url: str, *, cookie: str | None = None, jarless: bool = False, leave: bool = True
+    choose: Choose,
+    url: str,
+    *,
+    cookie: str | None = None,
+    jarless: bool = False,
+    leave: bool = True,
 ) -> AsyncIterator[RawPolling]:
     """An Engine.IO polling connection whose requests go where they are sent; opened.
 

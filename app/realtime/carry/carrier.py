@@ -17,12 +17,13 @@ from ..engineio.requests import BadRequestError
 from ..engineio.responses import Response
 from ..engineio.server import EngineServer, digest_of
 from ..metrics import CARRIED, CARRIED_HELD
+from ..stop_detector import running_time
 from .holder import CarriedHolder, Held
 from .messages import Answer, Ask, CarryMessage, Fault, parse
 from .outbox import Outbox
 from .owner import CarriedOwner
 from .peers import Peers
-from .streams import NodeStreams
+from .streams import LIFETIME_SECONDS, NodeStreams
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class RequestCarrier:
         self._owner = CarriedOwner(engine, app, outbox)
         self._peers = Peers(streams, on_gone=self._gone, on_lost=self._holder.ask_again)
         self._failing_since: float | None = None
+        self._renewed_at = running_time()
         self._reader: AnyTask | None = None
         self._ticks: AnyTask | None = None
         engine.by_digest = {}
@@ -192,13 +194,20 @@ class RequestCarrier:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             try:
-                if not await self._streams.renew():
-                    self._holder.ask_again()
+                await self._renew()
                 self._peers.look_at_all(self._holder.owners | self._owner.nodes)
             except BusUnavailableError:
                 pass  # the reader finds that, too
             except Exception:
                 logger.exception("carried requests: a tick has failed")
+
+    async def _renew(self) -> None:
+        """Show that this node is there; make up for what was lost if it has not done so for a while."""
+        if not await self._streams.renew():
+            if running_time() - self._renewed_at > LIFETIME_SECONDS:
+                self._owner.call_off_all()  # as it was taken for gone
+            self._holder.ask_again()
+        self._renewed_at = running_time()
 
     def _gone(self, node: str) -> None:
         self._holder.gone(node)

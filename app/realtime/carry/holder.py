@@ -97,16 +97,21 @@ class CarriedHolder:
             BadRequestError: it refuses the request, or has gone.
             ServiceUnavailableError: it cannot be asked, or gives no answer.
         """
+        if not held.ask.body:
+            return await self._ask(held)
         async with self._bytes.hold("", len(held.ask.body)):
-            self._held[held.ask.about.number] = held
-            try:
-                await self._send(held)
-                async with asyncio.timeout(self._seconds):
-                    return _response(await held.answer)
-            except TimeoutError:
-                raise ServiceUnavailableError("the node that has the socket is silent") from None
-            finally:
-                del self._held[held.ask.about.number]
+            return await self._ask(held)
+
+    async def _ask(self, held: Held) -> Response:
+        self._held[held.ask.about.number] = held
+        try:
+            await self._send(held)
+            async with asyncio.timeout(self._seconds):
+                return _response(await held.answer)
+        except TimeoutError:
+            raise ServiceUnavailableError("the node that has the socket is silent") from None
+        finally:
+            del self._held[held.ask.about.number]
 
     async def _send(self, held: Held) -> None:
         """Send a request on; raise BusUnavailableError if that is not possible for too long."""

@@ -1,16 +1,15 @@
 """What is on its way to other nodes: the messages for one node in one turn of the event loop go together."""
 
 import asyncio
+from functools import partial
 
 from .messages import CarryMessage, Parcel
-from .streams import NodeStreams
+from .streams import NodeStreams, Sent
 
 _TOGETHER_BYTES = 65_536
 """Beyond so many, messages go one by one."""
 
 _TOGETHER = 32
-
-Sent = asyncio.Future[bool]
 
 
 class Outbox:
@@ -23,7 +22,6 @@ class Outbox:
     def __init__(self, streams: NodeStreams) -> None:
         self._streams = streams
         self._waiting: dict[str, list[tuple[Parcel, Sent]]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def send(self, node: str, message: CarryMessage) -> Sent:
         """Send a message; the future says whether the node is there, or raises BusUnavailableError."""
@@ -42,21 +40,22 @@ class Outbox:
         waiting, self._waiting = self._waiting, {}
         for node, messages in waiting.items():
             for together in _packs(messages):
-                task = asyncio.create_task(self._send(node, together))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                parcels = [parcel for parcel, _ in together]
+                self._streams.send(node, parcels).add_done_callback(partial(_tell, together))
 
-    async def _send(self, node: str, messages: list[tuple[Parcel, Sent]]) -> None:
-        try:
-            is_there = await self._streams.send(node, [parcel for parcel, _ in messages])
-        except Exception as error:  # noqa: BLE001 - each sender handles it
-            for _, sent in messages:
-                if not sent.done():
-                    sent.set_exception(error)
+
+def _tell(messages: list[tuple[Parcel, Sent]], together: Sent) -> None:
+    """Hand what became of messages to those who have sent them."""
+    error = None if together.cancelled() else together.exception()
+    for _, sent in messages:
+        if sent.done():
+            continue
+        if together.cancelled():
+            sent.cancel()
+        elif error is not None:
+            sent.set_exception(error)
         else:
-            for _, sent in messages:
-                if not sent.done():
-                    sent.set_result(is_there)
+            sent.set_result(together.result())
 
 
 def _packs(messages: list[tuple[Parcel, Sent]]) -> list[list[tuple[Parcel, Sent]]]:

@@ -73,6 +73,11 @@ class CarriedOwner:
                 served.call_off()
         self._answered.pop(node, None)
 
+    def call_off_all(self) -> None:
+        """Call off what any node held, as all have taken this one for gone."""
+        for served in self._served.values():
+            served.call_off()
+
     def close(self) -> None:
         """Serve no more. May be called twice."""
         for task in self._tasks:

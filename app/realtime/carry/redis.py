@@ -3,17 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from ...redis.commands import Repeatable, retrieve
-from ...redis.connection import RedisClient
+from ...redis.connection import RedisClient, Reply
 from ..bus.base import BusUnavailableError
-from ..bus.redis import execute
+from ..bus.redis import execute, unavailable
 from ..redis_keys import RedisKeys
 from .messages import Parcel
-from .streams import NodeStreams
-
-LIFETIME_SECONDS = 5.0
-"""Of the stream of a node that does not renew it."""
+from .streams import LIFETIME_SECONDS, NodeStreams, Sent
 
 _UNSEEN_SECONDS = 1.2
 """A node that has not renewed its stream for so long, and has no subscription either, was killed."""
@@ -56,12 +54,14 @@ class RedisNodeStreams(NodeStreams):
         self._own = self._keys.carried(node)
         self._last: bytes | None = None
 
-    async def send(self, node: str, parcels: Sequence[Parcel]) -> bool:
+    def send(self, node: str, parcels: Sequence[Parcel]) -> Sent:
         words: list[bytes] = []
         for parcel in parcels:
             words += (b"h", parcel.head, b"b", parcel.body)
-        stream = self._keys.carried(node)
-        return await execute(self._client, _XADD, stream, "NOMKSTREAM", "*", *words) is not None
+        sent: Sent = asyncio.get_running_loop().create_future()
+        reply = self._client.execute(_XADD, self._keys.carried(node), "NOMKSTREAM", "*", *words)
+        reply.add_done_callback(partial(_tell, sent))
+        return sent
 
     async def read(self) -> list[Parcel]:
         if self._last is None:
@@ -112,6 +112,18 @@ class RedisNodeStreams(NodeStreams):
             execute(self._client, _PEXPIRE, self._own, _LIFETIME_MS),
         )
         self._last = stored_at
+
+
+def _tell(sent: Sent, reply: Reply) -> None:
+    """Hand on what the server has replied."""
+    if reply.cancelled() or sent.done():
+        sent.cancel()
+        return
+    error = reply.exception()
+    if error is None:
+        sent.set_result(reply.result() is not None)
+    else:
+        sent.set_exception(unavailable(error))
 
 
 def _parcels(words: Sequence[bytes]) -> list[Parcel]:

@@ -1,17 +1,23 @@
 """The port: a stream for each node, to which the others append what they carry to it."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from .messages import Parcel
+
+LIFETIME_SECONDS = 5.0
+"""A node that has not renewed its stream for so long is taken for gone."""
+
+Sent = asyncio.Future[bool]
 
 
 class NodeStreams(ABC):
     """What connects this node with each of the others. All raise BusUnavailableError when it cannot."""
 
     @abstractmethod
-    async def send(self, node: str, parcels: Sequence[Parcel]) -> bool:
-        """Append to a node's stream, in order; return False if there is no such node.
+    def send(self, node: str, parcels: Sequence[Parcel]) -> Sent:
+        """Append to a node's stream, in order; the future says whether there is such a node.
 
         What is sent may arrive twice.
         """
@@ -24,7 +30,7 @@ class NodeStreams(ABC):
     async def renew(self) -> bool:
         """Show that this node is there; return False if what was sent to it may have been lost.
 
-        A node that does not do so for five seconds is taken for gone.
+        One that does not do so for LIFETIME_SECONDS is taken for gone.
         """
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""P22: polling works wherever its requests arrive; the node that has the socket answers as if they had come to it."""
+"""P22: polling works wherever requests arrive: its node answers as if they had come to it."""
 
 import asyncio
 import time

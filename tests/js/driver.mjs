@@ -8,6 +8,7 @@
 
 import { createInterface } from "node:readline";
 import { Client } from "./client.mjs";
+import { takeTurns } from "./names.mjs";
 import { CookieJar } from "./jar.mjs";
 
 // So long a client may take to close in good order: it says good-bye to its node.
@@ -30,6 +31,7 @@ const commands = {
   cut: ({ client }) => clients.get(client).cut(),
   close: ({ client }) => clients.get(client).close(),
   "close-all": closeAll,
+  name: ({ name, addresses }) => takeTurns(name, addresses),
   release,
 };
 

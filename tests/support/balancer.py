@@ -5,6 +5,7 @@ The nodes have one name and one port and an address each, as containers have: 12
 
 import asyncio
 import http.client
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -29,11 +30,19 @@ def haproxy_binary() -> str:
 class Balancer:
     """A running balancer. `names.addresses` are those at which it looks for nodes.
 
-    `bind` are options of its port, `environment` further variables of the configuration.
+    `bind` are options of its port, `environment` further variables of the configuration. Without `sticky`
+    the requests of a socket go to each node in turn.
     """
 
     def __init__(
-        self, names: Names, nodes_port: int, folder: Path, *, bind: str = "", **environment: str
+        self,
+        names: Names,
+        nodes_port: int,
+        folder: Path,
+        *,
+        bind: str = "",
+        sticky: bool = True,
+        **environment: str,
     ) -> None:
         self.names = names
         self._stats = free_port()
@@ -45,7 +54,11 @@ class Balancer:
             "LISTEN": f"{self.address} {bind}".strip(),
             "STATS": f"127.0.0.1:{self._stats}",
         }
-        command = [haproxy_binary(), "-db", "-f", str(CONFIGURATION)]
+        configuration = CONFIGURATION
+        if not sticky:
+            configuration = folder / "haproxy.cfg"
+            configuration.write_text(without_stickiness(CONFIGURATION.read_text()))
+        command = [haproxy_binary(), "-db", "-f", str(configuration)]
         self._process = Process(command, folder, settings | environment)
 
     def start(self) -> None:
@@ -85,12 +98,22 @@ class Balancer:
             connection.close()
 
 
+def without_stickiness(configuration: str) -> str:
+    """Return the configuration as docs/proxies.md says: without the lines that keep a socket at its node."""
+    sticky = re.compile(
+        r"^ *(cookie|dynamic-cookie-key|ignore-persist|force-persist) .*\n", re.MULTILINE
+    )
+    return sticky.sub("", configuration).replace("balance leastconn", "balance roundrobin")
+
+
 @asynccontextmanager
-async def balancer(addresses: list[str], port: int, **environment: str) -> AsyncIterator[Balancer]:
+async def balancer(
+    addresses: list[str], port: int, *, sticky: bool = True, **environment: str
+) -> AsyncIterator[Balancer]:
     """A running balancer that has found the nodes at these addresses, all of them ready."""
     with tempfile.TemporaryDirectory(prefix="mooring-haproxy-") as folder:
         async with name_server(addresses) as names:
-            front = Balancer(names, port, Path(folder), **environment)
+            front = Balancer(names, port, Path(folder), sticky=sticky, **environment)
             await asyncio.to_thread(front.start)
             try:
                 await front.has_ready(len(addresses))

@@ -11,7 +11,7 @@ IN ?= .
 APP_VENV ?= .venv-app
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run app-env test test-fast test-product fuzz once differential failovers user-ends test-needs bench bench-needs siege
+.PHONY: help setup run app-env test test-fast test-product fuzz once differential failovers user-ends balancer test-needs bench bench-needs siege
 .PHONY: check format api
 
 help: ## Show the targets
@@ -68,6 +68,9 @@ failovers: test-needs ## Run ten failovers of each kind in traffic over three no
 
 user-ends: test-needs ## End users amid sign-ins, rotations and handshakes on three nodes; USER_END_TRIALS=10000
 	$(BIN)/python -m tests.user_ends $(ARGS)
+
+balancer: test-needs ## Poll three nodes in turn a hundred thousand times, beside sticky clients; ARGS="--polls 20000"
+	$(BIN)/python -m tests.balancer $(ARGS)
 
 test-needs: setup ## Fetch what tests need: node, npm packages, redis-server, haproxy, chromium, wrk
 	@scripts/test-needs

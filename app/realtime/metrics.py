@@ -62,6 +62,7 @@ CARRIED = Counter(
     "Polls and posts that this node has had answered by the node that has the socket, by outcome.",
     ["outcome"],
 )
+CARRIED_BY = {each: CARRIED.labels(each) for each in ("answered", "refused", "unavailable")}
 CARRIED_HELD = SummedGauge(
     Gauge("mooring_carried_held", "Polls and posts that another node is to answer, now.")
 )

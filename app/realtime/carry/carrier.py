@@ -16,11 +16,10 @@ from ..engineio.payload import PacketError
 from ..engineio.requests import BadRequestError
 from ..engineio.responses import Response
 from ..engineio.server import EngineServer, digest_of
-from ..metrics import CARRIED, CARRIED_HELD
+from ..metrics import CARRIED_BY, CARRIED_HELD
 from ..stop_detector import running_time
 from .holder import CarriedHolder, Held
 from .messages import Answer, Ask, CarryMessage, Fault, parse
-from .outbox import Outbox
 from .owner import CarriedOwner
 from .peers import Peers
 from .streams import LIFETIME_SECONDS, NodeStreams
@@ -67,10 +66,9 @@ class RequestCarrier:
     ) -> None:
         self._streams = streams
         self._app = app
-        outbox = Outbox(streams)
         longest = engine.ping_interval + engine.ping_timeout + _LONGER_SECONDS
-        self._holder = CarriedHolder(node, outbox, longest)
-        self._owner = CarriedOwner(engine, app, outbox)
+        self._holder = CarriedHolder(node, streams, longest)
+        self._owner = CarriedOwner(engine, app, streams)
         self._peers = Peers(streams, on_gone=self._gone, on_lost=self._holder.ask_again)
         self._failing_since: float | None = None
         self._renewed_at = running_time()
@@ -120,12 +118,12 @@ class RequestCarrier:
             else:
                 response = await self._post(node, ask, scope, receive)
         except BadRequestError:
-            CARRIED.labels("refused").inc()
+            CARRIED_BY["refused"].inc()
             raise
         except ServiceUnavailableError:
-            CARRIED.labels("unavailable").inc()
+            CARRIED_BY["unavailable"].inc()
             raise
-        CARRIED.labels("answered").inc()
+        CARRIED_BY["answered"].inc()
         return response
 
     async def _poll(self, held: Held, receive: Receive) -> Response:

@@ -19,7 +19,7 @@ from ..engineio.requests import (
 )
 from ..engineio.responses import Response
 from .messages import About, Answer, Ask, CallOff, Release
-from .outbox import Outbox
+from .streams import NodeStreams
 
 ASK_SECONDS = 1.5
 """For how long a request that cannot be sent on is held."""
@@ -63,14 +63,14 @@ class CarriedHolder:
 
     Args:
         node: this node's id.
-        outbox: takes what is asked.
+        streams: take what is asked.
         seconds: how long an answer may take.
     """
 
-    def __init__(self, node: str, outbox: Outbox, seconds: float) -> None:
+    def __init__(self, node: str, streams: NodeStreams, seconds: float) -> None:
         self.draining = False
         self._node = node
-        self._outbox = outbox
+        self._streams = streams
         self._seconds = seconds
         self._numbers = itertools.count()
         self._held: dict[int, Held] = {}
@@ -126,7 +126,7 @@ class CarriedHolder:
 
     async def _try_to_send(self, held: Held) -> bool:
         try:
-            is_there = await self._outbox.send(held.owner, held.ask)
+            is_there = await self._streams.send(held.owner, held.ask.parcel())
         except BusUnavailableError:
             await asyncio.sleep(_RETRY_SECONDS)
             return False
@@ -137,7 +137,7 @@ class CarriedHolder:
     def call_off(self, held: Held) -> None:
         """Note that the client of a poll has hung up."""
         if not held.answer.done():
-            self._outbox.send_and_forget(held.owner, CallOff(held.ask.about))
+            self._streams.send_and_forget(held.owner, CallOff(held.ask.about).parcel())
             held.answer.set_result(Answer(held.ask.about, "", "text/plain"))
 
     def receive(self, answer: Answer) -> None:
@@ -155,7 +155,7 @@ class CarriedHolder:
         """Send again what may have been lost: what one node was sent, or all."""
         for held in self._held_for(owner):
             if held.sent:
-                self._outbox.send_and_forget(held.owner, held.ask)
+                self._streams.send_and_forget(held.owner, held.ask.parcel())
 
     def fail_posts(self) -> None:
         """Answer posts with 503: there is an outage. Polls may wait until it is over."""
@@ -176,7 +176,7 @@ class CarriedHolder:
 
     def _release(self, held: Held) -> None:
         if held.ask.polls:
-            self._outbox.send_and_forget(held.owner, Release(held.ask.about))
+            self._streams.send_and_forget(held.owner, Release(held.ask.about).parcel())
 
     def _held_for(self, owner: str | None) -> list[Held]:
         return [each for each in self._held.values() if owner in (None, each.owner)]

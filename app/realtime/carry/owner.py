@@ -16,7 +16,7 @@ from ..engineio.responses import Response
 from ..engineio.server import EngineServer
 from ..engineio.socket import EngineSocket
 from .messages import About, Answer, Ask, CallOff, Fault, Release
-from .outbox import Outbox
+from .streams import NodeStreams
 
 logger = logging.getLogger(__name__)
 
@@ -39,13 +39,13 @@ class CarriedOwner:
     Args:
         engine: the sockets.
         app: serves their requests.
-        outbox: takes the answers.
+        streams: take the answers.
     """
 
-    def __init__(self, engine: EngineServer, app: EngineApp, outbox: Outbox) -> None:
+    def __init__(self, engine: EngineServer, app: EngineApp, streams: NodeStreams) -> None:
         self._engine = engine
         self._app = app
-        self._outbox = outbox
+        self._streams = streams
         self._served: dict[About, _Served] = {}
         self._answered: dict[str, _Numbers] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -85,7 +85,7 @@ class CarriedOwner:
 
     def _receive_ask(self, ask: Ask) -> None:
         if ask.about.number in self._numbers(ask.about.node):
-            self._outbox.send_and_forget(ask.about.node, Answer(ask.about, LOST))
+            self._streams.send_and_forget(ask.about.node, Answer(ask.about, LOST).parcel())
             return
         served = self._served[ask.about] = _Served()
         task = asyncio.create_task(self._serve(ask, served))
@@ -136,7 +136,7 @@ class CarriedOwner:
         until = time.monotonic() + _ANSWER_SECONDS
         while not served.is_called_off and time.monotonic() < until:
             try:
-                await self._outbox.send(answer.about.node, answer)
+                await self._streams.send(answer.about.node, answer.parcel())
             except BusUnavailableError:
                 await asyncio.sleep(_RETRY_SECONDS)
             else:

@@ -54,12 +54,10 @@ class RedisNodeStreams(NodeStreams):
         self._own = self._keys.carried(node)
         self._last: bytes | None = None
 
-    def send(self, node: str, parcels: Sequence[Parcel]) -> Sent:
-        words: list[bytes] = []
-        for parcel in parcels:
-            words += (b"h", parcel.head, b"b", parcel.body)
+    def send(self, node: str, parcel: Parcel) -> Sent:
         sent: Sent = asyncio.get_running_loop().create_future()
-        reply = self._client.execute(_XADD, self._keys.carried(node), "NOMKSTREAM", "*", *words)
+        stream, words = self._keys.carried(node), ("h", parcel.head, "b", parcel.body)
+        reply = self._client.execute(_XADD, stream, "NOMKSTREAM", "*", *words)
         reply.add_done_callback(partial(_tell, sent))
         return sent
 
@@ -77,7 +75,7 @@ class RedisNodeStreams(NodeStreams):
         self._last = entries[-1][0]
         read = (entry[0] for entry in entries)
         self._client.execute(_XDEL, self._own, *read).add_done_callback(retrieve)
-        return [parcel for _, words in entries for parcel in _parcels(words)]
+        return [parcel for _, words in entries if (parcel := _parcel(words)) is not None]
 
     async def renew(self) -> bool:
         if self._last is None or await execute(self._client, _PEXPIRE, self._own, _LIFETIME_MS):
@@ -126,9 +124,7 @@ def _tell(sent: Sent, reply: Reply) -> None:
         sent.set_exception(unavailable(error))
 
 
-def _parcels(words: Sequence[bytes]) -> list[Parcel]:
+def _parcel(words: Sequence[bytes]) -> Parcel | None:
     """Return what is in an entry, which may be nothing."""
-    pairs = list(zip(words[::2], words[1::2], strict=False))
-    bodies = (value for name, value in pairs if name == b"b")
-    heads = (value for name, value in pairs if name == b"h")
-    return [Parcel(*each) for each in zip(heads, bodies, strict=False)]
+    fields = dict(zip(words[::2], words[1::2], strict=False))
+    return Parcel(fields[b"h"], fields.get(b"b", b"")) if b"h" in fields else None

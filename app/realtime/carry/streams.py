@@ -2,7 +2,6 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 
 from .messages import Parcel
 
@@ -16,11 +15,15 @@ class NodeStreams(ABC):
     """What connects this node with each of the others. All raise BusUnavailableError when it cannot."""
 
     @abstractmethod
-    def send(self, node: str, parcels: Sequence[Parcel]) -> Sent:
-        """Append to a node's stream, in order; the future says whether there is such a node.
+    def send(self, node: str, parcel: Parcel) -> Sent:
+        """Append to a node's stream, in the order of the calls; the future says whether there is such a node.
 
         What is sent may arrive twice.
         """
+
+    def send_and_forget(self, node: str, parcel: Parcel) -> None:
+        """Append what need not arrive."""
+        self.send(node, parcel).add_done_callback(_retrieve)
 
     @abstractmethod
     async def read(self) -> list[Parcel]:
@@ -40,3 +43,8 @@ class NodeStreams(ABC):
     @abstractmethod
     async def aclose(self) -> None:
         """Be gone. May be called twice."""
+
+
+def _retrieve(sent: Sent) -> None:
+    """Retrieve an error, so that asyncio does not report it."""
+    _ = sent.cancelled() or sent.exception()

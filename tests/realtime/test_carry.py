@@ -1,0 +1,289 @@
+"""What is carried between nodes: the streams, and that a request is served once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.realtime.bus.base import BusUnavailableError
+from app.realtime.carry.messages import About, Answer, Ask, CallOff, Fault, Parcel, Release, parse
+from app.realtime.carry.owner import LOST, CarriedOwner
+from app.realtime.carry.redis import RedisNodeStreams
+from app.realtime.engineio.asgi import EngineApp
+from app.realtime.engineio.server import EngineServer, digest_of
+from app.redis.url import connect
+from tests.support.eventually import eventually, stays
+from tests.support.servers import StoreServer
+
+ABOUT = About("there", 7)
+ASK = Ask(ABOUT, "digest", True, ("key",), None)
+MESSAGES = [
+    ASK,
+    replace(ASK, polls=False, keys=(), presented="print", body=b"\x00\xff"),
+    replace(ASK, polls=False, fault=Fault.SLOW, reason="slow"),
+    CallOff(ABOUT),
+    Release(ABOUT),
+    Answer(ABOUT, "unknown-socket"),
+    Answer(ABOUT, "", "text/plain", b"\xf0\x9f"),
+]
+
+NewStreams = Callable[[str], RedisNodeStreams]
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda each: type(each).__name__)
+def test_a_message_arrives_as_it_was_sent(message: Ask | CallOff | Release | Answer) -> None:
+    assert parse(message.parcel()) == message
+
+
+@given(st.binary(), st.binary())
+def test_what_is_no_message_is_passed_over(head: bytes, body: bytes) -> None:
+    assert parse(Parcel(head, body)) is None
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b'["a kind of a later version","there",7,1]',
+        b'["ask","there",7]',
+        b'["ask","there",7,"digest",true,["key"],null,"a new fault",""]',
+        b'["answer","there",7]',
+        b'["off","there",null]',
+        b"[[],[],[]]",
+        b"{}",
+    ],
+)
+def test_what_another_version_has_sent_is_passed_over(head: bytes) -> None:
+    assert parse(Parcel(head)) is None
+
+
+def test_a_later_version_may_add_fields() -> None:
+    head = b'["answer","there",7,"","text/plain","something new"]'
+    assert parse(Parcel(head, b"body")) == Answer(ABOUT, "", "text/plain", b"body")
+
+
+@asynccontextmanager
+async def _streams(server: StoreServer, *, subscribed: bool = True) -> AsyncIterator[NewStreams]:
+    made: list[RedisNodeStreams] = []
+    clients = []
+
+    async def is_alive(_node: str) -> bool:
+        return subscribed
+
+    def new(node: str) -> RedisNodeStreams:
+        client = connect(server.url, timeout=0.9)
+        clients.append(client)
+        made.append(RedisNodeStreams(client, connect(server.url, timeout=1.9), is_alive, node=node))
+        return made[-1]
+
+    try:
+        yield new
+    finally:
+        for each in made:
+            await each.aclose()
+        for client in clients:
+            await client.aclose()
+
+
+async def test_what_is_sent_is_read_in_order_and_nothing_of_it_is_kept(
+    shared_store_server: StoreServer,
+) -> None:
+    async with _streams(shared_store_server) as new:
+        here, there = new("here"), new("there")
+        assert await there.read() == []
+        sent = [Parcel(b"%d" % number, b"x" * number) for number in range(200)]
+        assert all(await asyncio.gather(*(here.send("there", each) for each in sent)))
+
+        read: list[Parcel] = []
+        while len(read) < len(sent):
+            read += await there.read()
+        assert read == sent
+        await eventually(lambda: _length(shared_store_server, "there") == 1)
+
+
+def _length(server: StoreServer, node: str) -> int:
+    return int(server.command("XLEN", f"mooring:{{mooring:bus}}:carried:{node}"))
+
+
+async def test_to_a_node_that_is_not_there_nothing_is_sent(
+    shared_store_server: StoreServer,
+) -> None:
+    async with _streams(shared_store_server) as new:
+        here, there = new("here"), new("there")
+        assert not await here.send("there", Parcel(b"early"))
+        assert await here.generation("there") is None
+        await there.read()
+        assert await here.send("there", Parcel(b"now"))
+        assert await here.generation("there") is not None
+        await there.aclose()
+        assert not await here.send("there", Parcel(b"late"))
+        assert await here.generation("there") is None
+        assert shared_store_server.command("KEYS", "*carried*") == []
+
+
+async def test_a_node_whose_stream_was_lost_makes_another_one_and_all_can_see_that(
+    shared_store_server: StoreServer,
+) -> None:
+    async with _streams(shared_store_server) as new:
+        here, there = new("here"), new("there")
+        await there.read()
+        before = await here.generation("there")
+        assert await there.renew()
+        assert await here.generation("there") == before
+
+        shared_store_server.flush()
+        assert not await there.renew()
+        assert await here.generation("there") not in (None, before)
+        assert await here.send("there", Parcel(b"again"))
+        assert await eventually(there.read) == [Parcel(b"again")]
+
+
+async def test_a_node_that_was_killed_is_known_to_be_gone_before_its_stream_is(
+    shared_store_server: StoreServer,
+) -> None:
+    async with _streams(shared_store_server, subscribed=False) as new:
+        here, there = new("here"), new("there")
+        await there.read()
+        assert await here.generation("there") is not None
+
+        await eventually(lambda: _is_gone(here, "there"), within=3.0)
+        assert _length(shared_store_server, "there") == 1
+
+
+async def test_a_node_that_stands_still_is_gone_after_some_seconds(
+    shared_store_server: StoreServer,
+) -> None:
+    async with _streams(shared_store_server) as new:
+        here, there = new("here"), new("there")
+        await there.read()
+        await stays(lambda: _is_there(here, "there"), during=2.0)
+
+        await eventually(lambda: _is_gone(here, "there"), within=5.0)
+
+
+async def _is_gone(here: RedisNodeStreams, node: str) -> bool:
+    return await here.generation(node) is None
+
+
+async def _is_there(here: RedisNodeStreams, node: str) -> bool:
+    return await here.generation(node) is not None
+
+
+async def test_without_a_server_everything_says_so(own_store_server: StoreServer) -> None:
+    async with _streams(own_store_server) as new:
+        here = new("here")
+        await here.read()
+        own_store_server.stop()
+        for call in (
+            here.read,
+            here.renew,
+            lambda: here.send("there", Parcel(b"")),
+            lambda: here.generation("there"),
+        ):
+            with pytest.raises(BusUnavailableError):
+                await call()
+        own_store_server.start()
+
+
+class World:
+    """A node with a socket, and another one that asks."""
+
+    def __init__(self, owner: CarriedOwner, there: RedisNodeStreams, sid: str) -> None:
+        self.owner = owner
+        self._there = there
+        self.sid = sid
+        self.messages: list[str] = []
+
+    def ask(self, number: int, *, polls: bool = False, body: bytes = b"") -> Ask:
+        """A request of the socket's client."""
+        return Ask(About("there", number), digest_of(self.sid), polls, (), None, body=body)
+
+    async def answers(self, count: int) -> list[Answer]:
+        """So many answers, in the order in which they come."""
+        found: list[Answer] = []
+        while len(found) < count:
+            for parcel in await self._there.read():
+                message = parse(parcel)
+                assert isinstance(message, Answer)
+                found.append(message)
+        return found
+
+
+@asynccontextmanager
+async def _world(server: StoreServer) -> AsyncIterator[World]:
+    async with _streams(server) as new:
+        here, there = new("here"), new("there")
+        await there.read()
+        engine = EngineServer(node="here")
+        engine.by_digest = {}
+        owner = CarriedOwner(engine, EngineApp(engine), here)
+
+        async def nothing(*_arguments: object) -> None:
+            return
+
+        async def note(_sid: str, data: str) -> None:
+            world.messages.append(data)
+
+        engine.on("connect", nothing)
+        engine.on("disconnect", nothing)
+        engine.on("message", note)
+        socket = await engine.open({"type": "http"}, upgrades=["websocket"])
+        socket.connected = True
+        await socket.first_packets()
+        world = World(owner, there, socket.sid)
+        yield world
+        owner.close()
+
+
+async def test_a_post_that_comes_twice_is_handled_once(valkey: StoreServer) -> None:
+    async with _world(valkey) as world:
+        for number in range(3):
+            world.owner.receive(world.ask(number, body=b"4%d" % number))
+            world.owner.receive(world.ask(number, body=b"4%d" % number))
+        assert [each.body for each in await world.answers(3)] == [b"ok"] * 3
+
+        world.owner.receive(world.ask(1, body=b"41"))
+        assert [each.problem for each in await world.answers(1)] == [LOST]
+        assert world.messages == ["0", "1", "2"]
+
+
+async def test_a_poll_that_comes_twice_waits_once(valkey: StoreServer) -> None:
+    async with _world(valkey) as world:
+        world.owner.receive(world.ask(1, polls=True))
+        await asyncio.sleep(0)
+        world.owner.receive(world.ask(1, polls=True))
+        await asyncio.sleep(0)
+        world.owner.receive(Release(About("there", 1)))
+
+        [answer] = await world.answers(1)
+        assert (answer.problem, answer.body) == ("", b"6")
+
+
+async def test_numbers_older_than_all_that_are_remembered_are_not_served_again(
+    valkey: StoreServer,
+) -> None:
+    async with _world(valkey) as world:
+        for number in range(1, 2_200):
+            world.owner.receive(world.ask(number, body=b"6" if number % 2 else b"3"))
+            if number % 50 == 0:
+                await world.answers(50)
+        await world.answers(49)
+        world.owner.receive(world.ask(0, body=b"4late"))
+
+        assert [each.problem for each in await world.answers(1)] == [LOST]
+        assert world.messages == []
+
+
+async def test_what_a_node_held_that_has_gone_is_called_off(valkey: StoreServer) -> None:
+    async with _world(valkey) as world:
+        world.owner.receive(world.ask(1, polls=True))
+        await asyncio.sleep(0)
+        assert world.owner.nodes == {"there"}
+        world.owner.call_off("there")
+
+        await eventually(lambda: world.owner.nodes == set())
+        world.owner.receive(world.ask(2, polls=True))
+        assert [each.problem for each in await world.answers(1)] == ["unknown-socket"]

@@ -9,6 +9,7 @@ from functools import partial
 
 import httpx
 import pytest
+import redis
 
 from tests.support.eventually import eventually, stays
 from tests.support.extended_app import PING_INTERVAL
@@ -427,3 +428,64 @@ async def test_in_an_outage_posts_get_503_and_polls_wait_for_its_end(
 async def _posts(raw: RawPolling, trio: Trio) -> bool:
     trio.turns = [2]
     return (await raw.emit("incr", ack=1)).status_code == httpx.codes.OK
+
+
+async def test_neither_the_sockets_id_nor_the_cookie_is_written_to_the_server(
+    valkey: StoreServer,
+) -> None:
+    with _three(valkey, "app") as nodes, redis.Redis.from_url(valkey.url).monitor() as monitor:
+        trio = Trio(list(nodes))
+        async with trio.polling() as raw:
+            trio.turns = [1, 2]
+            await raw.emit("incr", ack=1)
+            assert await raw.receive_until("431") == "431[1]"
+            secrets = [raw.opened["sid"].partition(".")[2]]
+            secrets += [
+                part for each in raw.client.cookies.jar for part in str(each.value).split(".")
+            ]
+        redis.Redis.from_url(valkey.url).echo("that was all")
+
+        written = []
+        while "that was all" not in (command := monitor.next_command()["command"]):
+            written.append(command)
+    assert any("carried" in each and "XADD" in each for each in written)
+    assert not [each for each in written for secret in secrets if secret in each]
+
+
+async def test_a_page_of_another_origin_is_told_that_it_may_read_what_was_carried(
+    trio: Trio,
+) -> None:
+    origin = {"origin": "http://localhost:4200"}
+    async with trio.polling() as raw:
+        for node in (0, 1):
+            trio.turns = [node] * 3
+            await raw.emit("peek", ack=node)
+            polled = await raw.client.get(raw.address, headers=origin)
+
+            assert polled.text == f"43{node}[{{}}]"
+            assert polled.headers["access-control-allow-origin"] == origin["origin"]
+            assert polled.headers["access-control-allow-credentials"] == "true"
+        trio.turns = [1]
+        foreign = await raw.client.get(raw.address, headers={"origin": "https://evil.test"})
+        assert problem(foreign) == (403, "foreign-origin")
+
+
+async def test_a_client_with_a_token_is_served_elsewhere_by_it_alone(valkey: StoreServer) -> None:
+    with _three(valkey, "app", session_tokens="true") as nodes:
+        trio = Trio(list(nodes))
+        async with http_client(nodes[0].url, jarless=True) as http:
+            opened = await http.get("/session", headers={"x-session-token": ""})
+            token = {"x-session-token": opened.headers["x-session-token"]}
+        trio.turns = [0]
+        async with polling_over(trio.choose, nodes[0].url, jarless=True, leave=False) as raw:
+            raw.client.headers.update(token)
+            await raw.open()
+            trio.turns = [0, 1, 2, 1]
+            assert (await raw.join()).startswith("40")
+            trio.turns = [1, 2]
+            await raw.emit("incr", ack=1)
+            assert await raw.receive_until("431") == "431[1]"
+
+            del raw.client.headers["x-session-token"]
+            trio.turns = [2]
+            assert problem(await raw.poll()) == (403, "not-your-socket")

@@ -81,7 +81,7 @@ class RedisBus(Bus):
         try:
             await self._appender.append(node_id, SequencedMessage(sequence, payload))
         except RedisClientError as error:
-            raise unavailable(error) from error
+            raise _unavailable(error) from error
 
     async def publish_all(
         self, node_id: str, messages: Sequence[SequencedMessage]
@@ -205,11 +205,10 @@ async def execute(client: RedisClient, *arguments: Argument) -> Any:
     try:
         return await client.execute(*arguments)
     except RedisClientError as error:
-        raise unavailable(error) from error
+        raise _unavailable(error) from error
 
 
-def unavailable(error: BaseException) -> BusUnavailableError:
-    """Return the error of the bus that an error of the client's is."""
+def _unavailable(error: RedisClientError) -> BusUnavailableError:
     return BusUnavailableError(f"bus unavailable: {error}")
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from ...redis.commands import Repeatable, retrieve
 from ...redis.connection import RedisClient, Reply
 from ..bus.base import BusUnavailableError
-from ..bus.redis import execute, unavailable
+from ..bus.redis import execute
 from ..redis_keys import RedisKeys
 from .messages import Parcel
 from .streams import LIFETIME_SECONDS, NodeStreams, Sent
@@ -121,7 +121,7 @@ def _tell(sent: Sent, reply: Reply) -> None:
     if error is None:
         sent.set_result(reply.result() is not None)
     else:
-        sent.set_exception(unavailable(error))
+        sent.set_exception(BusUnavailableError(f"bus unavailable: {error}"))
 
 
 def _parcel(words: Sequence[bytes]) -> Parcel | None:

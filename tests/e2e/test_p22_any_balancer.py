@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import httpx
 import pytest
@@ -430,10 +431,15 @@ async def _posts(raw: RawPolling, trio: Trio) -> bool:
     return (await raw.emit("incr", ack=1)).status_code == httpx.codes.OK
 
 
+def _monitor(server: StoreServer) -> Any:
+    client: Any = redis.Redis.from_url(server.url)
+    return client.monitor()
+
+
 async def test_neither_the_sockets_id_nor_the_cookie_is_written_to_the_server(
     valkey: StoreServer,
 ) -> None:
-    with _three(valkey, "app") as nodes, redis.Redis.from_url(valkey.url).monitor() as monitor:
+    with _three(valkey, "app") as nodes, _monitor(valkey) as monitor:
         trio = Trio(list(nodes))
         async with trio.polling() as raw:
             trio.turns = [1, 2]

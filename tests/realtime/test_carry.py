@@ -1,21 +1,24 @@
 """What is carried between nodes: the streams, and that a request is served once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.asgi.errors import ServiceUnavailableError
 from app.realtime.bus.base import BusUnavailableError
+from app.realtime.carry import holder
 from app.realtime.carry.messages import About, Answer, Ask, CallOff, Fault, Parcel, Release, parse
 from app.realtime.carry.owner import LOST, CarriedOwner
 from app.realtime.carry.redis import RedisNodeStreams
 from app.realtime.engineio.asgi import EngineApp
 from app.realtime.engineio.server import EngineServer, digest_of
 from app.redis.url import connect
+from tests.support.cluster import redis_cluster
 from tests.support.eventually import eventually, stays
 from tests.support.servers import StoreServer
 
@@ -65,8 +68,14 @@ def test_a_later_version_may_add_fields() -> None:
     assert parse(Parcel(head, b"body")) == Answer(ABOUT, "", "text/plain", b"body")
 
 
+def _streams(
+    server: StoreServer, *, subscribed: bool = True
+) -> AbstractAsyncContextManager[NewStreams]:
+    return _streams_at(server.url, subscribed=subscribed)
+
+
 @asynccontextmanager
-async def _streams(server: StoreServer, *, subscribed: bool = True) -> AsyncIterator[NewStreams]:
+async def _streams_at(url: str, *, subscribed: bool = True) -> AsyncIterator[NewStreams]:
     made: list[RedisNodeStreams] = []
     clients = []
 
@@ -74,9 +83,9 @@ async def _streams(server: StoreServer, *, subscribed: bool = True) -> AsyncIter
         return subscribed
 
     def new(node: str) -> RedisNodeStreams:
-        client = connect(server.url, timeout=0.9)
+        client = connect(url, timeout=0.9)
         clients.append(client)
-        made.append(RedisNodeStreams(client, connect(server.url, timeout=1.9), is_alive, node=node))
+        made.append(RedisNodeStreams(client, connect(url, timeout=1.9), is_alive, node=node))
         return made[-1]
 
     try:
@@ -170,6 +179,88 @@ async def _is_gone(here: RedisNodeStreams, node: str) -> bool:
 
 async def _is_there(here: RedisNodeStreams, node: str) -> bool:
     return await here.generation(node) is not None
+
+
+async def test_on_a_server_whose_memory_is_full_requests_are_carried_on(
+    own_store_server: StoreServer,
+) -> None:
+    async with _streams(own_store_server) as new:
+        here, there = new("here"), new("there")
+        await there.read()
+        own_store_server.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        own_store_server.command("CONFIG", "SET", "maxmemory", 1)
+
+        assert await here.send("there", Parcel(b"though it is full"))
+        assert not await here.send("nowhere", Parcel(b""))
+        assert await there.read() == [Parcel(b"though it is full")]
+        assert await there.renew()
+        own_store_server.command("CONFIG", "SET", "maxmemory", 0)
+
+
+async def test_on_a_cluster_too(cluster_url: str) -> None:
+    async with _streams_at(cluster_url) as new:
+        here, there = new("here"), new("there")
+        await there.read()
+        assert all([await here.send("there", Parcel(b"%d" % each)) for each in range(3)])
+        read: list[Parcel] = []
+        while len(read) < 3:
+            read += await there.read()
+        assert [each.head for each in read] == [b"0", b"1", b"2"]
+        assert await there.renew()
+        assert await here.generation("there") is not None
+        assert await here.generation("nowhere") is None
+
+
+@pytest.fixture
+def cluster_url() -> Iterator[str]:
+    """Three masters."""
+    with redis_cluster() as cluster:
+        yield cluster.url
+
+
+async def test_a_node_holds_so_many_requests_and_no_more(
+    shared_store_server: StoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holder, "CARRIED_REQUESTS", 2)
+    async with _streams(shared_store_server) as new:
+        here, there = new("here"), new("there")
+        await there.read()
+        held = holder.CarriedHolder("here", here, seconds=0.2)
+        waiting = [
+            asyncio.create_task(
+                held.ask(holder.Held("there", replace(ASK, about=held.new_request())))
+            )
+            for _ in range(2)
+        ]
+        await asyncio.sleep(0)
+        with pytest.raises(ServiceUnavailableError):
+            held.new_request()
+
+        for each in waiting:
+            with pytest.raises(ServiceUnavailableError):  # nobody has answered in time
+                await each
+        assert len(held) == 0
+        assert held.new_request().number == 2
+
+
+async def test_posts_that_are_held_are_bounded_in_bytes(
+    shared_store_server: StoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holder, "CARRIED_BYTES", 1_000)
+    async with _streams(shared_store_server) as new:
+        here, there = new("here"), new("there")
+        await there.read()
+        held = holder.CarriedHolder("here", here, seconds=5.0)
+        asks = [
+            Ask(held.new_request(), "digest", False, (), None, body=b"x" * 600) for _ in range(3)
+        ]
+        tasks = [asyncio.create_task(held.ask(holder.Held("there", each))) for each in asks]
+        for ask in asks:
+            [parcel] = await eventually(there.read)
+            assert parse(parcel) == ask
+            assert len(held) == 1
+            held.receive(Answer(ask.about, ""))
+        await asyncio.gather(*tasks)
 
 
 async def test_without_a_server_everything_says_so(own_store_server: StoreServer) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 
 from ...redis.commands import Repeatable, retrieve
-from ...redis.connection import RedisClient, Reply
+from ...redis.connection import Argument, RedisClient, Reply
 from ..bus.base import BusUnavailableError
 from ..bus.redis import execute
 from ..redis_keys import RedisKeys
@@ -20,8 +20,15 @@ _WAIT_MS = 500
 _ENTRIES_PER_READ = 64
 _LIFETIME_MS = int(LIFETIME_SECONDS * 1000)
 
-_XADD, _XDEL, _PEXPIRE = map(Repeatable, ("XADD", "XDEL", "PEXPIRE"))
+_EVAL, _XADD, _XDEL, _PEXPIRE = map(Repeatable, ("EVAL", "XADD", "XDEL", "PEXPIRE"))
 """No request waits for replicas: what a failover loses is sent again, and what comes twice is known."""
+
+_APPEND_WHEN_FULL = """
+-- A server whose memory is full refuses what adds to it, but not to a script that has written already. What
+-- is added is read, and deleted, at once.
+if redis.call('XTRIM', KEYS[1], 'MAXLEN', 1000000) < 0 then return '' end
+return redis.call('XADD', KEYS[1], 'NOMKSTREAM', '*', unpack(ARGV)) or ''
+"""
 
 
 class RedisNodeStreams(NodeStreams):
@@ -58,8 +65,30 @@ class RedisNodeStreams(NodeStreams):
         sent: Sent = asyncio.get_running_loop().create_future()
         stream, words = self._keys.carried(node), ("h", parcel.head, "b", parcel.body)
         reply = self._client.execute(_XADD, stream, "NOMKSTREAM", "*", *words)
-        reply.add_done_callback(partial(_tell, sent))
+        reply.add_done_callback(partial(self._tell, sent, stream, words))
         return sent
+
+    def _tell(
+        self,
+        sent: Sent,
+        stream: str,
+        words: Sequence[Argument],
+        reply: Reply,
+        *,
+        again: bool = True,
+    ) -> None:
+        """Hand on what the server has replied; try again if its memory is full."""
+        if reply.cancelled() or sent.done():
+            sent.cancel()
+            return
+        error = reply.exception()
+        if error is None:
+            sent.set_result(reply.result() not in (None, b""))
+        elif again and "OOM" in str(error):
+            script = self._client.execute(_EVAL, _APPEND_WHEN_FULL, 1, stream, *words)
+            script.add_done_callback(partial(self._tell, sent, stream, words, again=False))
+        else:
+            sent.set_exception(BusUnavailableError(f"bus unavailable: {error}"))
 
     async def read(self) -> list[Parcel]:
         if self._last is None:
@@ -110,18 +139,6 @@ class RedisNodeStreams(NodeStreams):
             execute(self._client, _PEXPIRE, self._own, _LIFETIME_MS),
         )
         self._last = stored_at
-
-
-def _tell(sent: Sent, reply: Reply) -> None:
-    """Hand on what the server has replied."""
-    if reply.cancelled() or sent.done():
-        sent.cancel()
-        return
-    error = reply.exception()
-    if error is None:
-        sent.set_result(reply.result() is not None)
-    else:
-        sent.set_exception(BusUnavailableError(f"bus unavailable: {error}"))
 
 
 def _parcel(words: Sequence[bytes]) -> Parcel | None:

@@ -17,6 +17,7 @@ async def _run(options: argparse.Namespace) -> Outcome:
     with store_server(options.store) as server:
         async with three_nodes(server) as nodes:
             return await run(
+                server,
                 nodes,
                 options.polls,
                 clients=options.clients,
@@ -28,9 +29,12 @@ async def _run(options: argparse.Namespace) -> Outcome:
 def _line(name: str, seen: Seen) -> str:
     shown = [f"{1000 * percentile(seen.polls, part):.1f}" for part in (0.5, 0.9, 0.99, 0.999)]
     posts = [f"{1000 * percentile(seen.posts, part):.1f}" for part in (0.5, 0.9, 0.99, 0.999)]
+    requests = len(seen.polls) + len(seen.posts)
     return (
         f"{name}: {len(seen.polls)} polls, p50/p90/p99/p99.9 {'/'.join(shown)} ms;"
-        f" {len(seen.posts)} posts, {'/'.join(posts)} ms"
+        f" {len(seen.posts)} posts, {'/'.join(posts)} ms;"
+        f" for each request {1e6 * seen.nodes_cpu / requests:.0f} µs CPU of nodes,"
+        f" {1e6 * seen.server_cpu / requests:.0f} of the server"
     )
 
 

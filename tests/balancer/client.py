@@ -23,12 +23,16 @@ class Seen:
         posts: seconds that each post took.
         statuses: of answers other than 200, how many.
         out_of_order: acks that did not come in their turn.
+        nodes_cpu: seconds of CPU that the nodes took for both.
+        server_cpu: likewise of the store's server.
     """
 
     polls: list[float] = field(default_factory=list)
     posts: list[float] = field(default_factory=list)
     statuses: dict[int, int] = field(default_factory=dict)
     out_of_order: int = 0
+    nodes_cpu: float = 0.0
+    server_cpu: float = 0.0
 
 
 class PollingClient:

@@ -2,10 +2,12 @@
 
 import asyncio
 import itertools
+import os
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.balancer.client import PollingClient, RefusedError, Seen
 from tests.support.servers import StoreServer
@@ -60,11 +62,18 @@ async def three_nodes(server: StoreServer) -> AsyncIterator[Sequence[Service]]:
 
 
 async def run(
-    nodes: Sequence[Service], polls: int, *, clients: int, pace: float, seed: int
+    server: StoreServer,
+    nodes: Sequence[Service],
+    polls: int,
+    *,
+    clients: int,
+    pace: float,
+    seed: int,
 ) -> Outcome:
     """Poll so many times in turn, and as often at one node.
 
     Args:
+        server: what the nodes share.
         nodes: where.
         polls: of each way.
         clients: at once.
@@ -92,9 +101,12 @@ async def run(
         while len(outcome.sticky.polls) < polls and not outcome.violations:
             for way, seen in ((0, outcome.in_turn), (1, outcome.sticky)):
                 until = min(polls, len(seen.polls) + PIECE)
+                nodes_cpu, server_cpu = _nodes_cpu(nodes), _server_cpu(server)
                 await asyncio.gather(
                     *(_piece(pair[way], seen, until, pace, randomness) for pair in members)
                 )
+                seen.nodes_cpu += _nodes_cpu(nodes) - nodes_cpu
+                seen.server_cpu += _server_cpu(server) - server_cpu
     finally:
         for pair in members:
             for each in pair:
@@ -111,6 +123,18 @@ async def _piece(
             await client.exchange(randomness.randint(1, _MOST_EVENTS))
     except RefusedError:
         return  # it is counted
+
+
+def _nodes_cpu(nodes: Sequence[Service]) -> float:
+    words = [
+        Path(f"/proc/{node.pid}/stat").read_text().rpartition(")")[2].split() for node in nodes
+    ]
+    return sum(int(each[11]) + int(each[12]) for each in words) / os.sysconf("SC_CLK_TCK")
+
+
+def _server_cpu(server: StoreServer) -> float:
+    used: dict[str, float] = server.command("INFO", "cpu")
+    return used["used_cpu_user"] + used["used_cpu_sys"]
 
 
 def percentile(values: Sequence[float], part: float) -> float:

@@ -10,7 +10,7 @@ async def test_polls_in_turn_are_all_answered_and_in_order(
     shared_store_server: StoreServer,
 ) -> None:
     async with three_nodes(shared_store_server) as nodes:
-        outcome = await run(nodes, POLLS, clients=10, pace=0.01, seed=7)
+        outcome = await run(shared_store_server, nodes, POLLS, clients=10, pace=0.01, seed=7)
 
         assert outcome.violations == []
         assert len(outcome.in_turn.polls) >= POLLS

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from tests.support.balancer import balancer
+from tests.support.balancer import balancer_in_turn
 from tests.support.browsers import DriverError, JsClients, Transport
 from tests.support.eventually import eventually
 from tests.support.http import http_client
@@ -63,7 +63,7 @@ async def _front(kind: str, server: StoreServer, nodes: int, js: JsClients) -> A
             servers = [f"{each}:{port}" for each in addresses]
             url = stack.enter_context(nginx_proxy(servers, NGINX))
         elif kind == "haproxy":
-            front = balancer(list(addresses), port, sticky=False)
+            front = balancer_in_turn(list(addresses), port)
             url = (await stack.enter_async_context(front)).url
         else:
             await js.name(NAME, addresses)

@@ -8,8 +8,8 @@ import http.client
 import re
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from tests.support.dns import Names, name_server
@@ -30,7 +30,7 @@ def haproxy_binary() -> str:
 class Balancer:
     """A running balancer. `names.addresses` are those at which it looks for nodes.
 
-    `bind` are options of its port, `environment` further variables of the configuration. Without `sticky`
+    Variables of the configuration are in `environment`; `bind` are options of its port. Without `sticky`
     the requests of a socket go to each node in turn.
     """
 
@@ -39,11 +39,12 @@ class Balancer:
         names: Names,
         nodes_port: int,
         folder: Path,
+        environment: Mapping[str, str],
         *,
-        bind: str = "",
         sticky: bool = True,
-        **environment: str,
     ) -> None:
+        environment = dict(environment)
+        bind = environment.pop("bind", "")
         self.names = names
         self._stats = free_port()
         self.address = f"127.0.0.1:{free_port()}"
@@ -106,14 +107,25 @@ def without_stickiness(configuration: str) -> str:
     return sticky.sub("", configuration).replace("balance leastconn", "balance roundrobin")
 
 
-@asynccontextmanager
-async def balancer(
-    addresses: list[str], port: int, *, sticky: bool = True, **environment: str
-) -> AsyncIterator[Balancer]:
+def balancer(
+    addresses: list[str], port: int, **environment: str
+) -> AbstractAsyncContextManager[Balancer]:
     """A running balancer that has found the nodes at these addresses, all of them ready."""
+    return _running(addresses, port, environment)
+
+
+def balancer_in_turn(addresses: list[str], port: int) -> AbstractAsyncContextManager[Balancer]:
+    """The same, but each request goes to the next node."""
+    return _running(addresses, port, {}, sticky=False)
+
+
+@asynccontextmanager
+async def _running(
+    addresses: list[str], port: int, environment: Mapping[str, str], *, sticky: bool = True
+) -> AsyncIterator[Balancer]:
     with tempfile.TemporaryDirectory(prefix="mooring-haproxy-") as folder:
         async with name_server(addresses) as names:
-            front = Balancer(names, port, Path(folder), sticky=sticky, **environment)
+            front = Balancer(names, port, Path(folder), environment, sticky=sticky)
             await asyncio.to_thread(front.start)
             try:
                 await front.has_ready(len(addresses))

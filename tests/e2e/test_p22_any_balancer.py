@@ -13,7 +13,6 @@ import pytest
 import redis
 
 from tests.support.eventually import eventually, stays
-from tests.support.extended_app import PING_INTERVAL
 from tests.support.gates import gate_of
 from tests.support.http import cookie_header, http_client, problem
 from tests.support.metrics import counted
@@ -23,6 +22,7 @@ from tests.support.servers import STORE_SERVERS, StoreServer, store_server
 from tests.support.service import Service, service
 from tests.support.stores import server_settings
 
+EXTENDED_APP = "tests.support.extended_app"
 ENDED = '42["session ended",{"reason":"%s"}]'
 
 
@@ -56,9 +56,8 @@ def _trios() -> Iterator[Callable[[str], list[Service]]]:
         def get(kind: str) -> list[Service]:
             if kind not in running:
                 server = stack.enter_context(store_server(kind))
-                running[kind] = list(
-                    stack.enter_context(_three(server, "tests.support.extended_app"))
-                )
+                nodes = _three(server, EXTENDED_APP, ping_interval=25, ping_timeout=20)
+                running[kind] = stack.enter_context(nodes)
             return running[kind]
 
         yield get
@@ -78,7 +77,7 @@ def trio(request: pytest.FixtureRequest, _trios: Callable[[str], list[Service]])
 def own_trio(own_store_server: StoreServer) -> Iterator[Trio]:
     """Three nodes for this test alone."""
     with _three(own_store_server, "app") as nodes:
-        yield Trio(list(nodes))
+        yield Trio(nodes)
 
 
 async def _holds(node: Service, requests: int) -> bool:
@@ -128,17 +127,19 @@ async def test_a_poll_that_waits_elsewhere_gets_what_is_sent_at_once(trio: Trio)
         assert time.monotonic() - began < 1.0
 
 
-async def test_a_socket_that_is_polled_elsewhere_alone_keeps_its_heartbeat(trio: Trio) -> None:
-    async with trio.polling() as raw:
-        for _ in range(3):
-            trio.turns = [1, 2]
-            packets = (await raw.poll()).text
-            assert packets == "2"
-            assert (await raw.post("3")).text == "ok"
-            await asyncio.sleep(PING_INTERVAL / 2)
-        trio.turns = [1, 2, 1]
-        await raw.emit("write", "key", 1, ack=5)
-        assert (await raw.receive_until("435")).startswith("435")
+async def test_a_socket_that_is_polled_elsewhere_alone_keeps_its_heartbeat(
+    valkey: StoreServer,
+) -> None:
+    with _three(valkey, EXTENDED_APP) as nodes:
+        trio = Trio(nodes)
+        async with trio.polling() as raw:
+            for _ in range(3):
+                trio.turns = [1, 2]
+                assert (await raw.poll()).text == "2"
+                assert (await raw.post("3")).text == "ok"
+            trio.turns = [1, 2, 1]
+            await raw.emit("peek", ack=5)
+            assert await raw.receive_until("435") == "435[{}]"
 
 
 @pytest.mark.parametrize("where", [1, 0], ids=["elsewhere", "at its own node"])
@@ -308,7 +309,7 @@ async def test_the_end_of_its_time_reaches_a_socket_that_is_polled_elsewhere(
     valkey: StoreServer,
 ) -> None:
     with _three(valkey, "app", session_idle_timeout=2) as nodes:
-        trio = Trio(list(nodes))
+        trio = Trio(nodes)
         async with trio.polling(leave=False) as raw:
             packets = await asyncio.wait_for(_until_the_end(raw, trio), 6.0)
 
@@ -440,7 +441,7 @@ async def test_neither_the_sockets_id_nor_the_cookie_is_written_to_the_server(
     valkey: StoreServer,
 ) -> None:
     with _three(valkey, "app") as nodes, _monitor(valkey) as monitor:
-        trio = Trio(list(nodes))
+        trio = Trio(nodes)
         async with trio.polling() as raw:
             trio.turns = [1, 2]
             await raw.emit("incr", ack=1)
@@ -478,7 +479,7 @@ async def test_a_page_of_another_origin_is_told_that_it_may_read_what_was_carrie
 
 async def test_a_client_with_a_token_is_served_elsewhere_by_it_alone(valkey: StoreServer) -> None:
     with _three(valkey, "app", session_tokens="true") as nodes:
-        trio = Trio(list(nodes))
+        trio = Trio(nodes)
         async with http_client(nodes[0].url, jarless=True) as http:
             opened = await http.get("/session", headers={"x-session-token": ""})
             token = {"x-session-token": opened.headers["x-session-token"]}

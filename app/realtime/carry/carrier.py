@@ -34,9 +34,6 @@ _OUTAGE_SECONDS = 1.0
 _LONGER_SECONDS = 5.0
 """An answer may take so much longer than the longest poll."""
 
-_HURRY_SECONDS = 0.25
-"""How long a poll is held by a node that is about to stop."""
-
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -88,9 +85,7 @@ class RequestCarrier:
 
     async def drain(self) -> None:
         """Hold polls no longer: their clients are to ask another node."""
-        self._holder.draining = True
-        await asyncio.sleep(_HURRY_SECONDS)
-        self._holder.drain()
+        await self._holder.drain()
 
     async def aclose(self) -> None:
         """Serve no more, and answer what is held. May be called twice."""

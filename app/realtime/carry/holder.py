@@ -24,6 +24,9 @@ from .streams import NodeStreams
 ASK_SECONDS = 1.5
 """For how long a request that cannot be sent on is held."""
 
+DRAIN_SECONDS = 0.25
+"""How long a node that is about to stop holds a poll: its client may come back to it, again and again."""
+
 _RETRY_SECONDS = 0.1
 
 _PROBLEMS = {
@@ -122,7 +125,7 @@ class CarriedHolder:
         except TimeoutError:
             raise BusUnavailableError("a request cannot be sent to another node") from None
         if self.draining:
-            self._release(held)
+            asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._release, held)
 
     async def _try_to_send(self, held: Held) -> bool:
         try:
@@ -163,9 +166,10 @@ class CarriedHolder:
             if not held.ask.polls:
                 held.fail(BusUnavailableError("the answer of another node cannot be read"))
 
-    def drain(self) -> None:
-        """Have all polls answered soon: this node is about to stop."""
+    async def drain(self) -> None:
+        """Hold polls for a moment only, from now on: this node is about to stop."""
         self.draining = True
+        await asyncio.sleep(DRAIN_SECONDS)
         for held in self._held.values():
             self._release(held)
 
@@ -175,7 +179,7 @@ class CarriedHolder:
             held.fail(ServiceUnavailableError("this server is shutting down"))
 
     def _release(self, held: Held) -> None:
-        if held.ask.polls:
+        if held.ask.polls and not held.answer.done():
             self._streams.send_and_forget(held.owner, Release(held.ask.about).parcel())
 
     def _held_for(self, owner: str | None) -> list[Held]:

@@ -150,6 +150,29 @@ async def test_a_node_whose_stream_was_lost_makes_another_one_and_all_can_see_th
         assert await eventually(there.read) == [Parcel(b"again")]
 
 
+async def test_a_stream_that_was_lost_while_its_node_waited_for_something_is_made_whole(
+    shared_store_server: StoreServer,
+) -> None:
+    async with _streams(shared_store_server) as new:
+        here, there = new("here"), new("there")
+        await there.read()
+        reading = asyncio.create_task(there.read())
+        await eventually(lambda: _is_blocked(shared_store_server))
+        shared_store_server.flush()
+        assert not await there.renew()
+        assert await reading == []
+
+        assert await here.send("there", Parcel(b"again"))
+        assert await there.read() == [Parcel(b"again")]
+        await eventually(lambda: _length(shared_store_server, "there") == 1)
+        assert await here.generation("there") is not None
+
+
+def _is_blocked(server: StoreServer) -> bool:
+    info: dict[str, int] = server.command("INFO", "clients")
+    return info["blocked_clients"] == 1
+
+
 async def test_a_node_that_was_killed_is_known_to_be_gone_before_its_stream_is(
     shared_store_server: StoreServer,
 ) -> None:

@@ -59,6 +59,7 @@ class Held:
         """Answer it with an error, unless it has an answer."""
         if not self.answer.done():
             self.answer.set_exception(error)
+            self.answer.exception()  # retrieved, should nobody wait for it any more
 
 
 class CarriedHolder:

@@ -79,6 +79,7 @@ class RedisNodeStreams(NodeStreams):
     ) -> None:
         """Hand on what the server has replied; try again if its memory is full."""
         if reply.cancelled() or sent.done():
+            retrieve(reply)
             sent.cancel()
             return
         error = reply.exception()
@@ -102,9 +103,10 @@ class RedisNodeStreams(NodeStreams):
             return []
         entries = found[0][1]
         self._last = entries[-1][0]
-        read = (entry[0] for entry in entries)
-        self._client.execute(_XDEL, self._own, *read).add_done_callback(retrieve)
-        return [parcel for _, words in entries if (parcel := _parcel(words)) is not None]
+        parcels = {at: parcel for at, words in entries if (parcel := _parcel(words)) is not None}
+        if parcels:  # what the stream begins with stays
+            self._client.execute(_XDEL, self._own, *parcels).add_done_callback(retrieve)
+        return list(parcels.values())
 
     async def renew(self) -> bool:
         if self._last is None or await execute(self._client, _PEXPIRE, self._own, _LIFETIME_MS):

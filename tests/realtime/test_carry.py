@@ -357,7 +357,7 @@ async def test_a_post_that_comes_twice_is_handled_once(valkey: StoreServer) -> N
         for number in range(3):
             world.owner.receive(world.ask(number, body=b"4%d" % number))
             world.owner.receive(world.ask(number, body=b"4%d" % number))
-        assert [each.body for each in await world.answers(3)] == [b"ok"] * 3
+            assert [each.body for each in await world.answers(1)] == [b"ok"]
 
         world.owner.receive(world.ask(1, body=b"41"))
         assert [each.problem for each in await world.answers(1)] == [LOST]
@@ -381,10 +381,8 @@ async def test_numbers_older_than_all_that_are_remembered_are_not_served_again(
 ) -> None:
     async with _world(valkey) as world:
         for number in range(1, 2_200):
-            world.owner.receive(world.ask(number, body=b"6" if number % 2 else b"3"))
-            if number % 50 == 0:
-                await world.answers(50)
-        await world.answers(49)
+            world.owner.receive(world.ask(number, body=b"3"))
+            await world.answers(1)
         world.owner.receive(world.ask(0, body=b"4late"))
 
         assert [each.problem for each in await world.answers(1)] == [LOST]

@@ -4,6 +4,7 @@ CARRIED_SCRIPTS=1000 for more scripts, CARRIED_SEED=7 for others.
 """
 
 import asyncio
+import itertools
 import os
 import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -89,8 +90,8 @@ async def test_random_scripts_get_the_same_answers_wherever_their_requests_arriv
 
 async def _run(steps: Sequence[Step], nodes: Sequence[Service], at: Sequence[int]) -> list[object]:
     """Open a socket at the first node, and send what follows elsewhere; return the answers."""
-    where = [0, *(at[number % len(at)] for number in range(200))]
-    async with polling_over(lambda _: nodes[where.pop(0)].url, nodes[0].url, leave=False) as raw:
+    where = itertools.chain([0], itertools.cycle(at))
+    async with polling_over(lambda _: nodes[next(where)].url, nodes[0].url, leave=False) as raw:
         answers: list[object] = [await raw.join() != ""]
         client = _Scripted(raw, nodes[at[0]].url)
         answers += [await client.do(step) for step in steps]

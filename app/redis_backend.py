@@ -8,6 +8,7 @@ from .realtime.carry.redis import RedisNodeStreams
 from .realtime.redis_counters import RedisCounters
 from .realtime.redis_presence import RedisPresence
 from .realtime.redis_user_presence import RedisUserPresence
+from .realtime.streams.redis import RedisStreamLog
 from .redis.url import TIMEOUT, connect_together
 from .sessions.stores.redis import RedisStore
 
@@ -49,6 +50,7 @@ class RedisBackendFactory:
                 lifetime=self.lifetime,
                 prefix=self.prefix,
             ),
+            RedisStreamLog(commands, self.prefix),
             RedisNodeStreams(
                 commands, carried, presence.is_alive, node=node_id, prefix=self.prefix
             ),

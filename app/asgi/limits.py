@@ -47,6 +47,10 @@ FRAMES_PER_TURN = 64
 WORK_SECONDS = 0.001
 """Of one socket, events and packets are handled for so long before others have their turn."""
 
+PIPELINED_BYTES = 4_000_000
+"""Of one client address, requests that wait for the ones before them: beyond them a connection is closed when
+its present request has been answered."""
+
 CARRIED_REQUESTS = 50_000
 CARRIED_BYTES = 32_000_000
 """Of a node, requests that it holds while another node, which has their sockets, serves them; and the bodies

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from .article import kind_of
 from .extras import explain_missing
 from .realtime.bus.base import Bus, MemoryBus
-from .realtime.carry.streams import NodeStreams
+from .realtime.carry.streams import CarryStreams
 from .realtime.counters import Counters, MemoryCounters
 from .realtime.presence import LocalPresence, Presence
 from .realtime.streams.log import StreamLog
@@ -34,7 +34,7 @@ class Backend:
         node_id: names this node on both; no two nodes have the same.
         user_presence: knows when a user comes and goes, over all nodes.
         streams: keeps what is sent in streams, for readers on all nodes.
-        node_streams: carry requests to the nodes that have their sockets; None where there are no others.
+        carry_streams: carry requests to the nodes that have their sockets; None where there are no others.
     """
 
     store: SessionStore = field(default_factory=MemoryStore)
@@ -44,7 +44,7 @@ class Backend:
     node_id: str = field(default_factory=new_node_id)
     user_presence: UserPresence = field(default_factory=LocalUserPresence)
     streams: StreamLog = field(default_factory=MemoryStreamLog)
-    node_streams: NodeStreams | None = None
+    carry_streams: CarryStreams | None = None
 
 
 BackendFactory = Callable[[], Backend]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .backends import Backend, new_node_id
 from .realtime.bus.redis import WAIT, RedisBus
-from .realtime.carry.redis import RedisNodeStreams
+from .realtime.carry.redis import RedisCarryStreams
 from .realtime.redis_counters import RedisCounters
 from .realtime.redis_presence import RedisPresence
 from .realtime.redis_user_presence import RedisUserPresence
@@ -51,7 +51,7 @@ class RedisBackendFactory:
                 prefix=self.prefix,
             ),
             RedisStreamLog(commands, self.prefix),
-            RedisNodeStreams(
+            RedisCarryStreams(
                 commands, carried, presence.is_alive, node=node_id, prefix=self.prefix
             ),
         )

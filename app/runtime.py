@@ -48,7 +48,7 @@ class Runtime:
             presence=backend.presence,
             node_id=backend.node_id,
             user_presence=backend.user_presence,
-            node_streams=backend.node_streams,
+            carry_streams=backend.carry_streams,
             rate_limiter=rate_limiter,
         )
         self.watch = SessionWatch(self.manager, options.reload_interval)

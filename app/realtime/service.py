@@ -17,7 +17,7 @@ from .bus.base import Bus
 from .bus.messages import ChangedMessage, Message, SessionEndedMessage
 from .bus.relay import BusRelay
 from .carry.carrier import RequestCarrier
-from .carry.streams import NodeStreams
+from .carry.streams import CarryStreams
 from .codec import LibraryCodec
 from .connect_token import ConnectTokens
 from .context import Resources
@@ -77,7 +77,7 @@ class RealtimeService:
         node_id: this node's id on the bus.
         rate_limiter: limits the handshakes of one client.
         user_presence: who comes and goes, over all nodes.
-        node_streams: carry requests to the nodes that have their sockets; None where there is one node.
+        carry_streams: carry requests to the nodes that have their sockets; None where there is one node.
 
     Attributes:
         app: the ASGI app, to be called for scopes that it `matches`.
@@ -96,7 +96,7 @@ class RealtimeService:
         node_id: str,
         rate_limiter: RateLimiter,
         user_presence: UserPresence | None = None,
-        node_streams: NodeStreams | None = None,
+        carry_streams: CarryStreams | None = None,
     ) -> None:
         self.presence = presence
         self._user_presence = user_presence or LocalUserPresence()
@@ -151,9 +151,9 @@ class RealtimeService:
         self.reload_task = self._make_reload_task(manager, options)
         self.app = SocketIOApp(self.server, rate_limiter, options)
         self._unused = TimeoutQueue(UNUSED_SECONDS, self._discard)
-        if node_streams is not None:
+        if carry_streams is not None:
             self.app.carrier = RequestCarrier(
-                node_streams, self.server.engine, self.app.engine_app, node=node_id
+                carry_streams, self.server.engine, self.app.engine_app, node=node_id
             )
         self._gauges = self._make_gauges()
         self._hooks = SessionHookCaller(

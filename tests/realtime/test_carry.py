@@ -14,7 +14,7 @@ from app.realtime.bus.base import BusUnavailableError
 from app.realtime.carry import holder, owner
 from app.realtime.carry.messages import About, Answer, Ask, CallOff, Fault, Parcel, Release, parse
 from app.realtime.carry.owner import LOST, CarriedOwner
-from app.realtime.carry.redis import RedisNodeStreams
+from app.realtime.carry.redis import RedisCarryStreams
 from app.realtime.engineio.asgi import EngineApp
 from app.realtime.engineio.server import EngineServer, digest_of
 from app.redis.url import connect
@@ -34,7 +34,7 @@ MESSAGES = [
     Answer(ABOUT, "", "text/plain", b"\xf0\x9f"),
 ]
 
-NewStreams = Callable[[str], RedisNodeStreams]
+NewStreams = Callable[[str], RedisCarryStreams]
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda each: type(each).__name__)
@@ -76,16 +76,16 @@ def _streams(
 
 @asynccontextmanager
 async def _streams_at(url: str, *, subscribed: bool = True) -> AsyncIterator[NewStreams]:
-    made: list[RedisNodeStreams] = []
+    made: list[RedisCarryStreams] = []
     clients = []
 
     async def is_alive(_node: str) -> bool:
         return subscribed
 
-    def new(node: str) -> RedisNodeStreams:
+    def new(node: str) -> RedisCarryStreams:
         client = connect(url, timeout=0.9)
         clients.append(client)
-        made.append(RedisNodeStreams(client, connect(url, timeout=1.9), is_alive, node=node))
+        made.append(RedisCarryStreams(client, connect(url, timeout=1.9), is_alive, node=node))
         return made[-1]
 
     try:
@@ -196,11 +196,11 @@ async def test_a_node_that_stands_still_is_gone_after_some_seconds(
         await eventually(lambda: _is_gone(here, "there"), within=5.0)
 
 
-async def _is_gone(here: RedisNodeStreams, node: str) -> bool:
+async def _is_gone(here: RedisCarryStreams, node: str) -> bool:
     return await here.generation(node) is None
 
 
-async def _is_there(here: RedisNodeStreams, node: str) -> bool:
+async def _is_there(here: RedisCarryStreams, node: str) -> bool:
     return await here.generation(node) is not None
 
 
@@ -305,7 +305,7 @@ async def test_without_a_server_everything_says_so(own_store_server: StoreServer
 class World:
     """A node with a socket, and another one that asks."""
 
-    def __init__(self, here: CarriedOwner, there: RedisNodeStreams, sid: str) -> None:
+    def __init__(self, here: CarriedOwner, there: RedisCarryStreams, sid: str) -> None:
         self.owner = here
         self._there = there
         self.sid = sid

@@ -22,7 +22,7 @@ from .holder import CarriedHolder, Held
 from .messages import Answer, Ask, CarryMessage, Fault, parse
 from .owner import CarriedOwner
 from .peers import Peers
-from .streams import LIFETIME_SECONDS, NodeStreams
+from .streams import LIFETIME_SECONDS, CarryStreams
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class RequestCarrier:
     """
 
     def __init__(
-        self, streams: NodeStreams, engine: EngineServer, app: EngineApp, *, node: str
+        self, streams: CarryStreams, engine: EngineServer, app: EngineApp, *, node: str
     ) -> None:
         self._streams = streams
         self._app = app

@@ -19,7 +19,7 @@ from ..engineio.requests import (
 )
 from ..engineio.responses import Response
 from .messages import About, Answer, Ask, CallOff, Release
-from .streams import NodeStreams
+from .streams import CarryStreams
 
 ASK_SECONDS = 1.5
 """For how long a request that cannot be sent on is held."""
@@ -71,7 +71,7 @@ class CarriedHolder:
         seconds: how long an answer may take.
     """
 
-    def __init__(self, node: str, streams: NodeStreams, seconds: float) -> None:
+    def __init__(self, node: str, streams: CarryStreams, seconds: float) -> None:
         self.draining = False
         self._node = node
         self._streams = streams

@@ -16,7 +16,7 @@ from ..engineio.responses import Response
 from ..engineio.server import EngineServer
 from ..engineio.socket import EngineSocket
 from .messages import About, Answer, Ask, CallOff, Fault, Release
-from .streams import NodeStreams
+from .streams import CarryStreams
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class CarriedOwner:
         streams: take the answers.
     """
 
-    def __init__(self, engine: EngineServer, app: EngineApp, streams: NodeStreams) -> None:
+    def __init__(self, engine: EngineServer, app: EngineApp, streams: CarryStreams) -> None:
         self._engine = engine
         self._app = app
         self._streams = streams

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from ..bus.base import BusUnavailableError
-from .streams import NodeStreams
+from .streams import CarryStreams
 
 _FRESH_SECONDS = 1.0
 
@@ -21,7 +21,7 @@ class Peers:
         on_lost: called with a node that may have lost what it was sent.
     """
 
-    def __init__(self, streams: NodeStreams, *, on_gone: OnNode, on_lost: OnNode) -> None:
+    def __init__(self, streams: CarryStreams, *, on_gone: OnNode, on_lost: OnNode) -> None:
         self._streams = streams
         self._on_gone = on_gone
         self._on_lost = on_lost

@@ -11,7 +11,7 @@ from ..bus.base import BusUnavailableError
 from ..bus.redis import execute
 from ..redis_keys import RedisKeys
 from .messages import Parcel
-from .streams import LIFETIME_SECONDS, NodeStreams, Sent
+from .streams import LIFETIME_SECONDS, CarryStreams, Sent
 
 _UNSEEN_SECONDS = 1.2
 """A node that has not renewed its stream for so long, and has no subscription either, was killed."""
@@ -31,7 +31,7 @@ return redis.call('XADD', KEYS[1], 'NOMKSTREAM', '*', unpack(ARGV)) or ''
 """
 
 
-class RedisNodeStreams(NodeStreams):
+class RedisCarryStreams(CarryStreams):
     """A stream for each node, apart from that of the bus: nothing of it is kept once it was read.
 
     Its first entry stays, and is another one when the server has lost the stream. The stream goes with its

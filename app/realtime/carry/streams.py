@@ -11,7 +11,7 @@ LIFETIME_SECONDS = 5.0
 Sent = asyncio.Future[bool]
 
 
-class NodeStreams(ABC):
+class CarryStreams(ABC):
     """What connects this node with each of the others. All raise BusUnavailableError when it cannot."""
 
     @abstractmethod

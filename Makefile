@@ -11,7 +11,7 @@ IN ?= .
 APP_VENV ?= .venv-app
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run app-env test test-fast test-product test-signed-in fuzz once differential failovers user-ends recovery test-needs bench bench-needs siege
+.PHONY: help setup run app-env test test-fast test-product test-signed-in fuzz once differential failovers user-ends recovery balancer test-needs bench bench-needs siege
 .PHONY: check format api
 
 help: ## Show the targets
@@ -75,6 +75,9 @@ user-ends: test-needs ## End users amid sign-ins, rotations and handshakes on th
 
 recovery: test-needs ## Clients come back from nodes, links and balancers that fail, amid messages; RECOVERY_TRIALS=1000
 	$(BIN)/python -m tests.recovery $(ARGS)
+
+balancer: test-needs ## Poll three nodes in turn a hundred thousand times, beside sticky clients; ARGS="--polls 20000"
+	$(BIN)/python -m tests.balancer $(ARGS)
 
 test-needs: setup ## Fetch what tests need: node, npm packages, redis-server, haproxy, chromium, wrk
 	@scripts/test-needs

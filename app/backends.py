@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from .article import kind_of
 from .extras import explain_missing
 from .realtime.bus.base import Bus, MemoryBus
+from .realtime.carry.streams import CarryStreams
 from .realtime.counters import Counters, MemoryCounters
 from .realtime.presence import LocalPresence, Presence
 from .realtime.recovery.store import MemoryRecoveryStore, RecoveryStore
@@ -35,6 +36,7 @@ class Backend:
         user_presence: knows when a user comes and goes, over all nodes.
         recovery: keeps what sockets of namespaces with recovery are, for their return to any node.
         streams: keeps what is sent in streams, for readers on all nodes.
+        carry_streams: carry requests to the nodes that have their sockets; None where there are no others.
     """
 
     store: SessionStore = field(default_factory=MemoryStore)
@@ -45,6 +47,7 @@ class Backend:
     user_presence: UserPresence = field(default_factory=LocalUserPresence)
     recovery: RecoveryStore = field(default_factory=MemoryRecoveryStore)
     streams: StreamLog = field(default_factory=MemoryStreamLog)
+    carry_streams: CarryStreams | None = None
 
 
 BackendFactory = Callable[[], Backend]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from .backends import Backend, new_node_id
 from .realtime.bus.redis import WAIT, RedisBus
+from .realtime.carry.redis import RedisCarryStreams
 from .realtime.recovery.redis import RedisRecoveryStore
 from .realtime.recovery.store import MemoryRecoveryStore, RecoveryStore
 from .realtime.redis_counters import RedisCounters
@@ -31,8 +32,8 @@ class RedisBackendFactory:
         """
         node_id = new_node_id()
         try:
-            commands, reader, listener = connect_together(
-                self.url, TIMEOUT, WAIT + TIMEOUT, TIMEOUT
+            commands, reader, listener, carried = connect_together(
+                self.url, TIMEOUT, WAIT + TIMEOUT, TIMEOUT, WAIT + TIMEOUT
             )
         except ValueError as error:
             raise ValueError(f"REDIS_URL: {error}") from None
@@ -54,6 +55,9 @@ class RedisBackendFactory:
             ),
             self._recovery(commands),
             RedisStreamLog(commands, self.prefix),
+            RedisCarryStreams(
+                commands, carried, presence.is_alive, node=node_id, prefix=self.prefix
+            ),
         )
 
     def _recovery(self, commands: RedisClient) -> RecoveryStore:

@@ -53,6 +53,7 @@ class Runtime:
             presence=backend.presence,
             node_id=backend.node_id,
             user_presence=backend.user_presence,
+            carry_streams=backend.carry_streams,
             rate_limiter=rate_limiter,
         )
         self.watch = SessionWatch(self.manager, options.reload_interval)

@@ -40,6 +40,10 @@ class RedisKeys:
         """Return the hash of what the sockets of a session are, for their return."""
         return f"{self.prefix}:recovery:{key}"
 
+    def carried(self, node: str) -> str:
+        """Return the stream of the requests, and answers, that are carried to one node."""
+        return f"{self.streams}carried:{node}"
+
     def sockets(self, key: str) -> str:
         """Return the hash of the nodes that have sockets for a key, and how many."""
         return f"{self.prefix}:sockets:{key}"

@@ -16,6 +16,8 @@ from .asgi_app import SocketIOApp
 from .bus.base import Bus
 from .bus.messages import ChangedMessage, Message, SessionEndedMessage
 from .bus.relay import BusRelay
+from .carry.carrier import RequestCarrier
+from .carry.streams import CarryStreams
 from .codec import LibraryCodec
 from .connect_token import ConnectTokens
 from .context import Resources
@@ -79,6 +81,7 @@ class RealtimeService:
         node_id: this node's id on the bus.
         rate_limiter: limits the handshakes of one client.
         user_presence: who comes and goes, over all nodes.
+        carry_streams: carry requests to the nodes that have their sockets; None where there is one node.
 
     Attributes:
         app: the ASGI app, to be called for scopes that it `matches`.
@@ -97,6 +100,7 @@ class RealtimeService:
         node_id: str,
         rate_limiter: RateLimiter,
         user_presence: UserPresence | None = None,
+        carry_streams: CarryStreams | None = None,
     ) -> None:
         recovers = any(each.recovery for each in router)
         self.presence = RetainingPresence(presence) if recovers else presence
@@ -105,7 +109,7 @@ class RealtimeService:
         self.emitter = Emitter(lambda: self.messenger)
         self.registry = SocketRegistry(self)
         self.sender = PacketSender(
-            _make_engine(options), FastCodec() if options.fast_codec else LibraryCodec()
+            _make_engine(options, node_id), FastCodec() if options.fast_codec else LibraryCodec()
         )
         state_sync = StateSync(router, self.sender.send_event)
         self.reconciler = SessionReconciler(
@@ -155,6 +159,10 @@ class RealtimeService:
         self.reload_task = self._make_reload_task(manager, options)
         self.app = SocketIOApp(self.server, rate_limiter, options)
         self._unused = TimeoutQueue(UNUSED_SECONDS, self._discard)
+        if carry_streams is not None:
+            self.app.carrier = RequestCarrier(
+                carry_streams, self.server.engine, self.app.engine_app, node=node_id
+            )
         self._gauges = self._make_gauges()
         self._hooks = SessionHookCaller(
             router.session_hooks, resources, manager.attach, self.sender.engine.run
@@ -179,15 +187,21 @@ class RealtimeService:
         if self._hooks.awaits_users:
             self._user_presence.start(self._hooks.user_changed)
         self.reload_task.start()
+        if self.app.carrier is not None:
+            self.app.carrier.start()
 
     def leave_metrics(self) -> None:
         """Be counted no longer. May be called twice, and without a running event loop."""
         for gauge, source in self._gauges:
             gauge.discard(source)
+        if self.app.carrier is not None:
+            self.app.carrier.leave_metrics()
 
     async def aclose(self) -> None:
         """Stop the background tasks. May be called twice."""
         self.leave_metrics()
+        if self.app.carrier is not None:
+            await self.app.carrier.aclose()
         await self.stop.aclose()
         await self.reload_task.aclose()
         self.reconciler.deadlines.close()
@@ -204,6 +218,8 @@ class RealtimeService:
     async def drain(self, seconds: float) -> None:
         """Refuse handshakes, and disconnect all sockets over a time, so that they reconnect elsewhere."""
         self.app.draining = True
+        if self.app.carrier is not None:
+            self.sender.engine.run(self.app.carrier.drain())
         sockets = self.registry.all()
         steps = min(_DRAIN_STEPS, len(sockets))
         for step in range(steps):
@@ -383,12 +399,13 @@ class RealtimeService:
         return sum(socket.connected and socket.upgraded == upgraded for socket in sockets)
 
 
-def _make_engine(options: RealtimeOptions) -> EngineServer:
+def _make_engine(options: RealtimeOptions, node: str) -> EngineServer:
     return EngineServer(
         ping_interval=options.ping_interval,
         ping_timeout=options.ping_timeout,
         max_packet_bytes=options.max_packet_bytes,
         max_buffered_bytes=options.max_buffered_bytes,
+        node=node,
     )
 
 

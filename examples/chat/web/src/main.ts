@@ -1,0 +1,125 @@
+// Who is there: the sign-in, the socket's life, and what is seen of both.
+import * as api from "./api";
+import { element, h, type Icon, icon, toast } from "./dom";
+import { socket } from "./socket";
+import { changed, forget, onChange, state } from "./state";
+import { go } from "./sync";
+import "./sidebar";
+import "./room";
+import "./dialogs";
+
+const AGAIN_AFTER = 2000;
+
+const BUTTONS: Record<string, Icon> = {
+  "close-sidebar": "close",
+  "close-members": "close",
+  "new-channel": "plus",
+  "show-devices": "device",
+  "sign-out": "door",
+  "open-sidebar": "menu",
+  "show-members": "people",
+  attach: "clip",
+  send: "send",
+};
+
+const chat = element("chat");
+const nameInput = element<HTMLInputElement>("name");
+
+function welcome(words: string): void {
+  const wasIn = state.me.name !== null;
+  document.querySelectorAll("dialog").forEach((dialog) => dialog.close());
+  forget();
+  document.title = "Team chat";
+  element("welcome-notice").textContent = words;
+  element("welcome").hidden = false;
+  chat.hidden = true;
+  if (wasIn || !words) nameInput.focus();
+}
+
+function enter(me: typeof state.me): void {
+  state.me = me;
+  state.current = decodeURIComponent(location.hash.slice(1)) || "general";
+  element("welcome").hidden = true;
+  chat.hidden = false;
+  changed();
+  socket.connect();
+}
+
+async function start(): Promise<void> {
+  try {
+    const me = await api.me();
+    if (me.name === null) welcome("");
+    else enter(me);
+  } catch {
+    welcome("The server cannot be reached. Trying again …");
+    setTimeout(() => void start(), AGAIN_AFTER);
+  }
+}
+
+element("sign-in").addEventListener("submit", (event) => {
+  event.preventDefault();
+  api.signIn(nameInput.value).then(enter, (error: Error) => {
+    element("welcome-notice").textContent = error.message;
+  });
+});
+
+element("sign-out").addEventListener("click", () => {
+  api.signOut().then(
+    () => {
+      socket.disconnect();
+      welcome("You are signed out.");
+    },
+    (error: Error) => toast(error.message),
+  );
+});
+
+socket.on("session ended", ({ reason }) => {
+  if (reason === "logout") welcome("You are signed out.");
+  if (reason === "revoked") welcome("You were signed out, by an admin or from another device.");
+});
+
+socket.on("connect_error", (error: Error & { data?: { type?: string } }) => {
+  if (error.data?.type === "sign-in-required") welcome("Your session is over. Please sign in again.");
+  // Anything else that the server says is not for ever.
+  else if (!socket.active) setTimeout(() => socket.connect(), AGAIN_AFTER);
+});
+
+/** Open or close what lies over the page where there is little room. */
+function toggle(what: "menu" | "members"): void {
+  chat.dataset["menu"] = chat.dataset["menu"] === what ? "" : what;
+  if (what === "members") chat.dataset["members"] = chat.dataset["members"] === "off" ? "" : "off";
+  changed();
+}
+
+onChange(() => {
+  const wide = matchMedia("(min-width: 70rem)").matches;
+  const members = wide ? chat.dataset["members"] !== "off" : chat.dataset["menu"] === "members";
+  element("open-sidebar").ariaExpanded = String(chat.dataset["menu"] === "menu");
+  element("show-members").ariaExpanded = String(members);
+});
+
+element("open-sidebar").addEventListener("click", () => {
+  toggle("menu");
+  element("close-sidebar").focus();
+});
+element("close-sidebar").addEventListener("click", () => {
+  toggle("menu");
+  element("open-sidebar").focus();
+});
+element("show-members").addEventListener("click", () => toggle("members"));
+element("close-members").addEventListener("click", () => {
+  toggle("members");
+  element("show-members").focus();
+});
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && chat.dataset["menu"]) toggle(chat.dataset["menu"] as "menu" | "members");
+});
+addEventListener("hashchange", () => {
+  const channel = decodeURIComponent(location.hash.slice(1)) || "general";
+  if (state.me.name !== null && channel !== state.current) go(channel);
+});
+
+for (const [id, name] of Object.entries(BUTTONS)) element(id).prepend(icon(name));
+element("show-members").append(h("span", { class: "unseen" }, ""));
+
+void start();

@@ -1,0 +1,62 @@
+// What is known: who is there, the channels, their messages.
+import { soon } from "./dom";
+import type { Message } from "./generated/events";
+import type { Channel, Me, Person } from "./generated/routes";
+
+/** A message that is on its way; `problem` says why it is not. */
+export interface Pending {
+  id: string;
+  channel: string;
+  text: string;
+  file?: File;
+  problem?: string;
+}
+
+/** What is loaded of a channel. */
+export interface Log {
+  /** In order, without a gap. */
+  messages: Message[];
+  /** Whether there are older ones. */
+  more: boolean;
+  /** The last number that was read when the channel was opened: below it the new ones begin. */
+  readAtOpen: number;
+}
+
+export const state = {
+  me: { name: null, admin: false } as Me,
+  channels: new Map<string, Channel>(),
+  people: new Map<string, Person>(),
+  members: new Map<string, Set<string>>(),
+  logs: new Map<string, Log>(),
+  pending: [] as Pending[],
+  /** Until when somebody is said to type, by channel and name. */
+  typing: new Map<string, Map<string, number>>(),
+  current: "general",
+  connected: false,
+};
+
+const views: (() => void)[] = [];
+
+/** Call a function whenever something has changed. */
+export function onChange(view: () => void): void {
+  views.push(view);
+}
+
+/** Say that something has changed. */
+export const changed = soon(() => views.forEach((view) => view()));
+
+/** Forget all but where one was: somebody else may sign in. */
+export function forget(): void {
+  for (const known of [state.channels, state.people, state.members, state.logs, state.typing]) known.clear();
+  state.pending = [];
+  state.me = { name: null, admin: false };
+  changed();
+}
+
+export function currentChannel(): Channel | undefined {
+  return state.channels.get(state.current);
+}
+
+export function unread(channel: Channel): number {
+  return channel.joined ? Math.max(0, channel.last - channel.read) : 0;
+}

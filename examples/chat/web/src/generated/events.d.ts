@@ -106,9 +106,9 @@ export interface ClientToServerEvents {
   /**
    * Say something in a channel; acknowledged with the message as it is stored.
    *
-   * A repeat is acknowledged as the first one was. What that cannot know of, as the node was killed between the
-   * history and the ack, the draft's own id tells: it is stored once, and sent again to clients that know
-   * it by its number.
+   * A repeat is acknowledged as the first one was. Where the node was killed between the history and the
+   * ack, that is not known: then the draft's own id tells that it is stored, and it is sent once more to
+   * clients that know it by its number.
    */
   say: (id: string, draft: Draft, ack?: (answer: Message | ErrorAck) => void) => void;
 }

@@ -9,6 +9,7 @@ from .database import Database, DatabaseDep, in_thread
 from .errors import NoSuchThingError, NotAMemberError, TakenError
 from .models import Channel, ChannelName, Membership, Name, NewChannel, ReadMark, Typing
 from .people import AdminDep
+from .rooms import room
 
 router = APIRouter(prefix="/channels", tags=["channels"])
 events = EventRouter()
@@ -21,11 +22,6 @@ CHANNELS = """
 SELECT channel.name, topic, last, person IS NOT NULL AS joined, coalesce(read, 0) AS read
 FROM channel LEFT JOIN member ON member.channel = channel.name AND person = :user
 """
-
-
-def room(channel: str) -> str:
-    """Return the name of the room in which the sockets of a channel's members are."""
-    return f"channel:{channel}"
 
 
 @router.get("")
@@ -58,6 +54,9 @@ async def join(
     """Come into a channel, with all devices."""
     found = await in_thread(add_member, db, channel, user)
     await emitter.join(to_user(user), room(channel))
+    if channel not in await in_thread(joined, db, user):  # somebody was quicker to put this one out
+        await emitter.leave(to_user(user), room(channel))
+        raise NotAMemberError
     change = Membership(channel=channel, name=user, joined=True, by=user)
     await emitter.emit("membership", change, to=room(channel))
     return found
@@ -88,9 +87,12 @@ async def put_out(db: Database, emitter: EmitterDep, channel: str, name: str, *,
 @events.on_connect
 async def enter(socket: SocketDep, user: UserDep, db: DatabaseDep) -> None:
     """Put a socket into the rooms of its user's channels, before its client learns that it is connected."""
-    mine = "SELECT channel FROM member WHERE person = :user"
-    for each in await in_thread(db.rows, mine, user=user):
-        await socket.join(room(each["channel"]))
+    channels = await in_thread(joined, db, user)
+    for channel in channels:
+        await socket.join(room(channel))
+    # A kick that came meanwhile has put out all sockets but this one.
+    for channel in channels - await in_thread(joined, db, user):
+        await socket.leave(room(channel))
 
 
 @events.on("typing", reload=False)
@@ -107,6 +109,12 @@ async def read(mark: ReadMark, user: UserDep, db: DatabaseDep, emitter: EmitterD
     """Note down how far one has read, and tell one's other devices."""
     if await in_thread(set_read, db, mark, user):
         await emitter.emit("read", mark, to=to_user(user))
+
+
+def joined(db: Database, user: str) -> set[str]:
+    """Return the channels that somebody is in."""
+    found = db.rows("SELECT channel FROM member WHERE person = :user", user=user)
+    return {each["channel"] for each in found}
 
 
 def must_be_member(db: Database, channel: str, user: str) -> None:

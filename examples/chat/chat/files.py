@@ -11,12 +11,12 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi_mooring import EmitterDep, UserDep, idempotent
 
-from .channels import room
 from .content_types import DOWNLOAD, SHOWN, content_type
 from .database import Database, DatabaseDep, in_thread
 from .errors import NoSuchThingError, TooLargeError
 from .messages import add
 from .models import ChannelName, Draft, DraftId, Message
+from .rooms import room
 
 router = APIRouter(tags=["files"])
 

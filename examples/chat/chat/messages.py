@@ -12,11 +12,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi_mooring import EmitterDep, EventRouter, UserDep
 
-from .channels import must_be_member, room
+from .channels import must_be_member
 from .content_types import SHOWN
 from .database import Database, DatabaseDep, in_thread
 from .errors import NotAMemberError
 from .models import ChannelName, Draft, History, Message
+from .rooms import room
 
 router = APIRouter(tags=["messages"])
 # To have the server replay what a client has missed, write EventRouter(recovery=True): the page asks for

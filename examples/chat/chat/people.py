@@ -4,14 +4,18 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from fastapi_mooring import OptionalSessionDep, SessionDep, UserDep, UsersDep
+from fastapi_mooring import EmitterDep, OptionalSessionDep, SessionDep, UserDep, UsersDep
 
 from .config import Config, config
 from .database import Database, DatabaseDep, in_thread
 from .errors import AdminsOnlyError, BannedError, NoSuchThingError
-from .models import Me, Name, Person, SignIn
+from .models import Me, Membership, Name, Person, SignIn
+from .rooms import room
 
 router = APIRouter(tags=["people"])
+
+FIRST = "general"
+"""The channel that newcomers are in."""
 
 ConfigDep = Annotated[Config, Depends(config)]
 
@@ -27,14 +31,19 @@ AdminDep = Annotated[str, Depends(admin)]
 
 
 @router.post("/sign-in")
-async def sign_in(form: SignIn, session: SessionDep, db: DatabaseDep, settings: ConfigDep) -> Me:
+async def sign_in(
+    form: SignIn, session: SessionDep, db: DatabaseDep, settings: ConfigDep, emitter: EmitterDep
+) -> Me:
     """Sign in by a name. There is no password: whoever says a name is believed."""
-    await in_thread(remember, db, form.name)
+    is_new = await in_thread(remember, db, form.name)
     await session.sign_in(form.name)
     # A ban that came meanwhile has ended all sessions but this one: what is refused is decided afterwards.
     if await in_thread(is_banned, db, form.name):
         await session.destroy()
         raise BannedError
+    if is_new:
+        change = Membership(channel=FIRST, name=form.name, joined=True, by=form.name)
+        await emitter.emit("membership", change, to=room(FIRST))
     return Me(name=form.name, admin=form.name in settings.admins)
 
 
@@ -73,16 +82,19 @@ async def pardon(name: Name, by: AdminDep, db: DatabaseDep) -> None:
     await in_thread(set_banned, db, name, False)
 
 
-def remember(db: Database, name: str) -> None:
-    """Note down who comes, and let newcomers into #general; raises BannedError."""
-    with db.transaction() as write:
-        if write.execute("INSERT OR IGNORE INTO person (name) VALUES (?)", (name,)).rowcount:
-            write.execute(
-                "INSERT INTO member SELECT name, ?, last FROM channel WHERE name = 'general'",
-                (name,),
-            )
+def remember(db: Database, name: str) -> bool:
+    """Note down who comes; return whether it is a newcomer, who is let into the first channel.
+
+    Raises BannedError.
+    """
     if is_banned(db, name):
         raise BannedError
+    with db.transaction() as write:
+        new = write.execute("INSERT OR IGNORE INTO person (name) VALUES (?)", (name,)).rowcount > 0
+        if new:
+            query = "INSERT INTO member SELECT name, ?, last FROM channel WHERE name = ?"
+            write.execute(query, (name, FIRST))
+    return new
 
 
 def is_banned(db: Database, name: str) -> bool:

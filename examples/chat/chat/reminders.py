@@ -7,11 +7,12 @@ from pathlib import Path
 from fastapi import APIRouter
 from fastapi_mooring import BusUnavailableError, Emitter, UserDep
 
-from .channels import must_be_member, room
+from .channels import must_be_member
 from .database import Database, DatabaseDep, in_thread
 from .errors import NotAMemberError
 from .messages import insert, message_at
 from .models import ChannelName, Draft, Message, NewReminder
+from .rooms import room
 
 router = APIRouter(tags=["reminders"])
 
@@ -46,7 +47,7 @@ async def say_what_is_due(db: Database, emitter: Emitter) -> None:
     """Say what is due now. What cannot be sent is in the history, where clients find it missing."""
     for message in await in_thread(take_due, db, time.time()):
         try:
-            await emitter.emit("message", message.model_dump(), to=room(message.channel))
+            await emitter.emit("message", message, to=room(message.channel))
         except BusUnavailableError as error:
             print(f"message {message.number} of {message.channel} was not sent: {error}")  # noqa: T201
 

@@ -1,5 +1,15 @@
 """Channels and their history, by HTTP."""
 
+import asyncio
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from chat.channels import enter
+from chat.database import Database
+from chat.database import database as database_of_app
+from chat.main import app
 from conftest import Visitors
 
 
@@ -61,3 +71,52 @@ def test_the_page_is_served_with_a_policy_that_lets_in_nothing_from_elsewhere(
     assert answer.status_code == 200
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert "http" not in answer.headers["content-security-policy"]
+
+
+class Interrupted(Database):
+    """A database in which something happens after the first look at who is where."""
+
+    def __init__(self, path: Path, happen: Callable[[], object]) -> None:
+        super().__init__(path)
+        self.happen: Callable[[], object] | None = happen
+
+    def rows(self, query: str, **values: object) -> list[dict[str, Any]]:
+        found = super().rows(query, **values)
+        happen, self.happen = self.happen, None
+        if happen is not None:
+            happen()
+        return found
+
+
+class Rooms(set[str]):
+    """All that the handler of a connect asks of a socket."""
+
+    async def join(self, room: str) -> None:
+        self.add(room)
+
+    async def leave(self, room: str) -> None:
+        self.remove(room)
+
+
+def test_a_kick_in_the_midst_of_a_connect_wins(visitor: Visitors, database: Path) -> None:
+    visitor("bob")
+    captain = visitor("captain")
+    rooms = Rooms()
+    with closing(
+        Interrupted(database, lambda: captain.delete("/channels/general/members/bob"))
+    ) as db:
+        asyncio.run(enter(rooms, "bob", db))  # type: ignore[arg-type]
+    assert rooms == set()
+
+
+def test_a_kick_in_the_midst_of_a_join_wins(visitor: Visitors, database: Path) -> None:
+    bob, captain = visitor("bob"), visitor("captain")
+    bob.delete("/channels/general/members/me")
+    kick = "/channels/general/members/bob"
+    with closing(Interrupted(database, lambda: captain.delete(kick))) as interrupted:
+        app.dependency_overrides[database_of_app] = lambda: interrupted
+        answer = bob.put("/channels/general/members/me")
+        assert interrupted.happen is None
+    del app.dependency_overrides[database_of_app]
+    assert answer.json()["type"] == "not-a-member"
+    assert captain.get("/channels/general/members").json() == ["captain"]

@@ -81,6 +81,7 @@ async def test_who_comes_and_goes_is_told_to_all(nodes: Nodes) -> None:
     async with Device(nodes.urls[0], "ann5") as ann:
         async with Device(nodes.urls[1], "bob5"):
             await ann.receives("presence", lambda each: each == {"name": "bob5", "online": True})
+            await ann.receives("membership", lambda each: each["name"] == "bob5")
             people = {each["name"]: each for each in (await ann.http.get("/people")).json()}
             assert people["bob5"]["online"]
         await ann.receives("presence", lambda each: each == {"name": "bob5", "online": False})

@@ -2,13 +2,14 @@
 import * as api from "./api";
 import { element, h, type Icon, icon, toast } from "./dom";
 import { socket } from "./socket";
-import { changed, forget, onChange, state } from "./state";
+import { changed, onChange, state } from "./state";
 import { go } from "./sync";
 import "./sidebar";
 import "./room";
 import "./dialogs";
 
 const AGAIN_AFTER = 2000;
+const NOTICE = "notice";
 
 const BUTTONS: Record<string, Icon> = {
   "close-sidebar": "close",
@@ -25,15 +26,19 @@ const BUTTONS: Record<string, Icon> = {
 const chat = element("chat");
 const nameInput = element<HTMLInputElement>("name");
 
+/** Show the sign-in. */
 function welcome(words: string): void {
-  const wasIn = state.me.name !== null;
-  document.querySelectorAll("dialog").forEach((dialog) => dialog.close());
-  forget();
   document.title = "Team chat";
   element("welcome-notice").textContent = words;
   element("welcome").hidden = false;
   chat.hidden = true;
-  if (wasIn || !words) nameInput.focus();
+  if (!words) nameInput.focus();
+}
+
+/** Go back to the sign-in. The page begins anew, so that nothing of one's own is left to whoever comes next. */
+function leave(words: string): void {
+  sessionStorage.setItem(NOTICE, words);
+  location.reload();
 }
 
 function enter(me: typeof state.me): void {
@@ -48,8 +53,9 @@ function enter(me: typeof state.me): void {
 async function start(): Promise<void> {
   try {
     const me = await api.me();
-    if (me.name === null) welcome("");
+    if (me.name === null) welcome(sessionStorage.getItem(NOTICE) ?? "");
     else enter(me);
+    sessionStorage.removeItem(NOTICE);
   } catch {
     welcome("The server cannot be reached. Trying again …");
     setTimeout(() => void start(), AGAIN_AFTER);
@@ -65,21 +71,18 @@ element("sign-in").addEventListener("submit", (event) => {
 
 element("sign-out").addEventListener("click", () => {
   api.signOut().then(
-    () => {
-      socket.disconnect();
-      welcome("You are signed out.");
-    },
+    () => leave("You are signed out."),
     (error: Error) => toast(error.message),
   );
 });
 
 socket.on("session ended", ({ reason }) => {
-  if (reason === "logout") welcome("You are signed out.");
-  if (reason === "revoked") welcome("You were signed out, by an admin or from another device.");
+  if (reason === "logout") leave("You are signed out.");
+  if (reason === "revoked") leave("You were signed out, by an admin or from another device.");
 });
 
 socket.on("connect_error", (error: Error & { data?: { type?: string } }) => {
-  if (error.data?.type === "sign-in-required") welcome("Your session is over. Please sign in again.");
+  if (error.data?.type === "sign-in-required") leave("Your session is over. Please sign in again.");
   // Anything else that the server says is not for ever.
   else if (!socket.active) setTimeout(() => socket.connect(), AGAIN_AFTER);
 });

@@ -45,14 +45,6 @@ export function onChange(view: () => void): void {
 /** Say that something has changed. */
 export const changed = soon(() => views.forEach((view) => view()));
 
-/** Forget all but where one was: somebody else may sign in. */
-export function forget(): void {
-  for (const known of [state.channels, state.people, state.members, state.logs, state.typing]) known.clear();
-  state.pending = [];
-  state.me = { name: null, admin: false };
-  changed();
-}
-
 export function currentChannel(): Channel | undefined {
   return state.channels.get(state.current);
 }

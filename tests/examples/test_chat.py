@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import yaml
 import app
 from tests.examples.conftest import EXAMPLES, Example
 from tests.support.compose import services
+from tests.support.processes import ROOT
 
 CHAT = EXAMPLES / "chat"
 MODULES = sorted((CHAT / "chat").glob("*.py"))
@@ -80,3 +82,13 @@ def test_compose_gives_the_nodes_and_the_worker_one_history() -> None:
         assert worker[key] == base["app"][key], key
     assert worker["environment"]["SECRETS_DIR"] == base["app"]["environment"]["SECRETS_DIR"]
     assert "CHAT_DATABASE=/data/" in (CHAT / "Dockerfile").read_text()
+
+
+def test_the_make_target_builds_the_page_and_serves_the_app() -> None:
+    printed = subprocess.run(
+        ["make", "-n", "chat"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+
+    assert "npm --prefix examples/chat/web run --silent build" in printed
+    assert "cd examples/chat && exec " in printed
+    assert "/bin/mooring chat.main:app" in printed

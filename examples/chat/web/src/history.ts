@@ -71,12 +71,19 @@ async function ask(channel: string): Promise<void> {
   changed();
 }
 
+/** Note down where the new messages begin for who comes to a channel now. */
+export function markNews(channel: string, log: Log): void {
+  log.readAtOpen = state.channels.get(channel)?.read ?? 0;
+  log.hadNews = lastOf(log) > log.readAtOpen;
+}
+
 /** Load the end of a channel. */
 export async function open(channel: string): Promise<void> {
   if (state.logs.has(channel)) return catchUp(channel);
   const found = await history(channel, { limit: PAGE });
-  const readAtOpen = state.channels.get(channel)?.read ?? 0;
-  state.logs.set(channel, { messages: found.messages, more: found.more, readAtOpen });
+  const log = { messages: found.messages, more: found.more, readAtOpen: 0, hadNews: false };
+  state.logs.set(channel, log);
+  markNews(channel, log);
   changed();
   await catchUp(channel); // what came while the request was under way
 }

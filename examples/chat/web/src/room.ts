@@ -38,6 +38,7 @@ function markRead(): void {
   if (last <= channel.read || last <= (reported.get(channel.name) ?? 0)) return;
   reported.set(channel.name, last);
   channel.read = last;
+  if (!known.hadNews) known.readAtOpen = last;
   sayRead(channel.name, last);
   changed();
 }

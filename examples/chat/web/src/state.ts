@@ -20,6 +20,8 @@ export interface Log {
   more: boolean;
   /** The last number that was read when the channel was opened: below it the new ones begin. */
   readAtOpen: number;
+  /** Whether there were new ones then. Where there were none, what comes while one looks is not new. */
+  hadNews: boolean;
 }
 
 export const state = {

@@ -1,7 +1,7 @@
 // Keeping what is known true: the answers of requests, and the events of the socket.
 import { listChannels, listPeople, members } from "./api";
 import { element, soon, toast } from "./dom";
-import { catchUp, close, open, receive } from "./history";
+import { catchUp, close, markNews, open, receive } from "./history";
 import { socket } from "./socket";
 import { changed, state } from "./state";
 
@@ -111,9 +111,8 @@ socket.on("membership", ({ channel, name, joined, by }) => {
 /** Go to a channel, or to where one was. */
 export function go(channel: string): void {
   if (location.hash !== `#${channel}`) location.hash = channel;
-  if (state.logs.has(channel) && state.current !== channel) {
-    state.logs.get(channel)!.readAtOpen = state.channels.get(channel)?.read ?? 0;
-  }
+  const log = state.logs.get(channel);
+  if (log && state.current !== channel) markNews(channel, log);
   state.current = channel;
   element("chat").dataset["menu"] = "";
   changed();

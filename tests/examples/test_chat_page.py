@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Page, Route, WebSocketRoute, expect
 
 from tests.browser.chromium import Profile, file_name, profile
 from tests.browser.test_accessibility import _check
@@ -144,6 +144,38 @@ async def test_what_came_and_what_was_written_offline_is_there_afterwards_once(
             await each.reads(f"{word} meanwhile {number}")
     await expect(bo.page.locator(".pending")).to_have_count(0)
     bo.tabs.expect_fault(".*(ERR_INTERNET_DISCONNECTED|WebSocket connection).*")
+
+
+async def test_a_message_that_was_lost_between_server_and_page_is_fetched_with_the_next_one(
+    deck: Deck, sailors: tuple[Sailor, Sailor]
+) -> None:
+    ada, _ = sailors
+    word = uuid4().hex
+    lost: list[str | bytes] = []
+
+    def lose(page: WebSocketRoute) -> None:
+        server = page.connect_to_server()
+
+        def pass_on(frame: str | bytes) -> None:
+            if f"{word} lost" in str(frame):
+                lost.append(frame)
+            else:
+                page.send(frame)
+
+        server.on_message(pass_on)
+
+    async with profile(deck.browser, "chat-lossy") as tabs:
+        await tabs.context.route_web_socket(re.compile("/socket.io/"), lose)
+        cy = Sailor(tabs, await tabs.open(deck.url), f"cy-{uuid4().hex[:6]}")
+        await cy.sign_in()
+        await expect(cy.page.locator("#chat")).to_have_attribute("data-transport", "websocket")
+        await ada.say(f"{word} lost")
+        await ada.reads(f"{word} lost")
+        await ada.say(f"{word} next")
+
+        await cy.reads(f"{word} next")
+        await cy.reads(f"{word} lost")
+    assert lost
 
 
 async def test_an_ack_that_is_lost_sends_the_message_again_and_it_is_there_once(

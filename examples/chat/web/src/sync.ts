@@ -55,6 +55,8 @@ const refreshPeople = soon(() => {
 
 socket.on("connect", () => {
   state.connected = true;
+  element("chat").dataset["transport"] = socket.io.engine.transport.name;
+  socket.io.engine.once("upgrade", ({ name }) => (element("chat").dataset["transport"] = name));
   changed();
   // Who was recovered has been sent all that was missed; for all others it is in the history.
   if (!socket.recovered || !state.channels.size) void refreshUntilItWorks();

@@ -66,7 +66,8 @@ class Deck:
 
     browser: Browser
     nodes: list[Process]
-    url: str = "http://localhost:3000"
+    url: str = "http://chat.test:3000"
+    """Not localhost, where socket.io-client does not care whether the machine is offline."""
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -95,7 +96,7 @@ async def deck(chat: Example, tmp_path_factory: pytest.TempPathFactory) -> Async
             await asyncio.to_thread(worker.start, lambda: worker.alive)
             front = await stack.enter_async_context(balancer([*ADDRESSES], port))
             driver = await stack.enter_async_context(async_playwright())
-            ports = {"localhost:3000": urlsplit(front.url).port or 0}
+            ports = {"chat.test:3000": urlsplit(front.url).port or 0}
             browser = await stack.enter_async_context(chromium(driver, ports))
             yield Deck(browser, nodes)
             for each in (*nodes, worker):

@@ -54,7 +54,7 @@ export function avatar(name: string): HTMLElement {
   const made = h("span", { class: "avatar", "aria-hidden": "true" }, name.slice(0, 1).toUpperCase());
   let hue = 7;
   for (const letter of name) hue = (hue * 31 + letter.charCodeAt(0)) % 360;
-  made.style.setProperty("--hue", String(hue));
+  made.style.setProperty("--hue", String((hue * 137) % 360)); // neighbours look different
   return made;
 }
 

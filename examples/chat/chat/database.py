@@ -5,6 +5,7 @@ call `in_thread`. A connection is used by one thread at a time.
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,14 +60,31 @@ class Database:
             path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         self._db.row_factory = sqlite3.Row
-        # Readers do not wait for the writer, also in other processes of the same machine.
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._use_wal()
         # What was acknowledged outlives a power failure.
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA foreign_keys = ON")
         with self.transaction() as db:
             for statement in SCHEMA.split(";"):
                 db.execute(statement)
+
+    def _use_wal(self) -> None:
+        """Keep readers from waiting for the writer, also in other processes of the same machine.
+
+        Of several nodes that make the file at once one is told that it is locked, without any waiting.
+        """
+        deadline = time.monotonic() + BUSY_SECONDS
+        while not self._has_wal():
+            if time.monotonic() > deadline:
+                raise TimeoutError("the database stays locked")
+            time.sleep(0.01)
+
+    def _has_wal(self) -> bool:
+        try:
+            [mode] = self._db.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError:
+            return False
+        return bool(mode == "wal")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -1,6 +1,6 @@
 // Who is there: the sign-in, the socket's life, and what is seen of both.
 import * as api from "./api";
-import { element, h, type Icon, icon, toast } from "./dom";
+import { element, type Icon, icon, toast } from "./dom";
 import { socket } from "./socket";
 import { changed, onChange, state } from "./state";
 import { go } from "./sync";
@@ -123,6 +123,5 @@ addEventListener("hashchange", () => {
 });
 
 for (const [id, name] of Object.entries(BUTTONS)) element(id).prepend(icon(name));
-element("show-members").append(h("span", { class: "unseen" }, ""));
 
 void start();

@@ -91,7 +91,10 @@ onChange(() => {
   element("topic").textContent = channel?.topic ?? "";
   element("leave").hidden = !joined;
   element("to-join").hidden = joined || !channel;
-  element("composer").hidden = element("hint").hidden = !joined;
+  element("log").hidden = !joined;
+  element("composer").hidden = element("hint").hidden = element("typing").hidden = !joined;
+  element("members").hidden = !joined;
+  element("chat").dataset["joined"] = String(joined);
   element("show-members").hidden = !joined;
   element("text").setAttribute("aria-label", `Message to #${state.current}`);
   element("text").setAttribute("placeholder", `Message to #${state.current}`);

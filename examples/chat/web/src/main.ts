@@ -2,7 +2,7 @@
 import * as api from "./api";
 import { element, type Icon, icon, toast } from "./dom";
 import { socket } from "./socket";
-import { changed, onChange, state } from "./state";
+import { addressed, changed, onChange, state } from "./state";
 import { go } from "./sync";
 import "./sidebar";
 import "./room";
@@ -43,7 +43,7 @@ function leave(words: string): void {
 
 function enter(me: typeof state.me): void {
   state.me = me;
-  state.current = decodeURIComponent(location.hash.slice(1)) || "general";
+  state.current = addressed();
   element("welcome").hidden = true;
   chat.hidden = false;
   changed();
@@ -117,9 +117,8 @@ element("close-members").addEventListener("click", () => {
 addEventListener("keydown", (event) => {
   if (event.key === "Escape" && chat.dataset["menu"]) toggle(chat.dataset["menu"] as "menu" | "members");
 });
-addEventListener("hashchange", () => {
-  const channel = decodeURIComponent(location.hash.slice(1)) || "general";
-  if (state.me.name !== null && channel !== state.current) go(channel);
+addEventListener("popstate", () => {
+  if (state.me.name !== null && addressed() !== state.current) go(addressed());
 });
 
 for (const [id, name] of Object.entries(BUTTONS)) element(id).prepend(icon(name));

@@ -1,7 +1,7 @@
 // Channels, people, and oneself.
 import { avatar, element, h, keepList } from "./dom";
 import type { Channel, Person } from "./generated/routes";
-import { onChange, state, unread } from "./state";
+import { addressOf, onChange, state, unread } from "./state";
 import { go } from "./sync";
 
 function channelItem(channel: Channel): HTMLElement {
@@ -10,7 +10,7 @@ function channelItem(channel: Channel): HTMLElement {
   const link = h(
     "a",
     {
-      href: `#${channel.name}`,
+      href: addressOf(channel.name),
       class: news ? "news" : null,
       "aria-current": current ? "page" : null,
       "data-focus": "link",

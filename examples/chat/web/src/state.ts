@@ -54,3 +54,13 @@ export function currentChannel(): Channel | undefined {
 export function unread(channel: Channel): number {
   return channel.joined ? Math.max(0, channel.last - channel.read) : 0;
 }
+
+/** The address of a channel. */
+export function addressOf(channel: string): string {
+  return `?channel=${channel}`;
+}
+
+/** The channel that the address names. */
+export function addressed(): string {
+  return new URLSearchParams(location.search).get("channel") || "general";
+}

@@ -3,7 +3,7 @@ import { listChannels, listPeople, members } from "./api";
 import { element, soon, toast } from "./dom";
 import { catchUp, close, markNews, open, receive } from "./history";
 import { socket } from "./socket";
-import { changed, state } from "./state";
+import { addressed, addressOf, changed, state } from "./state";
 
 const AGAIN_AFTER = 1000;
 const TYPING_FOR = 5000;
@@ -112,7 +112,7 @@ socket.on("membership", ({ channel, name, joined, by }) => {
 
 /** Go to a channel, or to where one was. */
 export function go(channel: string): void {
-  if (location.hash !== `#${channel}`) location.hash = channel;
+  if (addressed() !== channel) history.pushState(null, "", addressOf(channel));
   const log = state.logs.get(channel);
   if (log && state.current !== channel) markNews(channel, log);
   state.current = channel;

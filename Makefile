@@ -11,7 +11,7 @@ IN ?= .
 APP_VENV ?= .venv-app
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run app-env chat test test-fast test-product fuzz once differential failovers user-ends test-needs bench bench-needs siege
+.PHONY: help setup run app-env chat test test-fast test-product test-signed-in fuzz once differential failovers user-ends test-needs bench bench-needs siege
 .PHONY: check format api
 
 help: ## Show the targets
@@ -57,6 +57,10 @@ test-fast: setup ## Run the tests that need no server but the service itself, in
 
 test-product: test-needs ## Test the promises on a product instead of the example
 	MOORING_TEST_APP=tests.product.turnstile:app FUZZ_PACKETS=$${FUZZ_PACKETS:-1000} LOGOUT_TRIALS=$${LOGOUT_TRIALS:-200} \
+		$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup -m product $$($(BIN)/python -m tests.support.promises) $(ARGS)
+
+test-signed-in: test-needs ## Test the promises on sessions that have a user from their opening
+	MOORING_TEST_APP=tests.product.signed_in:app FUZZ_PACKETS=$${FUZZ_PACKETS:-1000} LOGOUT_TRIALS=$${LOGOUT_TRIALS:-200} \
 		$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup -m product $$($(BIN)/python -m tests.support.promises) $(ARGS)
 
 fuzz: test-needs ## Send a hundred thousand mutated packets; FUZZ_PACKETS=1000000

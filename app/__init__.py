@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .realtime.bus.base import BusUnavailableError
     from .realtime.context import EventContext
     from .realtime.emitter import Emitter
-    from .realtime.errors import EventError
+    from .realtime.event_error import EventError
     from .realtime.events import EventRouter
     from .realtime.handlers import Event
     from .realtime.socket import Socket
@@ -160,7 +160,7 @@ _ELSEWHERE = {
     "EmitterDep": "dependencies",
     "Event": "realtime.handlers",
     "EventContext": "realtime.context",
-    "EventError": "realtime.errors",
+    "EventError": "realtime.event_error",
     "EventRouter": "realtime.events",
     "Mooring": "mooring",
     "OptionalSessionDep": "dependencies",

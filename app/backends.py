@@ -3,13 +3,15 @@
 import importlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .article import kind_of
 from .extras import explain_missing
 from .realtime.bus.base import Bus, MemoryBus
 from .realtime.counters import Counters, MemoryCounters
 from .realtime.presence import LocalPresence, Presence
+from .realtime.streams.log import StreamLog
+from .realtime.streams.memory import MemoryStreamLog
 from .realtime.user_presence import LocalUserPresence, UserPresence
 from .sessions import MemoryStore, SessionStore
 
@@ -30,6 +32,7 @@ class Backend:
         counters: counts events that have a limit, on all nodes.
         node_id: names this node on both; no two nodes have the same.
         user_presence: knows when a user comes and goes, over all nodes.
+        streams: keeps what is sent in streams, for readers on all nodes.
     """
 
     store: SessionStore = field(default_factory=MemoryStore)
@@ -38,10 +41,11 @@ class Backend:
     counters: Counters = field(default_factory=MemoryCounters)
     node_id: str = field(default_factory=new_node_id)
     user_presence: UserPresence = field(default_factory=LocalUserPresence)
+    streams: StreamLog = field(default_factory=MemoryStreamLog)
 
 
 BackendFactory = Callable[[], Backend]
-"""Makes the backend of one event loop. A memory store is the same for all event loops of a process."""
+"""Makes the backend of one event loop. In memory, all event loops of a process have one store and one bus."""
 
 
 def backend_factory(store: str, *, redis_url: str, prefix: str, lifetime: float) -> BackendFactory:
@@ -58,8 +62,17 @@ def backend_factory(store: str, *, redis_url: str, prefix: str, lifetime: float)
         make = _redis_factory(redis_url, prefix, lifetime)
         make()  # a wrong URL shows at once
         return make
-    shared = MemoryStore() if store == "memory" else _custom_store(store)
-    return lambda: Backend(shared)
+    return of_one_process(Backend(MemoryStore() if store == "memory" else _custom_store(store)))
+
+
+def of_one_process(shared: Backend) -> BackendFactory:
+    """Return the factory of a backend whose nodes are the event loops of this process.
+
+    Where the bus is one in memory each of them has a name of its own: two TestClients are two nodes.
+    """
+    if not isinstance(shared.bus, MemoryBus):
+        return lambda: shared
+    return lambda: replace(shared, node_id=new_node_id())
 
 
 def _redis_factory(url: str, prefix: str, lifetime: float) -> BackendFactory:

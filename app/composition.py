@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from .asgi.paths import SocketPath
 from .asgi.rate_limit import NoRateLimit, TokenBucketRateLimiter
 from .asgi.scope import ANSWERED, RUNTIME
-from .backends import Backend, backend_factory
+from .backends import Backend, backend_factory, of_one_process
 from .fast_paths import BELOW_EVENTS, BELOW_ROUTES, decide
 from .http.cookies import CookieAttributes, SessionCookie
 from .http.middleware.body_limit import BodyLimitMiddleware
@@ -28,7 +28,8 @@ from .http.tokens import SessionToken
 from .realtime.events import EventRouter
 from .realtime.options import RealtimeOptions
 from .runtime import Runtime
-from .sessions import CookieSigner, Policy, SessionManager
+from .sessions import CookieSigner, Policy, SessionManager, UserIndex
+from .sessions.stores.user_index import NO_USER_INDEX
 from .settings import Settings, SettingsError
 from .socket_route import SocketRoute
 
@@ -56,13 +57,27 @@ class Composition:
         self._overrides = overrides
         self._router = router
         self._fast_routes = decide(settings.fast_paths, of=BELOW_ROUTES).enabled
-        self._new_backend = _backend_factory(settings) if backend is None else lambda: backend
+        self._new_backend = (
+            _backend_factory(settings) if backend is None else of_one_process(backend)
+        )
         self._rate_limiter = (
             TokenBucketRateLimiter(settings.client_rate) if settings.client_rate else NoRateLimit()
         )
         self._signer = CookieSigner(_secrets(settings))
         self.cookie = SessionCookie(_cookie_attributes(settings), self._signer)
         self._token = SessionToken(self._signer) if settings.session_tokens else None
+
+        if settings.session_max_per_user and not self._finds_users:
+            raise SettingsError(f"SESSION_MAX_PER_USER: {NO_USER_INDEX}")
+
+    def check_finds_users(self, what: str) -> None:
+        """Raise TypeError if something needs the sessions of a user, and the store cannot find them."""
+        if not self._finds_users:
+            raise TypeError(f"{what}: {NO_USER_INDEX}")
+
+    @property
+    def _finds_users(self) -> bool:
+        return isinstance(self._new_backend().store, UserIndex)
 
     def new_runtime(self) -> Runtime:
         """Return what runs on the running event loop; starts its tasks."""

@@ -242,7 +242,11 @@ class Mooring:
         Returns:
             A router for `app.include_router`: the user's live sessions, and the end of one, or of all
             but that of the request.
+
+        Raises:
+            TypeError: the store cannot find the sessions of a user.
         """
+        self._composition.check_finds_users("devices_router")
         return devices_router(recent_minutes=recent_minutes)
 
     def backchannel_logout_router(
@@ -264,7 +268,9 @@ class Mooring:
 
         Raises:
             ImportError: the extra is not installed.
+            TypeError: the store cannot find the sessions of a user.
         """
+        self._composition.check_finds_users("backchannel_logout_router")
         try:
             from .http.routers.backchannel_logout import (  # noqa: PLC0415 - it needs an extra
                 backchannel_logout_router,

@@ -7,6 +7,7 @@ from .realtime.bus.redis import WAIT, RedisBus
 from .realtime.redis_counters import RedisCounters
 from .realtime.redis_presence import RedisPresence
 from .realtime.redis_user_presence import RedisUserPresence
+from .realtime.streams.redis import RedisStreamLog
 from .redis.url import TIMEOUT, connect_together
 from .sessions.stores.redis import RedisStore
 
@@ -48,4 +49,5 @@ class RedisBackendFactory:
                 lifetime=self.lifetime,
                 prefix=self.prefix,
             ),
+            RedisStreamLog(commands, self.prefix),
         )

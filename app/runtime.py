@@ -43,7 +43,7 @@ class Runtime:
         self.realtime = RealtimeService(
             self.manager,
             router,
-            replace(options, counters=backend.counters),
+            replace(options, counters=backend.counters, streams=backend.streams),
             bus=backend.bus,
             presence=backend.presence,
             node_id=backend.node_id,
@@ -68,6 +68,7 @@ class Runtime:
     def forget(self) -> None:
         """Release what holds it, when its event loop has closed without `aclose`."""
         self.realtime.leave_metrics()
+        self.realtime.relay.leave()
 
     async def aclose(self) -> None:
         """Stop the tasks and close the store. May be called twice."""

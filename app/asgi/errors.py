@@ -2,6 +2,7 @@
 
 RequestRefusedError
 ├── ServiceUnavailableError   this node is shutting down, or a part that the request needs is unavailable
+├── TooManyStreamsError       a session, or a user, has as many streams as may be
 └── RateLimitExceededError    a client opens sessions or sockets too fast (see rate_limit.py)
 """
 
@@ -16,3 +17,13 @@ class RequestRefusedError(Exception):
 
 class ServiceUnavailableError(RequestRefusedError):
     """The request cannot be served now (503)."""
+
+
+class TooManyStreamsError(RequestRefusedError):
+    """A session, or a user, has as many streams as may be, those that have just ended included (429)."""
+
+    def __init__(self, limit: int, seconds: float) -> None:
+        super().__init__(
+            f"there may be {limit} streams, with those of the last {seconds:g} seconds",
+            retry_after=seconds,
+        )

@@ -47,6 +47,10 @@ FRAMES_PER_TURN = 64
 WORK_SECONDS = 0.001
 """Of one socket, events and packets are handled for so long before others have their turn."""
 
+PIPELINED_BYTES = 4_000_000
+"""Of one client address, requests that wait for the ones before them: beyond them a connection is closed when
+its present request has been answered."""
+
 BODY_SECONDS = 20.0
 """In which the body of a poll's post has to come whole."""
 

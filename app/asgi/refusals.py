@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 
-from prometheus_client import Counter
+from ..metric_types import Counter
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,8 @@ class Refusal(StrEnum):
     TOO_MANY_REQUESTS = "too-many-requests"
     TOO_MANY_SOCKETS = "too-many-sockets"
     TOO_MANY_EVENTS = "too-many-events"
+    TOO_MANY_PIPELINED_REQUESTS = "too-many-pipelined-requests"
+    TOO_MANY_STREAMS = "too-many-streams"
 
     INVALID_IDEMPOTENCY_KEY = "invalid-idempotency-key"
     IDEMPOTENCY_NEEDS_SESSION = "idempotency-needs-session"

@@ -40,6 +40,7 @@ def create_app(settings: Settings | None = None, *, backend: Backend | None = No
         description=_DESCRIPTION,
         docs_url=None,  # mooring.docs() has a page that needs no internet
         redoc_url=None,
+        redirect_slashes=False,  # it would redirect to whatever Host the client names
         telemetry=_telemetry(),
         generate_unique_id_function=lambda route: route.name,
     )

@@ -1,14 +1,18 @@
 """Logout tokens of OpenID Connect Back-Channel Logout 1.0. Importing this needs the extra `oidc`."""
 
+import asyncio
+import math
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
 
 import jwt
 from jwt import PyJWK, PyJWKClient, PyJWKSet
-from starlette.concurrency import run_in_threadpool
 from token_bucket import Limiter, MemoryStorage
+
+from ..sessions.sign_in import is_unicode
 
 _EVENT = "http://schemas.openid.net/event/backchannel-logout"
 _ALGORITHMS = [
@@ -20,6 +24,8 @@ _LEEWAY_SECONDS = 30.0
 OLDEST_SECONDS = 600.0
 """How long ago a token may have been issued: for so long, and no longer, its `jti` is remembered."""
 _FETCH_TIMEOUT_SECONDS = 5
+_FAILURE_SECONDS = 1.0
+"""How long the provider is not asked again after a failure."""
 _REFRESHES_PER_MINUTE = 10
 
 
@@ -80,9 +86,7 @@ class LogoutTokenVerifier:
                 leeway=_LEEWAY_SECONDS,
                 options={"require": ["iss", "aud", "iat", "exp", "jti"]},
             )
-        except jwt.PyJWKClientConnectionError as error:
-            raise ProviderUnavailableError(str(error)) from error
-        except (jwt.InvalidTokenError, jwt.PyJWKClientError, jwt.PyJWKError) as error:
+        except (jwt.PyJWTError, RecursionError) as error:
             raise LogoutTokenError(str(error)) from error
         return _logout_of(claims)
 
@@ -108,18 +112,41 @@ class _Given:
 
 
 class _Published:
-    """Keys at a URL. Tokens of anybody's making do not cause more than a few requests a minute."""
+    """Keys at a URL, fetched by one request at a time, in a thread of their own.
+
+    Tokens of anybody's making do not cause more than a few requests a minute, and take no thread of the app's
+    while the provider hangs.
+    """
 
     def __init__(self, url: str) -> None:
         self._client = PyJWKClient(url, timeout=_FETCH_TIMEOUT_SECONDS)
         self._limiter = Limiter(_REFRESHES_PER_MINUTE / 60, _REFRESHES_PER_MINUTE, MemoryStorage())
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="provider's keys")
+        self._failure = ""
+        self._failed_at = -math.inf
 
     async def get(self) -> list[PyJWK]:
-        return await run_in_threadpool(self._client.get_signing_keys)  # it fetches by urllib
+        return await self._in_the_thread(refresh=False)
 
     async def refresh(self) -> list[PyJWK]:
-        fetch = partial(self._client.get_signing_keys, refresh=self._limiter.consume("keys"))
-        return await run_in_threadpool(fetch)
+        return await self._in_the_thread(refresh=self._limiter.consume("keys"))
+
+    async def _in_the_thread(self, *, refresh: bool) -> list[PyJWK]:
+        fetch = partial(self._fetch, refresh=refresh)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, fetch)
+
+    def _fetch(self, *, refresh: bool) -> list[PyJWK]:
+        """Return the keys, cached ones as a rule; raise ProviderUnavailableError if they cannot be had."""
+        if (
+            time.monotonic() - self._failed_at < _FAILURE_SECONDS
+        ):  # those who have waited fail as well
+            raise ProviderUnavailableError(self._failure)
+        try:
+            return self._client.get_signing_keys(refresh=refresh)
+        # A page that says that it is under maintenance is no key set, either.
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
+            self._failure, self._failed_at = str(error), time.monotonic()
+            raise ProviderUnavailableError(self._failure) from error
 
 
 def _key_of(keys: list[PyJWK], kid: object) -> PyJWK | None:
@@ -133,11 +160,21 @@ def _logout_of(claims: dict[str, Any]) -> LogoutToken:
         raise LogoutTokenError("the claim `events` has no back-channel logout")
     if "nonce" in claims:
         raise LogoutTokenError("a logout token has no `nonce`: this may be an ID token")
-    if time.time() - claims["iat"] > OLDEST_SECONDS:
+    if time.time() - int(claims["iat"]) > OLDEST_SECONDS:  # PyJWT takes the digits of a string, too
         raise LogoutTokenError("the token was issued too long ago")
-    subject, sid, jti = (claims.get(name) for name in ("sub", "sid", "jti"))
+    subject, sid, jti = (_text(claims, name) for name in ("sub", "sid", "jti"))
+    if jti is None:
+        raise LogoutTokenError("the token has no `jti`")
     if subject is None and sid is None:
         raise LogoutTokenError("the token has neither `sub` nor `sid`")
-    if not all(each is None or isinstance(each, str) for each in (subject, sid)):
-        raise LogoutTokenError("`sub` and `sid` are strings")
-    return LogoutToken(claims["iss"], subject, sid, str(jti))
+    return LogoutToken(claims["iss"], subject, sid, jti)
+
+
+def _text(claims: dict[str, Any], name: str) -> str | None:
+    """Return a claim that is a string of Unicode if it is there; raise LogoutTokenError if it is none."""
+    value = claims.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value or not is_unicode(value):
+        raise LogoutTokenError(f"the claim `{name}` is no string, or an empty one")
+    return value

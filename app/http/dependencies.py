@@ -83,5 +83,5 @@ StoreUnavailableError (503); an address that opens more sessions than CLIENT_RAT
 """
 
 OptionalSessionDep = Annotated[Session | None, Depends(optional_session)]
-"""The visitor's Session, or None if there is none: it creates none."""
+"""The visitor's Session, or None if there is none: it creates none. Ask `is None`: an empty one is falsy."""
 SocketCounterDep = Annotated[SocketCounter, Depends(emitter)]

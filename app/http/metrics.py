@@ -2,8 +2,9 @@
 
 from functools import cache
 
-from prometheus_client import Counter, Histogram
 from starlette.types import Scope
+
+from ..metric_types import Count, Counter, Distribution, Histogram
 
 _REQUESTS = Counter(
     "mooring_http_requests", "HTTP requests, by route and status.", ["method", "route", "status"]
@@ -24,5 +25,5 @@ def count(scope: Scope, status: int, seconds: float) -> None:
 
 
 @cache  # as many as there are routes: a path that a client made up has none
-def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+def _series(method: str, route: str, status: int) -> tuple[Count, Distribution]:
     return _REQUESTS.labels(method, route, str(status)), _SECONDS.labels(route)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from starlette.types import Scope
 
-from ..asgi.errors import RequestRefusedError, ServiceUnavailableError
+from ..asgi.errors import RequestRefusedError, ServiceUnavailableError, TooManyStreamsError
 from ..asgi.headers import get_header
 from ..asgi.problems import MEDIA_TYPE, Problem
 from ..asgi.rate_limit import RateLimitExceededError
@@ -66,19 +66,28 @@ def session_problem(error: SessionError | RequestRefusedError) -> Problem:
             )
         case StoreUnavailableError() | ServiceUnavailableError():
             return _unavailable_problem(error)
-        case RateLimitExceededError():
-            return Problem(
-                429,
-                "too-many-requests",
-                "Too many new sessions and sockets",
-                "This address has opened too many of them within a minute.",
-                headers={"retry-after": str(math.ceil(error.retry_after))},
-            )
+        case RateLimitExceededError() | TooManyStreamsError():
+            return _too_many_problem(error)
         case OnceError() | SignInError():
             return _once_problem(error) if isinstance(error, OnceError) else _sign_in_problem(error)
         case SessionTooLargeError():
             return Problem(413, "session-too-large", "The session is too large", str(error))
     return INTERNAL_ERROR
+
+
+def _too_many_problem(error: RateLimitExceededError | TooManyStreamsError) -> Problem:
+    headers = {"retry-after": str(math.ceil(error.retry_after))}
+    if isinstance(error, TooManyStreamsError):
+        text = str(error)
+        detail = f"{text[:1].upper()}{text[1:]}."
+        return Problem(429, "too-many-streams", "Too many streams", detail, headers)
+    return Problem(
+        429,
+        "too-many-requests",
+        "Too many new sessions and sockets",
+        "This address has opened too many of them within a minute.",
+        headers,
+    )
 
 
 def _unavailable_problem(error: StoreUnavailableError | ServiceUnavailableError) -> Problem:

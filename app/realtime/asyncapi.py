@@ -23,8 +23,8 @@ class Problem(BaseModel):
         description=(
             "Stable name of the problem, for programs: `invalid-payload`, `session-ended`, "
             "`session-too-large`, `store-unavailable` (try again), `too-many-events` (wait for "
-            "acks), `rate-limited` (again after `retry_after` seconds), `internal-error`; for an "
-            "event that is not declared `unknown-event`; for one with an id "
+            "acks), `rate-limited` (again after `retry_after` seconds), `too-many-streams`, "
+            "`internal-error`; for an event that is not declared `unknown-event`; for one with an id "
             "`idempotency-key-reused`, `outcome-unknown` and `too-many-idempotency-keys`."
         ),
         examples=["store-unavailable"],
@@ -209,7 +209,7 @@ class _Channel:
         """Describe an event that the server sends."""
         arguments = [self._schemas.get(each, "serialization") for each in event.arguments]
         names = (
-            ["value"]
+            ["value" if event.item is None else "part"]
             if len(arguments) == 1
             else [f"value{index}" for index in range(len(arguments))]
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..sessions import EndReason, SessionEndedError, SessionManager
 from ..sessions.ids import session_key
-from .errors import EventError
+from .event_error import EventError
 from .registry import Connection, SocketRegistry
 
 _TOKEN = "token"  # noqa: S105 - the name of a member

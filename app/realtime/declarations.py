@@ -4,6 +4,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, get_type_hints
 
+from ..article import kind_of
+
 
 def label_of(handler: Any) -> str:
     """Return a function's name with its module's, for messages."""
@@ -14,6 +16,11 @@ def label_of(handler: Any) -> str:
 def declaration_error(handler: Any, message: str) -> TypeError:
     """Return the error for a declaration that is wrong."""
     return TypeError(f"{label_of(handler)}: {message}{_place_of(handler)}")
+
+
+def known_as(handler: Any) -> str:
+    """Return a function's name with its module's, and where it stands."""
+    return f"{label_of(handler)}{_place_of(handler)}"
 
 
 def refusing(handler: Any, what: str = "") -> Callable[[str], TypeError]:
@@ -66,6 +73,19 @@ def check_parameters(function: Any, count: int, message: str) -> None:
         inspect.signature(function).bind(*[None] * count)
     except TypeError as error:
         raise declaration_error(function, message) from error
+    except ValueError:  # one of C that does not say what it takes, as of `operator`
+        return
+
+
+def check_state(name: str, state: Any) -> None:
+    """Raise TypeError for what cannot read the state of an event from a session's data."""
+    if not callable(state):
+        raise TypeError(
+            f"the event {name!r}: state= takes a function of the session's data, not {kind_of(state)}"
+        )
+    if is_async(state):
+        raise declaration_error(state, "state= takes a plain function: what it reads is at hand")
+    check_parameters(state, 1, "a function for state= takes the session's data and no more")
 
 
 def _place_of(handler: Any) -> str:

@@ -91,14 +91,19 @@ class Solver:
                 await reply(answer)
             return answer
         dependant = self._with(overrides) if overrides else self._dependant
+        inner, outer = Handled(), Handled()
         async with AsyncExitStack() as own_stack:
             request_stack = left_last or own_stack
             async with AsyncExitStack() as function_stack:
                 answer = await handler(
                     await self._solve(context, dependant, request_stack, function_stack)
                 )
+                inner.done = True
+            inner.check()
             if reply is not None:
                 await reply(answer)
+            outer.done = True
+        outer.check()
         return answer
 
     def leaves_late(self, context: Context) -> bool:
@@ -176,6 +181,20 @@ class Solver:
             )
         if dependant.body_params:
             raise self._refuse(f"depends on {name}, which takes a body: an event has none")
+
+
+class Handled:
+    """Whether a block was left because it was done: a stack that has been left does not say so."""
+
+    done = False
+
+    def check(self) -> None:
+        """Raise RuntimeError for a block whose error did not come out, as FastAPI does for a route."""
+        if not self.done:
+            raise RuntimeError(
+                "a dependency with yield has caught an exception of what came behind it, and has not raised "
+                "it again: https://fastapi.tiangolo.com/tutorial/dependencies/dependencies-with-yield/"
+            )
 
 
 class _EventSession:

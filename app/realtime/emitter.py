@@ -1,11 +1,11 @@
 """Sends events to sockets, on all nodes."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import AsyncIterable, Callable, Collection, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ..extras import explain_missing
-from ..sessions import Session
+from ..sessions import EndReason, Session
 from .targets import Target, To, target_of
 
 if TYPE_CHECKING:
@@ -57,6 +57,16 @@ class Sockets(Protocol):
     async def count(self, to: Target, *, namespace: str) -> int: ...
 
     async def disconnect(self, to: Target, *, reconnect: bool, namespace: str | None) -> None: ...
+
+    async def stream(
+        self,
+        to: Target,
+        event: str,
+        source: AsyncIterable[Any],
+        *,
+        namespace: str,
+        id_: str | None,
+    ) -> EndReason | None: ...
 
 
 class SocketsHere(Sockets, Protocol):
@@ -211,6 +221,48 @@ class Emitter:
             BusUnavailableError: sockets of other nodes may, or may not, leave.
         """
         await self._sockets.leave(target_of(to), room, namespace=namespace)
+
+    async def stream(
+        self,
+        event: str,
+        source: AsyncIterable[Any],
+        *,
+        to: To,
+        namespace: str = "/",
+        id: str | None = None,  # noqa: A002 - the word of the field
+    ) -> EndReason | None:
+        """Send a long answer in parts, to all sockets of a session or a user, on all nodes.
+
+        Each socket gets all of it in order, also one that connects meanwhile, or within a minute after
+        the end: from the first item on, or from where the client says that it was. The source is read no
+        faster than the slowest socket is sent what it gives, but one that reads nothing for ten seconds is
+        waited for no longer. It returns when all is sent, or kept for those who have not read it.
+
+        Clients get the event with `{stream, offset, items}`, and in the end with `done` or `error` in
+        place of `items`. The source is closed in the end, whatever that is.
+
+        Args:
+            event: its name, which is declared with `stream=True`.
+            source: gives the items, each of them of the declared type.
+            to: a Session, `to_session(key)`, or `to_user(id)`.
+            namespace: where the sockets are.
+            id: names the stream for its readers, 1 to 64 letters, digits, - and _; no other one of the
+                session or user has it. Left out it is random.
+
+        Returns:
+            None; why the session, or the last session of the user, has ended if that was before the source
+            did, or `shutdown` if this node ends. Nothing more is read or sent then.
+
+        Raises:
+            ValueError: the event is no stream, the id is in use, or an item takes more than 256 KiB.
+            TypeError: `to` is another target, or the source is no async iterable.
+            pydantic.ValidationError: an item does not fit the declared type.
+            ServiceUnavailableError: the stream cannot be kept: the bus could not be reached for ten
+                seconds, has lost its data, or the process was stopped for longer than five. Clients are told.
+            RequestRefusedError: the session, or user, has a hundred streams.
+        """
+        sockets: Sockets = self._sockets
+        return await sockets.stream(target_of(to), event, source, namespace=namespace, id_=id)
 
     async def count(self, to: To, *, namespace: str = "/") -> int:
         """Count connected sockets, on all nodes.

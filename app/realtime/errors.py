@@ -5,7 +5,7 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from ..asgi.errors import RequestRefusedError, ServiceUnavailableError
+from ..asgi.errors import RequestRefusedError, ServiceUnavailableError, TooManyStreamsError
 from ..asgi.problems import status_type
 from ..asgi.rate_limit import RateLimitExceededError
 from ..sessions import (
@@ -16,6 +16,7 @@ from ..sessions import (
     SignInError,
     StoreUnavailableError,
 )
+from .event_error import EventError
 
 ErrorAck = dict[str, dict[str, Any]]
 
@@ -23,26 +24,8 @@ _TYPES: dict[type[Exception], str] = {
     SessionEndedError: "session-ended",
     SessionTooLargeError: "session-too-large",
     RateLimitExceededError: "too-many-requests",
+    TooManyStreamsError: "too-many-streams",
 }
-
-
-class EventError(Exception):
-    """Refuses an event, or a connect: raise it in a handler, a dependency or a middleware.
-
-    The event is acknowledged with `{"error": {"type", "detail", ...}}`. A connect is refused:
-    in the client's `connect_error` the error's `message` is the detail, its `data` the inner object.
-
-    Args:
-        type: stable name of the problem, for programs.
-        detail: what happened this time, for people.
-        **extra: further members, as JSON values.
-    """
-
-    def __init__(self, type: str, detail: str, **extra: Any) -> None:  # noqa: A002 - the member's name
-        super().__init__(detail)
-        self.type = type
-        self.detail = detail
-        self.extra = extra
 
 
 class InvalidPayloadError(EventError):

@@ -8,7 +8,7 @@ from ..sessions import Record
 from ..sessions.ids import user_name
 from ..sessions.sign_in import user_of
 from .counters import Counters
-from .errors import EventError
+from .event_error import EventError
 
 _LONGEST_SECONDS = 366 * 24 * 3600
 

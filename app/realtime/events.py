@@ -11,17 +11,20 @@ from .context import EventContext
 from .declarations import (
     check_function,
     check_parameters,
+    check_state,
     declaration_error,
     is_async,
+    known_as,
     label_of,
 )
 from .emitter import RESERVED, SESSION_ENDED
 from .errors import InvalidPayloadError
 from .handlers import AnyHandler, ClientEvent, Event, Middleware
-from .hooks import ConnectHook, Hook
+from .hooks import ConnectHook, DisconnectHook
 from .namespace_events import NamespaceEvents, ReadState, ServerEvent
 from .payloads import payload_type
 from .session_hooks import SessionHooks
+from .streams.shapes import stream_of
 
 __all__ = [
     "ROOT",
@@ -100,6 +103,11 @@ class EventRouter:
         return [event for each in self._namespaces.values() for event in each.sent.values()]
 
     @property
+    def streams(self) -> bool:
+        """Whether any event that the server sends is a stream, in any namespace."""
+        return any(each.streams for each in self._namespaces.values())
+
+    @property
     def stateful(self) -> Iterable[ServerEvent]:
         """The events that the server sends of a session's state, in any namespace."""
         return [event for each in self._namespaces.values() for event in each.stateful]
@@ -161,8 +169,12 @@ class EventRouter:
                 middleware=self._middleware,
                 limit=limit,
             )
-            if name in self._own.received:
-                raise ValueError(f"the event {name!r} has a handler already")
+            other = self._own.received.get(name)
+            if other is not None:
+                raise ValueError(
+                    f"the event {name!r} has a handler already, {known_as(other.handler)}, and gets no "
+                    f"second one: {known_as(handler)}"
+                )
             self._own.received[name] = event
             return handler
 
@@ -174,6 +186,7 @@ class EventRouter:
         *types: Any,
         description: str = "",
         state: ReadState | None = None,
+        stream: bool = False,
     ) -> None:
         """Declare an event that the server sends.
 
@@ -183,27 +196,31 @@ class EventRouter:
             description: what the event says, in Markdown.
             state: reads the one argument from a session's data. With it, a socket that has missed a
                 message is sent the value when its session is reloaded.
+            stream: `Emitter.stream` sends it, and the one type is that of an item. Sockets that connect to
+                the namespace are sent the streams of their session, and user, from where they were.
 
         Raises:
             TypeError: a type cannot be validated by Pydantic.
-            ValueError: the event is declared already, is one of the library's own, or has a state and
-                other than one argument.
+            ValueError: the event is declared already, is one of the library's own, or has a state, or is a
+                stream, and has other than one argument.
         """
         if name in RESERVED or name == SESSION_ENDED:
             raise ValueError(f"the event {name!r} is one of the library's own")
         if name in self._own.sent:
             raise ValueError(f"the event {name!r} is declared already")
         self._check_open(f"the event {name!r}")
-        if state is not None and is_async(state):
-            raise declaration_error(
-                state, "state= takes a plain function: what it reads is at hand"
-            )
-        if state is not None and len(types) != 1:
-            raise ValueError(f"the event {name!r} has a state, so it has one argument")
+        if state is not None:
+            check_state(name, state)
+            if len(types) != 1:
+                raise ValueError(f"the event {name!r} has a state, so it has one argument")
 
         def refuse(message: str) -> TypeError:
             return TypeError(f"the event {name!r} {message}")
 
+        if stream:
+            self._own.sent[name] = _streamed(name, types, description, state, refuse)
+            self._sending = {}
+            return
         arguments = tuple(payload_type(each, refuse) for each in types)
         self._own.sent[name] = ServerEvent(name, arguments, description, state)
         self._sending = {}
@@ -243,7 +260,7 @@ class EventRouter:
             TypeError: its signature does not fit.
         """
         self._check_hook(function, "on_disconnect")
-        self._own.disconnects.append(Hook(function, (), argument="the reason"))
+        self._own.disconnects.append(DisconnectHook(function))
         return function
 
     def middleware(self, function: Handler = None) -> Handler:  # type: ignore[assignment] # see _check_hook
@@ -360,6 +377,21 @@ class EventRouter:
 
 async def _accept() -> None:
     """Accept a connect: the router has dependencies, and nothing else to say about it."""
+
+
+def _streamed(
+    name: str,
+    types: tuple[Any, ...],
+    description: str,
+    state: ReadState | None,
+    refuse: Callable[[str], Exception],
+) -> ServerEvent:
+    """Return a stream that is declared: what clients are sent has items of the one type."""
+    if len(types) != 1 or state is not None:
+        raise ValueError(f"the stream {name!r} has one type, that of an item, and no state")
+    item = payload_type(types[0], refuse)
+    chunk = payload_type(stream_of(types[0]), refuse)
+    return ServerEvent(name, (chunk,), description, item=item)
 
 
 def _copy(events: NamespaceEvents) -> NamespaceEvents:

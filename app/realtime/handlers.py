@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from ..extras import explain_missing
 from .context import Context, EventContext
 from .declarations import declaration_error, is_async, refuse_generator, refusing
-from .dependencies import Reply, Solver
+from .dependencies import Handled, Reply, Solver
 from .emitter import RESERVED
 from .errors import InvalidPayloadError
 from .once import ID
@@ -228,11 +228,14 @@ class ClientEvent:
                 answer = await self._callee.start(context, self._validate(arguments))
                 return answer if type(answer) in PLAIN_TYPES else self._dump(answer)
             return await self._handle(context, arguments, reply)
+        handled = Handled()
         async with AsyncExitStack() as left_last:
             event = Event(self.name, arguments)
             answer = _dumped(await self._through(0, context, event, left_last))
             if reply is not None:
                 await reply(answer)
+            handled.done = True
+        handled.check()
         return answer
 
     def leaves_late(self, context: Context) -> bool:

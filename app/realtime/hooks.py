@@ -1,13 +1,16 @@
 """Handlers of connects and disconnects."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from fastapi.params import Depends
-from pydantic import ValidationError
+from pydantic import PydanticUserError, ValidationError
 
+from ..sessions import EndReason
 from .context import Context
 from .declarations import declaration_error
+from .engineio.socket import DisconnectReason
 from .errors import InvalidPayloadError
 from .handlers import AnyHandler, Callee, explain
 from .payloads import PayloadType
@@ -78,3 +81,23 @@ class ConnectHook(Hook):
             except ValidationError as error:
                 raise InvalidPayloadError(explain(given.name, error)) from error
         return []
+
+
+class DisconnectHook(Hook):
+    """A function that is told that a socket has gone; its argument is why."""
+
+    def __init__(self, function: AnyHandler) -> None:
+        super().__init__(function, (), argument="the reason")
+        if self.type is not None and not _takes_a_reason(self.type):
+            raise declaration_error(function, "the reason of a disconnect is a string")
+
+
+def _takes_a_reason(type_: PayloadType) -> bool:
+    try:
+        for reason in (*EndReason, *DisconnectReason):
+            with suppress(ValidationError):
+                type_.validate(str(reason))
+                return True
+    except PydanticUserError:  # a forward reference
+        pass
+    return False

@@ -4,11 +4,12 @@ import asyncio
 import itertools
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from ..sessions import EndReason
 from .addresses import address_of
 from .bodies import Body, read_body, write_body
 from .bus.base import EVERY_NODE, BusUnavailableError
@@ -20,6 +21,7 @@ from .bus.messages import (
     MembershipMessage,
     Message,
     ReplyMessage,
+    StreamMessage,
 )
 from .bus.relay import BusRelay
 from .emitter import ack_of_call, check_event
@@ -30,6 +32,7 @@ from .presence import Presence
 from .registry import Member, SocketRegistry
 from .rooms import Rooms, room_key
 from .sender import PacketSender
+from .streams.node import NodeStreams
 from .targets import Target
 from .tracing import tracing
 from .user_sockets import UserSockets, user_key
@@ -71,6 +74,8 @@ class Messenger:
         self.rooms = Rooms(presence.publish_count)
         self.users = UserSockets(presence.publish_count)
         self.disconnect_member: Disconnect
+        self.streams: NodeStreams | None = None
+        """What is sent in streams; None if no event is one."""
         self._calls: dict[str, asyncio.Future[list[Any]]] = {}
         self._numbers = itertools.count()
         self._waited: WeakKeyDictionary[asyncio.Task[Any], float] = WeakKeyDictionary()
@@ -187,6 +192,30 @@ class Messenger:
         )
         await self._send(message, address_of(to, namespace), wait=True)
 
+    async def stream(
+        self,
+        to: Target,
+        event: str,
+        source: AsyncIterable[Any],
+        *,
+        namespace: str,
+        id_: str | None,
+    ) -> EndReason | None:
+        """Send a source to the sockets of a session or a user, on all nodes."""
+        if self.streams is None:
+            raise ValueError(f"no event is declared as a stream: sends({event!r}, T, stream=True)")
+        return await self.streams.stream(to, event, source, namespace=namespace, id_=id_)
+
+    def announce_stream(self, message: StreamMessage) -> None:
+        """Tell other nodes that have sockets for it that there is more of a stream."""
+        if not self._relay.alone:
+            to = Target(message.space, message.name)
+            self._relay.send(message, address_of(to, message.namespace))
+
+    def members(self, to: Target, namespace: str) -> list[Member]:
+        """Return the sockets of this node that are meant."""
+        return self._members(to, namespace)
+
     async def join_here(self, member: Member, room: str) -> None:
         """Add a socket of this node to a room."""
         if not isinstance(room, str):
@@ -212,6 +241,8 @@ class Messenger:
         """Drop what is kept of a socket that has gone."""
         self.rooms.leave_all(member)
         self.users.leave(member)
+        if self.streams is not None:
+            self.streams.forget(member)
         for waiting in (member.calls or {}).values():
             waiting.cancel()
         member.calls = None
@@ -236,6 +267,8 @@ class Messenger:
                 await self._disconnect_here(to, message.namespace, message.reconnect)
             case CallMessage() | ReplyMessage():
                 self._receive_call(message)
+            case StreamMessage() if self.streams is not None:
+                self.streams.receive(message)
 
     def _receive_event(self, message: EmitMessage | EventMessage) -> None:
         if isinstance(message, EventMessage):

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from functools import lru_cache
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Gauge
 
+from ..metric_types import Count, Counter, Histogram
 from ..sessions import EndReason
 
 Source = Callable[[], float]
@@ -61,7 +62,7 @@ STOPS = Counter("mooring_stops", "Times that this node did not run for two secon
 
 
 @lru_cache(maxsize=1024)
-def emits_of(event: str) -> Counter:
+def emits_of(event: str) -> Count:
     """Return what counts the emits of a declared event, or of "other": looking it up takes a lock."""
     return EMITS.labels(event)
 

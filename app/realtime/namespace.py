@@ -45,6 +45,7 @@ from .reconciler import SessionReconciler
 from .registry import Connection, Member, SessionSockets, SocketRegistry
 from .sender import PacketSender
 from .state_sync import StateSync
+from .streams.node import NodeStreams
 from .tracing import tracing
 
 logger = logging.getLogger(__name__)
@@ -98,6 +99,8 @@ class Namespaces:
         """Awaited before a socket's session is loaded: returns when its messages reach this node."""
         self.add_to_user: Callable[[Member, str], Awaitable[None]] = _ignore
         """Awaited with a socket whose session has a user, and what an index calls the user."""
+        self.streams: NodeStreams | None = None
+        """Sends sockets that have connected what there is of streams; None if no event is one."""
         self._manager = manager
         self._router = router
         self._resources = resources
@@ -124,6 +127,8 @@ class Namespaces:
         connection = member.connection
         if self.tokens is not None:
             auth = await self._take_token(self.tokens, member, auth)
+        if self.streams is not None:
+            auth = self.streams.take(member, auth)
         with self._registry.connecting(connection):
             found = await self._load(connection, member)
             if isinstance(found, Record):
@@ -140,6 +145,8 @@ class Namespaces:
         member.greeted = member.loaded
         self._registry.set_connected(member, connected=True)
         self._sender.greet(member)
+        if self.streams is not None:
+            self.streams.begin(member)
         logger.info(
             "socket connected",
             extra={"socket": member.sid, "session": short(connection.session_sockets.key)},

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi.params import Depends
 
-from .declarations import declaration_error
+from .declarations import declaration_error, known_as
 from .handlers import AnyHandler, ClientEvent, Middleware
 from .hooks import ConnectHook, Hook
 from .payloads import PayloadType, jsonable_all, raise_naming
@@ -22,12 +22,14 @@ class ServerEvent:
     Attributes:
         arguments: the types of its arguments.
         state: reads the argument from a session's data, if the event speaks of the session's state.
+        item: the type of an item, if the event is a stream.
     """
 
     name: str
     arguments: tuple[PayloadType, ...]
     description: str
     state: ReadState | None = None
+    item: PayloadType | None = None
 
     def dump(self, *values: Any) -> list[Any]:
         """Validate arguments and return them as JSON data; raise pydantic.ValidationError or TypeError."""
@@ -36,11 +38,10 @@ class ServerEvent:
                 f"the event {self.name!r} is declared with {len(self.arguments)} argument(s), "
                 f"not {len(values)}"
             )
-        accept = [each.accept for each in self.arguments]
         try:
-            return [each(value) for each, value in zip(accept, values, strict=True)]
+            return [each.accept(value) for each, value in zip(self.arguments, values, strict=True)]
         except (TypeError, ValueError):
-            raise_naming(self.name, accept, values)
+            raise_naming(self.name, [each.accept for each in self.arguments], values)
             raise
 
     def read_state(self, data: Mapping[str, Any]) -> Any:
@@ -74,6 +75,11 @@ class NamespaceEvents:
         return [event for event in self.sent.values() if event.state is not None]
 
     @property
+    def streams(self) -> bool:
+        """Whether any event that the server sends is a stream."""
+        return any(event.item is not None for event in self.sent.values())
+
+    @property
     def keeps_handshake(self) -> bool:
         """Whether anything declared reads the handshake's headers, cookies, query or client."""
         handlers: list[ClientEvent | Hook] = [
@@ -105,10 +111,11 @@ class NamespaceEvents:
         middleware: Sequence[Middleware] = (),
     ) -> None:
         """Add what another one has now; raise ValueError if an event is declared in both."""
-        received, sent = other.received.keys(), other.sent.keys()
-        twice = (received & self.received.keys()) | (sent & self.sent.keys())
-        if twice:
-            raise ValueError(f"the event {min(twice)!r} is declared in both routers")
+        for name in sorted(other.received.keys() & self.received.keys()):
+            both = " and ".join(known_as(each.received[name].handler) for each in (self, other))
+            raise ValueError(f"the event {name!r} has a handler in both routers: {both}")
+        for name in sorted(other.sent.keys() & self.sent.keys()):
+            raise ValueError(f"sends({name!r}) is declared in both routers")
         self.received |= {
             name: event.within(dependencies, middleware) for name, event in other.received.items()
         }

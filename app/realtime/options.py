@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from ..asgi.limits import UNSENT_BYTES
 from .counters import Counters, MemoryCounters
+from .streams.log import StreamLog
+from .streams.memory import MemoryStreamLog
 
 Activity = Literal["http", "events", "connected"]
 
@@ -30,6 +32,7 @@ class RealtimeOptions:
             and to send the attachments that a packet has announced.
         overrides: returns the app's `dependency_overrides`.
         counters: counts events that have a limit.
+        streams: keeps what is sent in streams.
         fast_dependencies: solve dependencies that take nothing of a request without FastAPI.
         fast_codec: encode and decode plain packets without python-socketio.
     """
@@ -46,5 +49,6 @@ class RealtimeOptions:
     connect_timeout: float = 10.0
     overrides: Callable[[], Mapping[Any, Any]] = dict
     counters: Counters = field(default_factory=MemoryCounters)
+    streams: StreamLog = field(default_factory=MemoryStreamLog)
     fast_dependencies: bool = True
     fast_codec: bool = True

@@ -2,10 +2,13 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterable
+from collections.abc import AsyncIterable, Iterable
+from functools import partial
 from typing import Any
 
 from ..redis.url import TIMEOUT, connect
+from ..sessions import EndReason
+from ..sessions.stores.redis import RedisStore
 from .addresses import address_of
 from .bodies import Body, read_body, write_body
 from .bus.base import EVERY_NODE, BusUnavailableError
@@ -16,13 +19,20 @@ from .bus.messages import (
     MembershipMessage,
     Message,
     ReplyMessage,
+    StreamMessage,
 )
 from .bus.redis import WAIT, RedisBus
 from .bus.relay import BusRelay
 from .emitter import ack_of_call, check_event
-from .payloads import jsonable_all
+from .event_error import EventError
+from .payloads import jsonable, jsonable_all
 from .redis_presence import RedisPresence
 from .rooms import room_key
+from .streams.audience import Audience
+from .streams.log import StreamName
+from .streams.producer import Surroundings
+from .streams.redis import RedisStreamLog
+from .streams.sending import send_stream, stream_name
 from .targets import Target
 from .tracing import tracing
 
@@ -49,6 +59,13 @@ class Outside:
         self._relay = BusRelay(bus, self._deliver, self._joined, node=name, addressed=False)
         self._presence = RedisPresence(
             self._client, self._client, node=name, lifetime=_COUNTS_FOR_SECONDS, prefix=prefix
+        )
+        store = RedisStore(self._client, prefix=prefix)
+        self._streams = Surroundings(
+            RedisStreamLog(self._client, prefix),
+            partial(Audience, store, store),
+            self._announce,
+            _explain,
         )
         self._reads: asyncio.Event | None = None
         self._calls: dict[str, asyncio.Future[list[Any]]] = {}
@@ -122,10 +139,29 @@ class Outside:
             address_of(to, namespace),
         )
 
+    async def stream(
+        self,
+        to: Target,
+        event: str,
+        source: AsyncIterable[Any],
+        *,
+        namespace: str,
+        id_: str | None,
+    ) -> EndReason | None:
+        """Send a source to the sockets of a session or a user; the declared type is not known here."""
+        name = stream_name(to, namespace, id_)
+        return await send_stream(self._streams, name, event, source, jsonable)
+
     async def aclose(self) -> None:
         """Send what is left, and close the connections."""
         await self._relay.aclose()
         await self._client.aclose()
+
+    def _announce(self, name: StreamName) -> None:
+        message = StreamMessage(
+            space=name.to.space, name=name.to.name, namespace=name.namespace, stream=name.id
+        )
+        self._relay.send(message, address_of(name.to, name.namespace))
 
     async def _move(self, to: Target, room: str, namespace: str, *, joins: bool) -> None:
         message = MembershipMessage(
@@ -183,3 +219,10 @@ class Outside:
 def _body(event: str, args: Iterable[Any]) -> Body:
     check_event(event)
     return write_body([event, *jsonable_all(event, list(args))])
+
+
+def _explain(error: BaseException) -> dict[str, Any]:
+    """Return what readers are told of an error of a source's."""
+    if isinstance(error, EventError):
+        return {**error.extra, "type": error.type, "detail": error.detail}
+    return {"type": "internal-error", "detail": "The error is in the server's log."}

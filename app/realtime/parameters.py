@@ -111,7 +111,7 @@ def _given(handler: Any, parameter: inspect.Parameter, hint: Any) -> Given:
         raise declaration_error(handler, f"the parameter {parameter.name!r} has no annotation")
     if _is_for_fastapi(parameter, hint):
         return _solved(handler, parameter, hint)
-    value = _BY_TYPE.get(_bare_type(hint))
+    value = _BY_TYPE.get(bare_type(hint))
     if value is not None:
         _refuse_variadic(handler, parameter)
         return Given(Kind.AT_HAND, parameter, value)
@@ -148,7 +148,7 @@ def _refuse_variadic(handler: Any, parameter: inspect.Parameter) -> None:
 
 
 def _is_for_fastapi(parameter: inspect.Parameter, hint: Any) -> bool:
-    bare = _bare_type(hint)
+    bare = bare_type(hint)
     if (
         isinstance(bare, type)
         and issubclass(bare, HTTPConnection)
@@ -163,7 +163,7 @@ def _metadata(parameter: inspect.Parameter, hint: Any) -> Sequence[Any]:
     return (*found, parameter.default)
 
 
-def _bare_type(hint: Any) -> Any:
+def bare_type(hint: Any) -> Any:
     """Return a hint's type without Annotated, without `| None`, and without type parameters."""
     if get_origin(hint) is Annotated:
         hint = get_args(hint)[0]

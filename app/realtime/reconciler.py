@@ -1,10 +1,10 @@
 """Keeps the sessions that have sockets on this node as they are in the store."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
+from ..aio.in_batches import in_batches
 from ..asgi.errors import ServiceUnavailableError
 from ..sessions import (
     EndReason,
@@ -32,6 +32,8 @@ OnReloaded = Callable[[SessionSockets, Record], None]
 
 _NO_VERSION = 0
 OUTAGE_RETRY_SECONDS = 1.0
+UNUSED_SECONDS = 1.0
+"""How long a session is kept that a handshake has opened for nobody, for requests that are under way."""
 CLOCK_MARGIN_SECONDS = 0.002
 """Time to wait after a deadline: the store's clock ticks in milliseconds, and ours is another."""
 
@@ -98,16 +100,20 @@ class SessionReconciler:
 
     async def reconcile(self, keys: Sequence[str], *, extend: bool = False) -> None:
         """Load sessions that may have ended, and act on each; with `extend`, as their activity."""
-        reads = (self._manager.find(key, extend=extend) for key in keys)
-        for key, found in zip(
-            keys, await asyncio.gather(*reads, return_exceptions=True), strict=True
-        ):
+
+        async def find(
+            key: str,
+        ) -> tuple[str, LoadResult | StoreUnavailableError | UnreadableRecordError]:
+            try:
+                return key, await self._manager.find(key, extend=extend)
+            except (StoreUnavailableError, UnreadableRecordError) as error:
+                return key, error
+
+        async for key, found in in_batches(find, keys):
             if isinstance(found, StoreUnavailableError):
                 self.deadlines.note(key, OUTAGE_RETRY_SECONDS)
             elif isinstance(found, UnreadableRecordError):
                 self._unreadable.note(key)
-            elif isinstance(found, BaseException):
-                raise found
             else:
                 await self._apply_one(key, found)
 
@@ -169,12 +175,22 @@ class SessionReconciler:
             logger.exception("a session was not reloaded", extra={"session": short(key)})
 
     async def discard(self, key: str, presence: Presence) -> None:
-        """Delete a session that a handshake has opened, and that no socket has used."""
+        """Delete a session that a handshake has opened, and that nothing has used: no socket, no request.
+
+        A client that is refused may sign in at once, with the cookie of its handshake.
+        """
         # If the store does not reply, its deadline deletes it.
-        with suppress(StoreUnavailableError, ServiceUnavailableError):
+        with suppress(StoreUnavailableError, ServiceUnavailableError, UnreadableRecordError):
+            found = await self._manager.find(key)
+            if not isinstance(found, Record) or self._was_just_used(found):
+                return
             elsewhere = await presence.count_remote(key)
             if not elsewhere and self._registry.session_sockets(key) is None:
                 await self._manager.discard(key)
+
+    def _was_just_used(self, record: Record) -> bool:
+        left = 0.0 if record.lease is None else record.lease.seconds
+        return left > self._manager.policy.idle - UNUSED_SECONDS + CLOCK_MARGIN_SECONDS
 
     async def disconnect_all(self, key: str, reason: EndReason) -> None:
         """Disconnect all sockets of a session on this node."""

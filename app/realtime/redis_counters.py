@@ -1,15 +1,16 @@
 """Counts what happens within a window of time, on a Redis server."""
 
 from ..redis.connection import RedisClient
+from ..redis.scripts import Script
 from .bus.redis import execute
 from .counters import Window
 from .redis_keys import RedisKeys
 
-_ADD = """
+_ADD = Script("""
 local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return {count, redis.call('PTTL', KEYS[1])}
-"""
+""")
 
 
 class RedisCounters:

@@ -11,6 +11,7 @@ from ..redis.commands import Repeatable
 from ..redis.connection import RedisClient
 from ..redis.errors import RedisReplyError
 from ..redis.probe import probe
+from ..redis.scripts import Script
 from .bus.base import BusUnavailableError
 from .bus.redis import execute
 from .bus.redis_append import MARK
@@ -36,13 +37,13 @@ _MAX_DIGITS = 9
 _EVAL, _HSET, _PEXPIRE, _SADD = map(Repeatable, ("EVAL", "HSET", "PEXPIRE", "SADD"))
 """No socket waits for replicas: what a failover loses is written again."""
 
-_PUT_WHEN_FULL = """
+_PUT_WHEN_FULL = Script("""
 -- ARGV: lifetime, commands that remove and add, what. A server whose memory is full refuses what adds to it,
 -- but not to a script that has written already. What is added is small, and without it messages are lost.
 redis.call(ARGV[2], KEYS[1], ARGV[4])
 redis.call(ARGV[3], KEYS[1], unpack(ARGV, 4))
 return redis.call('PEXPIRE', KEYS[1], ARGV[1])
-"""
+""")
 
 _NEEDED = (
     *("DEL KEY", "HSET KEY n 1", "PEXPIRE KEY 1000", "HGETALL KEY", "HDEL KEY n"),
@@ -199,12 +200,15 @@ class RedisPresence(Presence):
             self._note_written(key)
             return
         try:
-            await asyncio.gather(
+            is_new, *_ = await asyncio.gather(
+                execute(self._client, _SADD, self._keys.nodes, self._node),
                 execute(self._client, _HSET, name, self._node, sockets),
                 execute(self._client, _PEXPIRE, name, self._lifetime_ms),
                 execute(self._client, _SADD, counted, key),
                 execute(self._client, _PEXPIRE, counted, self._lifetime_ms),
             )
+            if is_new:
+                self._changed = {**self._counts, **self._changed}
         except BusUnavailableError as error:
             if "OOM" not in str(error):
                 raise

@@ -9,6 +9,7 @@ from functools import partial
 
 from ..aio.tasks import cancel, is_running
 from ..redis.connection import RedisClient
+from ..redis.scripts import Script
 from ..sessions.ids import user_name
 from .bus.base import BusUnavailableError
 from .bus.redis import execute
@@ -27,7 +28,7 @@ _RENEWALS = 3
 
 # A user's hash has a field for each node, and what the last change was: a script that is repeated, since its
 # reply was lost, has the same answer.
-_ENTER = """
+_ENTER = Script("""
 -- ARGV: node, change, user, ttl ms
 local others = redis.call('HLEN', KEYS[1]) - 2 * redis.call('HEXISTS', KEYS[1], '-change')
 redis.call('HSET', KEYS[1], ARGV[1], '1')
@@ -35,8 +36,8 @@ redis.call('PEXPIRE', KEYS[1], ARGV[4])
 if others > 0 then return redis.call('HGET', KEYS[1], '-change') == ARGV[2] and 1 or 0 end
 redis.call('HSET', KEYS[1], '-change', ARGV[2], '-user', ARGV[3])
 return 1
-"""
-_LEAVE = """
+""")
+_LEAVE = Script("""
 -- ARGV: node, change, seconds
 local removed = redis.call('HDEL', KEYS[1], ARGV[1])
 if redis.call('HEXISTS', KEYS[1], '-change') == 0 or redis.call('HLEN', KEYS[1]) > 2 then return '' end
@@ -45,7 +46,7 @@ if removed == 1 then
   redis.call('EXPIRE', KEYS[1], ARGV[3])
 elseif redis.call('HGET', KEYS[1], '-change') ~= ARGV[2] then return '' end
 return redis.call('HGET', KEYS[1], '-user')
-"""
+""")
 
 
 class RedisUserPresence(UserPresence):
@@ -203,7 +204,7 @@ class RedisUserPresence(UserPresence):
             await execute(self._client, "SREM", users, *found)
         await execute(self._client, "SREM", self._nodes, node)
 
-    async def _run(self, script: str, name: str, *arguments: str | int) -> bytes:
+    async def _run(self, script: Script, name: str, *arguments: str | int) -> bytes:
         key = f"{self._prefix}:online:{name}"
         found: bytes = await execute(self._client, "EVAL", script, 1, key, *arguments)
         return found

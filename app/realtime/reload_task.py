@@ -63,11 +63,13 @@ class ReloadTask:
             await self._reload_chunk(keys[start : start + CHUNK])
 
     async def _reload_chunk(self, keys: list[str]) -> None:
+        started_at = time.perf_counter()
         try:
-            with RELOAD.time():
-                await self._reload(keys)
+            await self._reload(keys)
             RELOADED.inc(len(keys))
         except StoreUnavailableError as error:
             logger.warning("reload of %d sessions failed: %s", len(keys), error)
         except Exception:
             logger.exception("reload of %d sessions failed", len(keys))
+        finally:
+            RELOAD.observe(time.perf_counter() - started_at)

@@ -73,6 +73,11 @@ class PacketSender:
         for eio_sid in self.held.release(self.send_encoded):
             self.engine.run(self.close(eio_sid, comes_back=True))
 
+    def unsent_bytes(self, member: Member) -> int:
+        """Return how much of what was sent to a socket its client has not read; 0 if it has gone."""
+        socket = self.engine.sockets.get(member.connection.eio_sid)
+        return 0 if socket is None else socket.unsent_bytes
+
     async def close(self, eio_sid: str, *, comes_back: bool = False) -> None:
         """Close a socket's transport; with `comes_back` so that its client reconnects, whichever it is."""
         socket = self.engine.sockets.get(eio_sid)

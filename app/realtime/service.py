@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from ..aio.timeout_queue import TimeoutQueue
 from ..asgi.errors import ServiceUnavailableError
 from ..asgi.rate_limit import RateLimiter
 from ..sessions import EndReason, Record, SessionManager
@@ -28,7 +29,7 @@ from .metrics import SESSIONS, SOCKETS, SummedGauge
 from .namespace import Namespaces
 from .options import RealtimeOptions
 from .presence import Presence
-from .reconciler import SessionReconciler
+from .reconciler import UNUSED_SECONDS, SessionReconciler
 from .registry import Member, SessionSockets, SocketRegistry
 from .reload_task import ReloadTask
 from .rooms import namespace_key
@@ -37,6 +38,8 @@ from .server import SocketServer
 from .session_hooks import SessionHookCaller
 from .state_sync import StateSync
 from .stop_detector import StopDetector
+from .streams.audience import Audience
+from .streams.node import NodeStreams
 from .user_presence import LocalUserPresence, OnlineUsers, UserPresence
 
 __all__ = ["RealtimeOptions", "RealtimeService"]
@@ -112,6 +115,8 @@ class RealtimeService:
         self.sender.is_stopped = self.stop.check
         self.relay = BusRelay(bus, self._deliver, self.reconciler.reload_all, node=node_id)
         self.messenger = Messenger(router, self.registry, self.sender, self.relay, presence)
+        self.streams = self._make_streams(manager, router, options) if router.streams else None
+        self.messenger.streams = self.streams
         self.handler_scope: dict[str, Any] = {}
         resources = Resources(
             self.emitter,
@@ -135,11 +140,13 @@ class RealtimeService:
             )
         namespaces.announce = self.announce
         namespaces.add_to_user = self.messenger.add_to_user
+        namespaces.streams = self.streams
         self.server = SocketServer(
             self.sender, self.registry, self.messenger, namespaces, options, self.stop
         )
         self.reload_task = self._make_reload_task(manager, options)
         self.app = SocketIOApp(self.server, rate_limiter, options)
+        self._unused = TimeoutQueue(UNUSED_SECONDS, self._discard)
         self._gauges = self._make_gauges()
         self._hooks = SessionHookCaller(
             router.session_hooks, resources, manager.attach, self.sender.engine.run
@@ -175,6 +182,8 @@ class RealtimeService:
         await self.reload_task.aclose()
         self.reconciler.deadlines.close()
         self.reconciler.rechecks.close()
+        if self.streams is not None:
+            await self.streams.aclose()
         await self._user_presence.aclose()
         await self.presence.aclose()
         await self.relay.aclose()
@@ -190,6 +199,8 @@ class RealtimeService:
             if step < steps - 1:
                 await asyncio.sleep(seconds / steps)
         await self._drain_late_sockets()
+        if self.streams is not None:
+            await self.streams.end()
         await self.server.executor.drain(EVENTS_TIMEOUT_SECONDS)
 
     def connected_changed(self, key: str, sockets: int) -> None:
@@ -228,7 +239,11 @@ class RealtimeService:
         self.reconciler.deadlines.forget(key)
         self.presence.publish_count(key, None)
         self.reconciler.rechecks.forget(key)
-        if unused and not self.app.draining:
+        if unused:
+            self._unused.add(key)
+
+    def _discard(self, key: str) -> None:
+        if not self.app.draining:
             self.sender.engine.run(self.reconciler.discard(key, self.presence))
 
     async def _drain_late_sockets(self) -> None:
@@ -306,6 +321,18 @@ class RealtimeService:
         if self.registry.session_sockets(key) is not None:
             # On a Cluster the message may arrive before the tombstone.
             self.reconciler.rechecks.note(key, RECHECK_DELAY_SECONDS)
+
+    def _make_streams(
+        self, manager: SessionManager, router: EventRouter, options: RealtimeOptions
+    ) -> NodeStreams:
+        return NodeStreams(
+            router,
+            options.streams,
+            self.sender,
+            self.messenger.members,
+            self.messenger.announce_stream,
+            partial(Audience, manager.store, manager.index),
+        )
 
     def _make_reload_task(self, manager: SessionManager, options: RealtimeOptions) -> ReloadTask:
         if options.activity == "connected":

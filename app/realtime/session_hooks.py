@@ -11,12 +11,14 @@ import orjson
 from starlette.concurrency import run_in_threadpool
 
 from ..aio.serial_executor import SerialExecutor
+from ..article import with_article
 from ..sessions import EndReason, Record, Session
 from ..sessions.ids import short
 from .context import Context, Resources
 from .declarations import declaration_error, hints_of, is_async, refuse_generator
 from .handlers import AnyHandler
 from .hooks import Hook
+from .parameters import bare_type
 from .registry import Member, SessionSockets
 
 logger = logging.getLogger(__name__)
@@ -24,6 +26,7 @@ logger = logging.getLogger(__name__)
 _MAX_WAITING = 1000
 _ABSENT = object()
 _BY_TYPE: dict[Any, str] = {Session: "session", EndReason: "reason"}
+_TYPES = {"session": Session, "reason": EndReason, "key": str, "user": str}
 
 Attach = Callable[[str, Record], Session]
 
@@ -201,10 +204,19 @@ def _names(function: AnyHandler, offered: tuple[str, ...]) -> list[str]:
             name = left[0] if left else ""
         if not name or parameter.kind is inspect.Parameter.KEYWORD_ONLY:
             raise declaration_error(function, f"it may take {', '.join(offered)} and no more")
+        _check_type(function, parameter.name, hints.get(parameter.name), name)
         if name in left:
             left.remove(name)
         names.append(name)
     return names
+
+
+def _check_type(function: AnyHandler, parameter: str, hint: Any, name: str) -> None:
+    """Raise TypeError for a parameter that is annotated as something else than it is given."""
+    expected, given = _TYPES[name], bare_type(hint)
+    if isinstance(given, type) and not issubclass(expected, given):
+        message = f"the parameter {parameter!r} is given {with_article(expected)}"
+        raise declaration_error(function, message)
 
 
 def _of_end(function: AnyHandler) -> tuple[str, ...]:

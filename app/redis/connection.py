@@ -10,11 +10,18 @@ from typing import Protocol
 
 from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import InvalidResponse, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import (
+    InvalidResponse,
+    NoScriptError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 
 from .commands import Argument, Command, ReplicationBarrier, Reply, retrieve, with_barrier
 from .errors import reply_text
 from .refused import RefusedCommands
+from .scripts import SentScripts
 
 __all__ = ["Argument", "PipelinedConnection", "RedisClient", "Reply"]
 
@@ -101,6 +108,7 @@ class PipelinedConnection:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: list[Command] = []
         self._sent: deque[Command] = deque()
+        self._scripts = SentScripts()
         self._connection: AbstractConnection | None = None
         self._task: asyncio.Task[None] | None = None
         self._flushing = False
@@ -211,7 +219,13 @@ class PipelinedConnection:
     def _write(self, connection: AbstractConnection, batch: list[Command]) -> None:
         if self._replicas:
             batch = with_barrier(batch, self.required_replicas())
-        packed = b"".join([pack_command(each.arguments) for each in batch])  # type: ignore[arg-type] # its stub means any length
+        words = [
+            self._scripts.shortened(each.arguments)
+            if each.arguments[0] == "EVAL"
+            else each.arguments
+            for each in batch
+        ]
+        packed = b"".join(map(pack_command, words))  # type: ignore[arg-type] # its stub means any length
         self._sent.extend(batch)
         writer = connection._writer  # noqa: SLF001 - its own send waits for a drain
         # A closed writer raises: the reader sees the end of the connection, and fails what was sent.
@@ -231,6 +245,7 @@ class PipelinedConnection:
             self._connection = connection
             # Of this connection alone: a reader that is late finds no command of the next one.
             sent = self._sent = deque()
+            self._scripts = SentScripts()
             self._log_state(available=True)
             self._keep_alive()
             self._flush()
@@ -277,7 +292,6 @@ class PipelinedConnection:
                 raise InvalidResponse("the server sent a reply to no command")
             command = sent.popleft()
             if isinstance(reply, ResponseError):
-                command.set_reply(reply)
                 self._handle_refusal(command, reply)
                 continue
             if self._refused:
@@ -289,12 +303,29 @@ class PipelinedConnection:
             if type(command) is ReplicationBarrier and command.too_few:
                 self.look_for_master()
 
+    def _send_again(self, command: Command) -> None:
+        """Send a command again that was not executed."""
+        command.barrier = None
+        self._waiting.append(command)
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
     def _handle_refusal(self, command: Command, reply: ResponseError) -> None:
         """Log what the server refuses, and leave it if it is the master no longer.
+
+        A script that it does not know is sent again, with its text.
 
         The codes are searched for anywhere: before version 7, scripts wrap the error of the command
         that failed. Where it begins the error, redis-py strips READONLY.
         """
+        if isinstance(reply, NoScriptError) and self._scripts.forget(command.arguments):
+            self._send_again(command)
+            return
+        command.set_reply(reply)
         self._refused.refuse(command.arguments, reply_text(reply))
         if isinstance(reply, ReadOnlyError) or "READONLY" in str(reply):
             self.reconnect()
@@ -348,9 +379,8 @@ class PipelinedConnection:
         for command in again:
             command.repeated = True
         self._waiting = again + waiting
-        if self._waiting and not self._flushing:
-            self._flushing = True
-            asyncio.get_running_loop().call_soon(self._flush)
+        if self._waiting:
+            self._flush_soon()
 
     def _log_state(self, *, available: bool, reason: str = "") -> None:
         """Log a change of state, once."""

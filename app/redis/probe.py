@@ -1,10 +1,11 @@
 """Whether a server lets its user run commands, and which of them it does not."""
 
 from .commands import Argument
+from .scripts import Script
 
 FORBIDDEN = "NOPERM"
 
-_SCRIPT = """
+_SCRIPT = Script("""
 -- ARGV: commands, KEY for the key in them. Servers differ in what they say of a command in a script.
 local refused
 for i = 1, #ARGV do
@@ -22,7 +23,7 @@ for i = 1, #ARGV do
   end
 end
 return refused or 1
-"""
+""")
 
 
 def probe(key: str, *commands: str) -> tuple[Argument, ...]:

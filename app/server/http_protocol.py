@@ -31,6 +31,7 @@ class FastHttpProtocol(PlainHttpProtocol):
     """
 
     websocket_class = FastWebSocketProtocol
+    response_class = FastResponse
 
     def __init__(self, *args: Any, idle: IdleConnections, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -40,10 +41,6 @@ class FastHttpProtocol(PlainHttpProtocol):
 
     def _wrap(self, transport: asyncio.Transport) -> asyncio.Transport:
         return cast("asyncio.Transport", CoalescingTransport(transport, self.loop))
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        cycle.__class__ = FastResponse  # the library has no place for a class of one's own
-        super()._start_asgi_task(cycle, app)
 
     def _expect_request(self) -> None:
         self._idle_since = self.loop.time()
@@ -56,14 +53,14 @@ class FastHttpProtocol(PlainHttpProtocol):
             self._watch_unread()
             return
         self.flow.resume_reading()
-        if self._rest:
-            self._after_response()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
         else:
             self._idle_since = self.loop.time()
             self._queue()
+        if self._rest or self._is_half_closed:
+            self._after_response()
 
     def _unset_keepalive_if_required(self) -> None:
         self._idle_since = None

@@ -3,7 +3,9 @@
 from collections.abc import Awaitable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from .half_closed import HalfClosableResponse
 
 _LENGTH = b"content-length"
 _FOR_THE_LIBRARY = {b"connection", b"transfer-encoding"}
@@ -12,7 +14,7 @@ _CONTROLS = bytes({*range(0x20), 0x7F} - {0x09})
 """What no field's value may have."""
 
 
-class FastResponse(RequestResponseCycle):
+class FastResponse(HalfClosableResponse):
     """One request and its response.
 
     uvicorn searches each name and each value for characters that may not be in them, which takes as

@@ -6,13 +6,13 @@ from functools import partial
 from typing import Any, cast
 
 from httptools import HttpParserUpgrade
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ..asgi.limits import STALLED_BYTES, STALLED_SECONDS
 from ..asgi.problems import Problem
 from ..asgi.refusals import Refusal, refused
 from .body_parser import body_field, body_parser
 from .lossy_transport import LossyTransport
+from .one_by_one import OneByOneProtocol
 from .progress_timer import ProgressTimer, sent_so_far
 
 _SLOW_REQUEST = Problem(
@@ -23,12 +23,8 @@ _SLOW_REQUEST = Problem(
     headers={"connection": "close"},
 )
 
-_HEAD_END = b"\r\n\r\n"
-_BODY_PIECE = 1_024
-"""Of a body so much is parsed at least at once, whatever is in it."""
 
-
-class PlainHttpProtocol(HttpToolsProtocol):
+class PlainHttpProtocol(OneByOneProtocol):
     """Serve HTTP without fast paths.
 
     A request for any other upgrade is served as if it asked for none (RFC 9110, 7.8). uvicorn takes
@@ -42,13 +38,6 @@ class PlainHttpProtocol(HttpToolsProtocol):
     _request_timer: ProgressTimer | None = None
     _unread_timer: ProgressTimer | None = None
     _received = 0
-    _rest = b""
-    """What has been received and not parsed: requests behind one that is being served."""
-
-    _piece = b""
-    _amid_request = False
-    _former_cycle: Any = None
-    """That of the request before the one that is being received."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class has it
         """Begin with a connection."""
@@ -70,60 +59,11 @@ class PlainHttpProtocol(HttpToolsProtocol):
         for timer in (self._request_timer, self._unread_timer):
             if timer is not None:
                 timer.stop()
-        self._request_timer = self._unread_timer = self._former_cycle = None
-        self._rest = b""
+        self._request_timer = self._unread_timer = None
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        """Handle bytes from the client."""
-        if self._rest:
-            self._rest += data
-            self.flow.pause_reading()
-            return
-        end = self._end_of_piece(data, 0)
-        if end == len(data):
-            self._receive_piece(data)
-        else:
-            self._receive_pieces(data, end)
-
-    def _end_of_piece(self, data: bytes, start: int) -> int:
-        """Return up to where data may be parsed at once: the end of the first head."""
-        found = data.find(_HEAD_END, start + (_BODY_PIECE if self._amid_request else 0))
-        return len(data) if found < 0 else found + len(_HEAD_END)
-
-    def _receive_pieces(self, data: bytes, end: int) -> None:
-        """Parse data up to the end of a request; keep the others until that has been answered.
-
-        A read may hold thousands of requests, for each of which uvicorn makes what it takes to serve it.
-        """
-        start = 0
-        while start < len(data) and not self._is_over():
-            if not self._amid_request and self._is_busy():
-                self._rest = data[start:]
-                self.flow.pause_reading()
-                return
-            self._receive_piece(data[start:end])
-            start, end = end, self._end_of_piece(data, end)
-
-    def _is_busy(self) -> bool:
-        cycle: Any = self.cycle
-        return cycle is not None and not cycle.response_complete
-
-    def _is_over(self) -> bool:
-        """Return True if the connection is closing, or has become a WebSocket."""
-        parser: Any = self.parser
-        return parser is None or self.transport.is_closing()
-
-    def _receive_rest(self) -> None:
-        rest, self._rest = self._rest, b""
-        if rest and not self._is_over():
-            self.flow.resume_reading()
-            self.data_received(rest)
-
     def _receive_piece(self, data: bytes) -> None:
-        self._piece = data
-        super().data_received(data)
-        self._piece = b""
+        super()._receive_piece(data)
         if self._amid_request and not self._is_over():
             self._received += len(data)
             if self._request_timer is None:
@@ -135,8 +75,6 @@ class PlainHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin with a request."""
         super().on_message_begin()
-        self._amid_request = True
-        self._former_cycle = self.cycle
         if self._request_timer is not None:
             self._request_timer.forgive()
 
@@ -145,7 +83,6 @@ class PlainHttpProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade() and not self._should_upgrade() and body_field(self.headers):
             return  # its body follows: see _unsupported_upgrade_warning
         super().on_message_complete()
-        self._amid_request = False
         cycle: Any = self.cycle
         if cycle is not None and cycle.response_complete and cycle is not self._former_cycle:
             self._expect_request()  # it was answered before it was read
@@ -167,7 +104,9 @@ class PlainHttpProtocol(HttpToolsProtocol):
         self._after_response()
 
     def _after_response(self) -> None:
-        if self.transport.is_closing():
+        if self._is_half_closed and not self._has_to_answer():
+            self._close_when_read()
+        elif self.transport.is_closing():
             self._watch_unread()
         elif self._rest:
             self.flow.pause_reading()

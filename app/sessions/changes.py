@@ -73,6 +73,8 @@ def dump_checked(
     """
     try:
         text = orjson.dumps(data, option=_STRICT)
+        if _SAFE.issuperset(map(type, data.values())) and _KEYS.issuperset(map(type, data)):
+            return text  # the codec itself refuses those that would not come back
         if len(text) > _SMALL_BYTES and _is_flat(text, data) and is_same(data, orjson.loads(text)):
             return text
     except TypeError:
@@ -110,6 +112,9 @@ _STRICT = (
     | orjson.OPT_PASSTHROUGH_SUBCLASS
 )
 
+_SAFE = {int, str, bool, type(None)}
+"""Types of which a value comes back as it is, if the codec takes it."""
+_KEYS = {str}
 _SMALL_BYTES = 500
 _SPARE_DEPTH = 254 - (MAX_DEPTH + 1)
 """Lists around the data, with which the codec's own limit, 254, is ours."""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
@@ -19,6 +19,7 @@ from .errors import (
     UnreadableRecordError,
 )
 from .ids import new_session_id, session_key, short, user_name
+from .live import load_live
 from .models import (
     CommitOutcome,
     Committed,
@@ -247,13 +248,13 @@ class SessionManager:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _compare_and_set(
+    def _compare_and_set(
         self, key: str, record: Record, data: bytes, extend: bool
-    ) -> CommitOutcome:
+    ) -> Awaitable[CommitOutcome]:
         if len(data) > self.policy.max_data:
             raise SessionTooLargeError(len(data), self.policy.max_data)
         idle = self.policy.idle if extend else None
-        return await self.store.commit(key, record.version, data, idle=idle, owner=record.owner)
+        return self.store.commit(key, record.version, data, idle=idle, owner=record.owner)
 
     async def end(self, key: str, reason: EndReason) -> bool:
         """End a session on purpose; return False if it had ended already."""
@@ -264,25 +265,31 @@ class SessionManager:
                 await self._end(other, reason)
         return not isinstance(outcome, Gone)
 
-    async def revoke(self, key: str) -> bool:
+    async def revoke(self, key: str, *, spared: Collection[str] = ()) -> bool:
         """End a session from outside, and what came of it by a rotation; return False if none lived.
 
         Where there is no record a tombstone is put in its place: a sign-in that is under way has made
-        its entry in the index, and not its record yet.
+        its entry in the index, and not its record yet. The session of the keys that are spared goes on.
         """
-        waiting, seen, ended = [key], set[str](), False
-        while waiting and len(seen) < _MAX_KIN:
+        waiting, seen, ended = [key], set(spared), False
+        pending, replaced = set[str](), set[str]()
+        while waiting and len(seen) < _MAX_KIN + len(spared):
             key = waiting.pop()
             if key not in seen:
                 seen.add(key)
                 outcome = await self._end_or_block(key)
                 if isinstance(outcome, Committed):
                     await self._announce_end(key, EndReason.REVOKED, outcome.record)
-                    ended = True
+                    if outcome.record.predecessor is None:
+                        ended = True
+                    else:  # a session only if the one before it has ended for it
+                        pending.add(key)
                 else:  # perhaps by a rotation that could not go on, and has told nobody yet
                     await self._notify(key, outcome.reason)
+                    if outcome.tombstone is not None and outcome.tombstone.successor is not None:
+                        replaced.add(outcome.tombstone.successor)
                 waiting += _kin(key, outcome)
-        return ended
+        return ended or not pending.isdisjoint(replaced)
 
     async def _end_or_block(self, key: str) -> Committed | Gone:
         keep = self.policy.keep(EndReason.ROTATED)  # for as long as a sign-in may be under way
@@ -433,22 +440,17 @@ class SessionManager:
             for name in index_names(outcome.record.owner):
                 await self.index.remove_from_index(name, key)
 
-    async def end_oldest(self, user: str, newest: str) -> None:
-        """End the sessions of a user beyond `max_per_user`, those that were signed in first.
-
-        Args:
-            user: who has signed in.
-            newest: the key of the session that goes on in any case.
-        """
+    async def end_oldest(self, user: str) -> None:
+        """End the sessions of a user beyond `max_per_user`, those that were signed in first."""
         if self.index is None or not self.policy.max_per_user:
             return
-        keys = [each for each in await self.index.read_index(user_name(user)) if each != newest]
-        records = zip(keys, await self.store.load_many(keys), strict=True)
-        live = [(key, each) for key, each in records if isinstance(each, Record)]
-        live.sort(key=lambda item: _signed_in_at(item[1]))
-        surplus = len(live) + 1 - self.policy.max_per_user
-        for key, _ in live[: max(0, surplus)]:
-            await self.end(key, EndReason.REVOKED)
+        name = user_name(user)
+        live = await load_live(self.store, await self.index.read_index(name))
+        # Two sign-ins at once find the same, and end the same: not each other.
+        newest_first = sorted(live, key=lambda key: (_signed_in_at(live[key]), key), reverse=True)
+        for key in newest_first[self.policy.max_per_user :]:
+            await self.revoke(key)  # also if it has moved to another id since
+            await self.index.remove_from_index(name, key)
 
     async def _end(self, key: str, reason: EndReason) -> CommitOutcome:
         outcome = await self._put_tombstone(key, reason, self.policy.keep(reason))

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import orjson
-from prometheus_client import Counter
 
+from ..metric_types import Counter
 from .changes import dump_checked, parse
 from .errors import SessionDataError, SessionEndedError, SessionTooLargeError, TooManyOnceKeysError
 from .models import Committed, Conflict, Gone, Record, newer

@@ -64,6 +64,8 @@ class RequestSession:
         """That of the session's handle: whether the response has started, and the request is over."""
         self.session: Session | None = None
         """The session that was loaded or created so far."""
+        self.asked_for = False
+        """Whether anybody has asked for it: the response may depend on there being none."""
         self.on_loaded: Callable[[Session], None] = _ignore
         """Called with the session, each time that there is another one."""
         self.new_data: dict[str, Any] = {}
@@ -135,6 +137,7 @@ class RequestSession:
             SessionEndedError: the session was ended on purpose, perhaps after the request was sent.
             StoreUnavailableError: the store did not answer in time.
         """
+        self.asked_for = True
         if self.session is None and self._requested_id is not None:
             try:
                 if self._other_ids:

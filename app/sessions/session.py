@@ -32,7 +32,8 @@ _LONGEST_LIFE = 10 * 365 * 24 * 3600.0
 class Session(SessionMapping):
     """A session's data as a mapping, and what can be done with the session itself.
 
-    It has the habits of a dict. Values are what JSON gives back as it was, types included: a value
+    It has the habits of a dict: one without data is falsy, so that whoever asks whether there is a session
+    asks `is None`. Values are what JSON gives back as it was, types included: a value
     of any other type is refused when it is set, one within a list or dict at the latest when the
     handler ends. Plain writes, nested ones too, are found by comparison with what was loaded; they
     are stored, merged by top-level key, when the response or ack starts, or by `save`. A
@@ -260,7 +261,8 @@ class Session(SessionMapping):
         """Bind the session to a user, and move it to a new id, as `rotate` does; its data stay.
 
         Whoever knew the id before has nothing by it (OWASP: session fixation). Its sockets reconnect,
-        signed in. A second sign-in of the same user renews `signed_in_at`.
+        signed in. A second sign-in of the same user renews `signed_in_at`, and keeps the label, the
+        claims and the lifetime of the first unless it is given others.
 
         Args:
             user: your own id of a person, 1 to 256 characters. Check who it is before.
@@ -287,12 +289,11 @@ class Session(SessionMapping):
             raise ValueError(f"absolute: seconds, more than none and less than {_LONGEST_LIFE:g}")
         visitor = self._usage.visitor()
         sign_in = SignIn(
-            *(user, 0.0, label or visitor.label, visitor.address, claims),
-            remembered=absolute is not None,
+            *(user, 0.0, label, visitor.address, claims), remembered=absolute is not None
         )
-        change = partial(sign_in_to, sign_in=sign_in, absolute=absolute)
+        change = partial(sign_in_to, sign_in=sign_in, client=visitor.label, absolute=absolute)
         await self._rotate(change, signs_in=True)
-        await self._manager.end_oldest(user, self._key)
+        await self._manager.end_oldest(user)
 
     async def sign_out(self) -> None:
         """End the session: its user is signed out, its data are deleted, its sockets disconnected.

@@ -81,14 +81,27 @@ def unpack(owner: str | None) -> SignIn | None:
         return SignIn(owner, 0.0)
 
 
-def sign_in_to(record: Record, *, sign_in: SignIn, absolute: float | None = None) -> Record:
+def sign_in_to(
+    record: Record, *, sign_in: SignIn, client: str | None = None, absolute: float | None = None
+) -> Record:
     """Return a record as it is after a sign-in, by the store's clock as last read.
+
+    A second one of the same user keeps what it does not say: the label, the provider's session, by which a
+    logout there finds this one, and a lifetime of its own. `client` is the label of one that never had any.
 
     Raises:
         SignedInAlreadyError: it is another user's.
     """
-    if user_of(record.owner) not in (None, sign_in.user):
-        raise SignedInAlreadyError
+    before = unpack(record.owner)
+    if before is not None:
+        if before.user != sign_in.user:
+            raise SignedInAlreadyError
+        sign_in = sign_in._replace(
+            label=sign_in.label or before.label,
+            oidc=sign_in.oidc or before.oidc,
+            remembered=sign_in.remembered or before.remembered,
+        )
+    sign_in = sign_in._replace(label=sign_in.label or client)
     now = time.time() if record.lease is None else record.lease.now
     until = record.absolute_at if absolute is None else now + absolute
     return record._replace(owner=sign_in._replace(at=now).pack(), absolute_at=until)
@@ -128,7 +141,7 @@ def check_user(user: object) -> str:
     """
     if not isinstance(user, str):
         raise TypeError(f"a user's id is a string, not {kind_of(user)}: use str(...)")
-    if not 0 < len(user) <= MAX_USER_LENGTH or _has_surrogates(user):
+    if not 0 < len(user) <= MAX_USER_LENGTH or not is_unicode(user):
         raise ValueError(f"a user's id has 1 to {MAX_USER_LENGTH} characters of Unicode")
     return user
 
@@ -139,7 +152,7 @@ def check_label(label: object) -> str | None:
         return None
     if not isinstance(label, str):
         raise TypeError(f"a label is a string, not {kind_of(label)}")
-    if len(label) > MAX_LABEL_LENGTH or _has_surrogates(label):
+    if len(label) > MAX_LABEL_LENGTH or not is_unicode(label):
         raise ValueError(f"a label has at most {MAX_LABEL_LENGTH} characters of Unicode")
     return label
 
@@ -161,10 +174,11 @@ def oidc_session(claims: Mapping[str, Any]) -> OidcSession:
 
 def _claim(claims: Mapping[str, Any], name: str) -> str | None:
     value = claims.get(name)
-    if value is None or isinstance(value, str):
+    if value is None or (isinstance(value, str) and is_unicode(value)):
         return value
-    raise ValueError(f"oidc: the claim `{name}` is no string")
+    raise ValueError(f"oidc: the claim `{name}` is no string of Unicode")
 
 
-def _has_surrogates(text: str) -> bool:
-    return not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text)
+def is_unicode(text: str) -> bool:
+    """Return False for a string with surrogates, which UTF-8 does not have: JSON's escapes can make them."""
+    return text.isascii() or not any("\ud800" <= each <= "\udfff" for each in text)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from ..aio.in_batches import in_batches
 from .errors import StoreUnavailableError, UnreadableRecordError
 from .ids import short
 from .manager import SessionManager
@@ -83,15 +84,15 @@ class SessionWatch:
 
     async def check_all(self) -> None:
         """Read all sessions that are watched; raise StoreUnavailableError if there is no reply."""
-        keys = list(self._watched)
-        found = await asyncio.gather(
-            *(self._manager.find(key) for key in keys), return_exceptions=True
-        )
-        for key, each in zip(keys, found, strict=True):
-            if isinstance(each, StoreUnavailableError):
-                raise each
-            if not isinstance(each, BaseException):
-                await self._apply(key, each)
+        async for key, found in in_batches(self._find, list(self._watched)):
+            if not isinstance(found, UnreadableRecordError):
+                await self._apply(key, found)
+
+    async def _find(self, key: str) -> tuple[str, LoadResult | UnreadableRecordError]:
+        try:
+            return key, await self._manager.find(key)
+        except UnreadableRecordError as error:
+            return key, error
 
     async def until_looked(self) -> None:
         """Return at once, but after a stop of this process when it has looked at its sessions."""

@@ -3,14 +3,17 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ..aio.in_batches import in_batches
 from ..extras import explain_missing
 from ..sessions import EndReason, Record, Session, SessionManager, UserIndex
 from ..sessions.ids import oidc_name, user_name
+from ..sessions.live import ids_of, load_live
 from ..sessions.sign_in import SignIn, check_user, unpack
+from ..sessions.stores.user_index import NO_USER_INDEX
 from .models import UserSession
 
 if TYPE_CHECKING:
@@ -66,10 +69,11 @@ class Users:
 
         Raises:
             TypeError: the store cannot find a user's sessions, or the id is no string.
+            ValueError: the id is empty, too long or no Unicode: nobody can have signed in by it.
             StoreUnavailableError: there was no reply.
         """
         found = await self._live(user_name(check_user(user)), user)
-        views = await asyncio.gather(*(self._view(*each) for each in found))
+        views = [each async for each in in_batches(self._view, found)]
         return sorted(views, key=lambda view: view.last_seen_at, reverse=True)
 
     async def online(self, user: str) -> bool:
@@ -80,11 +84,15 @@ class Users:
 
         Raises:
             TypeError: the store cannot find a user's sessions, or the id is no string.
+            ValueError: the id is empty, too long or no Unicode: nobody can have signed in by it.
             StoreUnavailableError: there was no reply.
         """
         found = await self._live(user_name(check_user(user)), user)
-        counts = await asyncio.gather(*(self._count_sockets(key) for key, _, _ in found))
-        return any(counts)
+        keys = [key for key, _, _ in found]
+        async for sockets in in_batches(self._count_sockets, keys):
+            if sockets:
+                return True
+        return False
 
     async def end(self, user: str, keep: Session | str | None = None) -> int:
         """End all sessions of a user, and with them their sockets, on all nodes.
@@ -100,6 +108,7 @@ class Users:
 
         Raises:
             TypeError: the store cannot find a user's sessions, or the id is no string.
+            ValueError: the id is empty, too long or no Unicode: nobody can have signed in by it.
             StoreUnavailableError: there was no reply; some may have ended.
         """
         kept = keep.key if isinstance(keep, Session) else keep
@@ -116,6 +125,7 @@ class Users:
 
         Raises:
             TypeError: the store cannot find a user's sessions, or the id is no string.
+            ValueError: the id is empty, too long or no Unicode: nobody can have signed in by it.
             StoreUnavailableError: there was no reply; some may have ended.
         """
         return await self.end(user)  # a tombstone has no user, and an entry goes with its session
@@ -132,6 +142,7 @@ class Users:
 
         Raises:
             TypeError: the store cannot find a user's sessions, or the id is no string.
+            ValueError: the id is empty, too long or no Unicode: nobody can have signed in by it.
             StoreUnavailableError: there was no reply; it may have ended.
         """
         name = user_name(check_user(user))
@@ -176,38 +187,42 @@ class Users:
         ended = 0
         while True:
             began = time.monotonic()
-            keys = [key for key in await self._index.read_index(name) if key != kept]
-            ended += await self._end(name, keys)
+            keys = await self._index.read_index(name)
+            spared = set() if kept is None else await ids_of(self._manager.store, kept, keys)
+            ended += await self._end(name, [key for key in keys if key not in spared], spared)
             if time.monotonic() - began < self._manager.policy.keep(EndReason.ROTATED) / 2:
                 return ended
 
-    async def _end(self, name: str, keys: Iterable[str]) -> int:
-        keys = list(keys)
-        ended = await asyncio.gather(*(self._manager.revoke(key) for key in keys))
-        await asyncio.gather(*(self._index.remove_from_index(name, key) for key in keys))
-        return sum(ended)
+    async def _end(self, name: str, keys: Sequence[str], spared: Collection[str] = ()) -> int:
+        ended = 0
+
+        async def end(key: str) -> bool:
+            lived = await self._manager.revoke(key, spared=spared)
+            await self._index.remove_from_index(name, key)
+            return lived
+
+        async for lived in in_batches(end, keys):
+            ended += lived
+        return ended
 
     @property
     def _index(self) -> UserIndex:
         index = self._manager.index
         if index is None:
-            raise TypeError(
-                "this store cannot find the sessions of a user: it is no UserIndex (see docs/users.md)"
-            )
+            raise TypeError(NO_USER_INDEX)
         return index
 
     async def _live(self, name: str, user: str) -> list[Found]:
-        keys = await self._index.read_index(name)
-        records = await self._manager.store.load_many(keys)
-        found = []
-        for key, record in zip(keys, records, strict=True):
-            if isinstance(record, Record):
-                sign_in = unpack(record.owner)
-                if sign_in is not None and sign_in.user == user:
-                    found.append((key, record, sign_in))
-        return found
+        live = await load_live(self._manager.store, await self._index.read_index(name))
+        signed_in = ((key, record, unpack(record.owner)) for key, record in live.items())
+        return [
+            (key, record, sign_in)
+            for key, record, sign_in in signed_in
+            if sign_in is not None and sign_in.user == user
+        ]
 
-    async def _view(self, key: str, record: Record, sign_in: SignIn) -> UserSession:
+    async def _view(self, found: Found) -> UserSession:
+        key, record, sign_in = found
         leased, sockets = await asyncio.gather(self._manager.find(key), self._count_sockets(key))
         if isinstance(leased, Record):
             record = leased

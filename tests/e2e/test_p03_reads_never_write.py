@@ -16,7 +16,7 @@ from tests.support.stores import StoreSettings, server_settings
 
 CONNECTING = {"client|setinfo", "client|setname", "hello", "info", "ping", "select"}
 # Reads that go on by themselves: the bus, and the renewal of what says that a node is alive.
-WAITING = {"xread", "subscribe"}
+WAITING = {"xread", "xrange", "subscribe"}
 """What a node asks of its server while nothing at all happens: whether there is news."""
 
 LOOKING = {"mget", "sadd", "smembers", "pubsub|numsub"}

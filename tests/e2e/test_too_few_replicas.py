@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.browsers import JsClients, Transport
+from tests.support.cluster import redis_cluster
 from tests.support.eventually import eventually
 from tests.support.nodes import pair_on
 from tests.support.servers import StoreServer, redis_binary
+from tests.support.service import SECRET, service
+from tests.support.stores import StoreSettings
 
 
 @pytest.fixture
@@ -53,3 +56,34 @@ async def test_reads_go_on_and_a_logout_in_doubt_ends_the_sockets_of_every_node_
         assert {end.args[0] for end in ends} == {"io server disconnect"}
         assert max(end.at for end in ends) - began < 1.0
         replica.resume()
+
+
+async def test_on_a_cluster_a_logout_in_doubt_ends_the_sockets_of_every_node_within_a_second(
+    js: JsClients,
+) -> None:
+    with redis_cluster(replicas=1) as cluster:
+        settings: StoreSettings = {
+            "session_store": "redis",
+            "redis_url": f"{cluster.url}?wait_replicas=1",
+            "session_secrets": SECRET,
+        }
+        async with service(**settings) as here, service(**settings) as there:
+            browser = await js.browser(here.url)
+            assert (await browser.fetch("GET", "/session")).status == 200
+            sockets = [await browser.connect(url=node.url) for node in (here, there)]
+            # What is on the bus has reached its replica when this has; see above.
+            assert await sockets[0].emit("incr") == 1
+            await sockets[1].wait_for("current count")
+            replicas = cluster.servers[len(cluster.masters) :]
+            for replica in replicas:
+                replica.pause()
+
+            assert (await browser.fetch("GET", "/session")).status == 200
+            began = time.monotonic()
+            assert (await browser.fetch("POST", "/logout")).status == 503
+            ends = [await socket.wait_for("disconnect") for socket in sockets]
+
+            assert {end.args[0] for end in ends} == {"io server disconnect"}
+            assert max(end.at for end in ends) - began < 1.0
+            for replica in replicas:
+                replica.resume()

@@ -17,21 +17,21 @@ _AFTERWARDS = 1.0
 
 
 class NotStartedError(Exception):
-    """Nothing has failed over: a node, or a client, did not start."""
+    """Nothing has failed over: a server, a node, or a client did not start."""
 
 
 async def run(kind: str, js: JsClients, seed: int) -> History:
     """Return the history of one failover."""
     rng = random.Random(seed)
     async with AsyncExitStack() as stack:
-        servers = stack.enter_context(KINDS[kind]())
-        settings = {
-            "session_store": "redis",
-            "redis_url": servers.url,
-            "session_secrets": SECRET,
-        }
-        nodes = [service(**settings) for _ in range(NODES)]
         try:
+            servers = stack.enter_context(KINDS[kind]())
+            settings = {
+                "session_store": "redis",
+                "redis_url": servers.url,
+                "session_secrets": SECRET,
+            }
+            nodes = [service(**settings) for _ in range(NODES)]
             for node in nodes:
                 await stack.enter_async_context(js.on(node))
             traffic = await stack.enter_async_context(Traffic(js, nodes))

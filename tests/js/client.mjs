@@ -13,13 +13,17 @@ const DEFAULTS = {
 };
 
 export class Client {
-  constructor(url, { transports, headers, options, jar, report }) {
+  constructor(url, { transports, headers, options: { resumes, ...options }, jar, report }) {
     /** What is open of this client's requests and connections: functions that abort them. */
     this.open = new Set();
     const onResponse = (response) => this.#reportResponse(response);
     this.report = (kind, name, args) => report({ kind, name, args, state: this.#state() });
+    /** Where the client is in each stream; said at each connect with the option `resumes`. */
+    this.offsets = {};
+    const auth = (answer) => answer({ streams: this.offsets });
     this.socket = io(url, {
       ...DEFAULTS,
+      ...(resumes ? { auth } : {}),
       ...options,
       autoConnect: false,
       extraHeaders: headers,
@@ -59,6 +63,15 @@ export class Client {
     this.socket.io.engine.transport.close();
   }
 
+  /** Reads nothing more from a WebSocket, as a page that hangs. */
+  pause() {
+    this.socket.io.engine.transport.ws._socket.pause();
+  }
+
+  resume() {
+    this.socket.io.engine.transport.ws._socket.resume();
+  }
+
   connect() {
     this.socket.connect();
   }
@@ -78,6 +91,8 @@ export class Client {
     this.socket.onAny((name, ...args) => {
       const ack = typeof args.at(-1) === "function" ? args.pop() : null;
       this.report("server", name, args);
+      const { stream, offset, items } = args[0] ?? {};
+      if (stream && items) this.offsets[stream] = offset + items.length;
       // What a server calls is answered with what it sent; "silence" is not.
       if (ack && name !== "silence") ack(...args);
     });

@@ -28,6 +28,8 @@ const commands = {
   burst: ({ client, emits, timeout }) => clients.get(client).burst(emits, timeout),
   send: ({ client, event, args }) => clients.get(client).send(event, args),
   cut: ({ client }) => clients.get(client).cut(),
+  pause: ({ client }) => clients.get(client).pause(),
+  resume: ({ client }) => clients.get(client).resume(),
   close: ({ client }) => clients.get(client).close(),
   "close-all": closeAll,
   release,

@@ -207,17 +207,23 @@ async def test_a_node_without_a_stream_gets_a_copy_that_others_pass_over(
     assert not later.gap
 
 
-async def test_a_node_whose_stream_is_lost_gets_what_is_addressed_to_it_and_then_a_gap(
-    bus: RedisBus, valkey: StoreServer
+@pytest.mark.parametrize("found_out", ["by a copy", "by looking"])
+async def test_a_node_whose_stream_is_lost_gets_what_is_addressed_to_it_and_a_gap(
+    bus: RedisBus, valkey: StoreServer, found_out: str
 ) -> None:
     offset = await bus.open("new")
-    offset = (await bus.read_addressed("new", offset)).offset
     valkey.command("HSET", KEYS.sockets("room-1"), "new", 1)
+    if found_out == "by a copy":
+        await bus.publish_all("here", [SequencedMessage(1, b"before", "room-1")])
+    offset = (await bus.read_addressed("new", offset)).offset  # waits for a second if there is none
     valkey.command("DEL", KEYS.stream("new"))
-    assert await bus.publish_all("here", [SequencedMessage(1, b"said", "room-1")]) == []
-    found = await bus.read_addressed("new", offset)
-    assert [each.payload for each in found.entries] == [b"said"]
-    assert (await bus.read_addressed("new", found.offset)).gap
+    assert await bus.publish_all("here", [SequencedMessage(2, b"said", "room-1")]) == []
+    batches = [await bus.read_addressed("new", offset)]
+    batches.append(await bus.read_addressed("new", batches[0].offset))
+    assert [each.payload for batch in batches for each in batch.entries] == [b"said"]
+    assert [batch.gap for batch in batches] == (
+        [False, True] if found_out == "by a copy" else [True, False]
+    )
 
 
 async def test_the_mark_of_a_node_that_never_came_is_forgotten(

@@ -65,6 +65,7 @@ def new_app() -> FastAPI:  # noqa: C901 - handlers
 
     root.sends("say", other, bytes, description="What was said.")
     root.sends("tick")
+    root.sends("words", other, description="An answer, word by word.", stream=True)
 
     @admin.on("a b")
     async def spaced_too() -> int:
@@ -96,12 +97,12 @@ def test_every_event_of_every_namespace_is_there(document: dict[str, Any]) -> No
     assert found == {
         (root, "receive", "connect"),
         *((root, "receive", name) for name in ("a b", "a-b", "say", "list", "pay")),
-        *((root, "send", name) for name in ("say", "tick", "session ended")),
+        *((root, "send", name) for name in ("say", "tick", "words", "session ended")),
         (admin, "receive", "a b"),
         (admin, "send", "session ended"),
     }
     assert {each["address"] for each in document["channels"].values()} == {"/", "/admin"}
-    lines = [name for name in document["components"]["schemas"] if "Line" in name]
+    lines = [name for name in document["components"]["schemas"] if name.startswith("Line")]
     assert len(lines) == 2
     for each in document["operations"].values():
         for message in each["messages"]:
@@ -143,6 +144,7 @@ def test_the_types_say_what_may_be_sent(document: dict[str, Any]) -> None:
         "say: (...args: [...more: string[]] | [...more: string[], ack: (error?: ErrorAck) => void])",
         ", value1: Uint8Array) => void",
         "tick: () => void",
+        "  words: (part: StreamItems_Line_ | StreamDone | StreamFailed | StreamMissed) => void",
         "pay: (id: string, amount: number, note?: string, ack?: (answer: number | ErrorAck) => void)",
         "photo?: Uint8Array | null",
         "export interface AdminClientToServerEvents {",
@@ -176,6 +178,11 @@ socket.emit("pay", "an id of it", 5);
 socket.emit("say", "a", (error) => { error?.error.detail; });
 socket.on("say", (line, photo) => line.number + photo.length);
 socket.on("tick", () => undefined);
+socket.on("words", (part) => {
+  if ("items" in part) part.items.map((line) => line.number + part.offset);
+  else if ("error" in part) part.error.detail.length;
+  else if ("done" in part) part.stream.length;
+});
 socket.on("session ended", ({ reason }) => reason === "logout");
 const admin: Socket<AdminServerToClientEvents, AdminClientToServerEvents> = io("/admin");
 admin.emit("a b", (answer) => answer);

@@ -14,6 +14,8 @@ from tests.support.bus_directory import EntersOnRedis
 from tests.support.cluster import Cluster, redis_cluster
 
 STREAM = "mooring:bus"
+WAIT_AMID_A_MOVE = 0.8
+"""What is left of P6's second for closing sockets."""
 
 pytestmark = pytest.mark.xdist_group("bus_on_cluster")
 
@@ -59,6 +61,26 @@ async def test_a_reader_that_waits_follows_the_stream_when_its_slot_moves(cluste
 
         assert cluster.owner(STREAM) is target
         assert await asyncio.wait_for(reading, 10.0) == b"after"
+
+
+async def test_a_reader_that_waits_finds_a_stream_that_left_while_its_slot_is_half_migrated(
+    cluster: Cluster,
+) -> None:
+    async with _bus_on(cluster) as bus:
+        await bus.publish("here", 1, b"before")
+        offset = await bus.tail()
+        for _ in range(2):
+            await bus.read(offset)  # the next read is not the first one
+        source = cluster.owner(STREAM)
+        target = next(server for server in cluster.masters if server is not source)
+        reading = asyncio.create_task(_read_one(bus, offset))
+        await asyncio.sleep(0.01)  # it waits
+        await asyncio.to_thread(cluster.begin_to_move, STREAM, target)
+        try:
+            await bus.publish("here", 2, b"after")
+            assert await asyncio.wait_for(reading, WAIT_AMID_A_MOVE) == b"after"
+        finally:
+            await asyncio.to_thread(cluster.end_move, STREAM, target)
 
 
 async def _read_one(bus: Bus, offset: Offset) -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from typing import Annotated, Any
 from unittest.mock import Mock
 
@@ -219,6 +220,66 @@ async def test_a_dependency_sees_what_the_handler_raises(fast: bool) -> None:
     with pytest.raises(ValueError, match="no"):
         await call(router, fast=fast)
     assert len(seen) == 1
+
+
+SCOPES = pytest.mark.parametrize("scope", ["function", "request"])
+
+
+@WAYS
+@SCOPES
+@pytest.mark.parametrize("wrapped", [True, False], ids=["within a middleware", "alone"])
+async def test_what_swallows_the_error_of_a_handler_is_told_of_as_in_a_route(
+    fast: bool, scope: Any, wrapped: bool
+) -> None:
+    async def swallows() -> AsyncIterator[int]:
+        with suppress(ValueError):
+            yield 1
+
+    router = EventRouter()
+
+    async def around(call_next: Any, _socket: Any, event: Any) -> Any:
+        return await call_next(event)
+
+    if wrapped:
+        router.middleware(around)
+
+    @router.on("event")
+    async def handler(_value: Annotated[int, Depends(swallows, scope=scope)]) -> str:
+        raise ValueError("no")
+
+    with pytest.raises(RuntimeError, match="has not raised it again"):
+        await call(router, fast=fast)
+
+
+@WAYS
+@SCOPES
+@pytest.mark.parametrize("wrapped", [True, False], ids=["within a middleware", "alone"])
+async def test_no_ack_says_that_all_is_well_where_the_error_of_the_save_was_swallowed(
+    fast: bool, scope: Any, wrapped: bool
+) -> None:
+    async def swallows() -> AsyncIterator[int]:
+        with suppress(ValueError):
+            yield 1
+
+    router = EventRouter()
+
+    async def around(call_next: Any, _socket: Any, event: Any) -> Any:
+        return await call_next(event)
+
+    if wrapped:
+        router.middleware(around)
+
+    @router.on("event")
+    async def handler(_value: Annotated[int, Depends(swallows, scope=scope)]) -> str:
+        return "done"
+
+    async def reply(_answer: Any) -> None:
+        raise ValueError("not saved")
+
+    event = router.get("event")
+    assert event is not None
+    with pytest.raises((RuntimeError, ValueError)):
+        await event(new_context(fast=fast), (), reply)
 
 
 @WAYS

@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from app import EventRouter
 from app.realtime.asyncapi import describe
 from app.realtime.counters import Counters, MemoryCounters, Window
-from app.realtime.errors import EventError
+from app.realtime.event_error import EventError
 from app.realtime.event_limit import EventLimit
 from app.realtime.redis_counters import RedisCounters
 from app.redis.url import connect

@@ -349,7 +349,7 @@ def test_a_router_with_an_event_of_the_same_name_is_refused_whole() -> None:
 
     other.sends("sent", int)
     other.on("event")(handler)
-    with pytest.raises(ValueError, match="'event' is declared in both routers"):
+    with pytest.raises(ValueError, match="'event' has a handler in both routers"):
         router.include_router(other)
     assert list(router.sent) == []
 

@@ -8,7 +8,7 @@ import pytest
 from fastapi import Depends, HTTPException
 
 from app import EmitterDep
-from app.realtime.errors import EventError
+from app.realtime.event_error import EventError
 from app.realtime.events import EventRouter
 from app.realtime.once import MAX_ACK_BYTES
 from app.sessions import Session

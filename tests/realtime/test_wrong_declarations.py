@@ -1,13 +1,22 @@
 """What a new user gets wrong is refused where it is written, with the function's name, or an event's."""
 
 import logging
-from typing import Annotated, Any
+import operator
+from typing import Annotated, Any, Literal
 
 import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel, Field, ValidationError
 
-from app import EVERYBODY, BusUnavailableError, Emitter, EventError, EventRouter, Mooring
+from app import (
+    EVERYBODY,
+    BusUnavailableError,
+    Emitter,
+    EndReason,
+    EventError,
+    EventRouter,
+    Mooring,
+)
 from tests.realtime.two_nodes import cluster
 from tests.support.processes import free_port
 
@@ -58,6 +67,68 @@ def test_a_coroutine_function_for_state_is_refused() -> None:
 
     with pytest.raises(TypeError, match="count: state= takes a plain function"):
         EventRouter().sends("count", int, state=count)
+
+
+@pytest.mark.parametrize("state", [5, "count", lambda: 1, lambda _one, _two: 1])
+def test_what_cannot_read_a_state_is_refused(state: Any) -> None:
+    with pytest.raises(TypeError, match="state= takes"):
+        EventRouter().sends("count", int, state=state)
+
+
+@pytest.mark.parametrize("state", [len, operator.itemgetter("count")])
+def test_a_function_of_c_may_read_a_state(state: Any) -> None:
+    router = EventRouter()
+    router.sends("count", int, state=state)
+    [event] = router.stateful
+    assert event.read_state({"count": 1}) == 1
+
+
+async def also_late(number: int) -> None:
+    """Another handler."""
+
+
+def test_two_handlers_of_one_event_are_named_with_their_lines() -> None:
+    both = r"late .*line \d+\).*also_late .*line \d+\)"
+    router, other, outer = EventRouter(), EventRouter(), EventRouter()
+    router.on("late")(late)
+    other.on("late")(also_late)
+    with pytest.raises(ValueError, match=both):
+        router.on("late")(also_late)
+    outer.include_router(router)
+    with pytest.raises(ValueError, match=both):
+        outer.include_router(other)
+
+
+@pytest.mark.parametrize("reason", [int, list[str], Literal["elsewhere"]])
+def test_a_hook_that_takes_the_reason_of_a_disconnect_for_no_string_is_refused(reason: Any) -> None:
+    async def gone(why: Any) -> None: ...
+
+    gone.__annotations__["why"] = reason
+    with pytest.raises(TypeError, match=r"gone: the reason of a disconnect is a string.*line \d+"):
+        EventRouter().on_disconnect(gone)
+
+
+@pytest.mark.parametrize("reason", [str, Any, EndReason, str | None, Literal["ping timeout"]])
+def test_one_that_takes_it_for_a_string_is_not(reason: Any) -> None:
+    async def gone(why: Any) -> None: ...
+
+    gone.__annotations__["why"] = reason
+    EventRouter().on_disconnect(gone)
+
+
+LIVES = ("on_session_created", "on_session_ended", "on_user_online", "on_user_offline")
+
+
+@pytest.mark.parametrize("decorator", LIVES)
+def test_a_hook_that_takes_a_user_or_a_session_for_something_else_is_refused(
+    decorator: str,
+) -> None:
+    async def told(what: Any) -> None: ...
+
+    for wrong in (int, Opaque):
+        told.__annotations__["what"] = wrong
+        with pytest.raises(TypeError, match=r"told: the parameter 'what' is given an? \w+ .*line"):
+            getattr(Mooring(FastAPI()), decorator)(told)
 
 
 @pytest.mark.parametrize("decorator", ["on_connect", "on_disconnect", "middleware"])

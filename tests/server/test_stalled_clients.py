@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,9 @@ import uvicorn
 from prometheus_client import REGISTRY
 from starlette.types import Receive, Scope, Send
 
+from app.asgi.limits import PIPELINED_BYTES
 from app.server.http_protocol import FastHttpProtocol, IdleConnections
+from app.server.one_by_one import _pipelined
 from app.server.plain_http_protocol import PlainHttpProtocol
 from app.server.plain_websocket_protocol import PlainWebSocketProtocol
 from app.server.websocket_protocol import FastWebSocketProtocol
@@ -184,6 +186,39 @@ async def test_thousands_of_pipelined_requests_are_served_one_by_one(server: Ser
         for _ in bodies:
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 204 ")
     assert server.got == [len(body) for body in bodies]
+
+
+async def test_an_address_has_so_many_pipelined_requests_waiting_and_no_more(
+    server: Server,
+) -> None:
+    before = _refused("too-many-pipelined-requests")
+    requests = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" * 4_000
+    server.may_read.clear()
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(_connected(server)) for _ in range(80)]
+        for _, writer in clients:
+            writer.write(requests)
+        await eventually(lambda: _refused("too-many-pipelined-requests") > before)
+        assert 0 < held() <= PIPELINED_BYTES
+        server.may_read.set()
+        closed = [await _is_closed_after_an_answer(reader) for reader, _ in clients]
+        assert 0 < closed.count(True) < 80
+        assert closed.count(True) == _refused("too-many-pipelined-requests") - before
+    await eventually(server.serves_nobody)
+    assert held() == 0
+
+
+async def _is_closed_after_an_answer(reader: asyncio.StreamReader) -> bool:
+    """Whether the end comes behind the first answer, and not another one."""
+    with suppress(ConnectionResetError):  # there were requests that had not been received
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 204 ")
+        return await reader.read(1) == b""
+    return True
+
+
+def held() -> int:
+    """Bytes of requests that wait, of all addresses."""
+    return sum(_pipelined._used.values())
 
 
 async def test_a_slow_reader_gets_all_of_its_response(server: Server) -> None:

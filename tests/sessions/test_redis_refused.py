@@ -1,8 +1,15 @@
 """What a server refuses is in the log in its own words, once a change of state."""
 
+import os
+import signal
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
 
 import pytest
+import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,12 +55,64 @@ def find_replicas(server: StoreServer) -> None:
     server.command("CONFIG", "SET", "min-replicas-to-write", 0)
 
 
+def fail_to_save(server: StoreServer) -> None:
+    """Have the server write to its disk, and fail."""
+    server.command("CONFIG", "SET", "save", "3600 1")
+    server.command("CONFIG", "SET", "rdb-key-save-delay", 1_000_000)
+    for number in range(20):
+        server.command("SET", f"filler{number}", 1)
+    server.command("BGSAVE")
+    [saving] = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    os.kill(int(saving), signal.SIGKILL)
+    while "rdb_last_bgsave_status:err" not in str(info(server)):
+        time.sleep(0.01)
+
+
+def info(server: StoreServer) -> str:
+    with redis.Redis.from_url(server.url) as client:
+        client.set_response_callback("INFO", bytes.decode)
+        return str(client.execute_command("INFO", "persistence"))
+
+
+def need_not_save(server: StoreServer) -> None:
+    server.command("CONFIG", "SET", "save", "")
+
+
+def run_for_long(server: StoreServer) -> None:
+    """Have a script run that does not end."""
+    server.command("CONFIG", "SET", "lua-time-limit", 20)
+
+    def run() -> None:
+        with suppress(redis.ResponseError):  # it is killed
+            server.command("EVAL", "while true do end", 0)
+
+    Thread(target=run).start()
+    while is_answered(server):
+        time.sleep(0.01)
+
+
+def is_answered(server: StoreServer) -> bool:
+    try:
+        server.command("GET", "x")
+    except redis.ResponseError:
+        return False
+    return True
+
+
+def end_script(server: StoreServer) -> None:
+    server.command("SCRIPT", "KILL")
+    while not is_answered(server):
+        time.sleep(0.01)
+
+
 Change = Callable[[StoreServer], None]
 REFUSALS: dict[str, tuple[Change, Change]] = {
     "OOM": (fill, empty),
     "NOPERM": (forbid, allow),
     "READONLY": (demote, promote),
     "NOREPLICAS": (lose_replicas, find_replicas),
+    "MISCONF": (fail_to_save, need_not_save),
+    "BUSY": (run_for_long, end_script),
 }
 
 

@@ -82,7 +82,8 @@ class JsBrowser:
     ) -> JsClient:
         """Open a socket. With `wait`, return when it is connected, and upgraded where it upgrades.
 
-        `options` are the JavaScript client's (`reconnection`, `auth`, `query` ...). Cookies go by
+        `options` are the JavaScript client's (`reconnection`, `auth`, `query` ...), and `resumes`: it says
+        where it is in streams when it connects. Cookies go by
         the jar: `set_cookie` before, no `headers["cookie"]`. A `jarless` one is the client as it comes in
         Node: it keeps no cookie, or with the option `withCredentials` those of one connection.
         """

@@ -21,6 +21,9 @@ class HookedStore(SessionStore):
         self.calls: list[str] = []
         self.created: list[str] = []
         """Every key under which a record was made."""
+        self.most_at_once = 0
+        """How many calls have begun in one turn of the event loop at the most."""
+        self._begun = 0
         self._steps: dict[str, Step] = {}
 
     def before(self, verb: str, step: Step) -> None:
@@ -83,7 +86,10 @@ class HookedStore(SessionStore):
 
     async def _about_to(self, verb: str) -> None:
         self.calls.append(verb)
+        self._begun += 1
+        self.most_at_once = max(self.most_at_once, self._begun)
         await asyncio.sleep(0)
+        self._begun = 0
         step = self._steps.pop(verb, None)
         if step is not None:
             await step()

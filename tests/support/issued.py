@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator
 
 from app.sessions.ids import session_key
 
+PEOPLE = "people.example"
+"""In the ids of the users of `tests/product/signed_in.py`, which are to be as little seen."""
+
 _SIGNED = re.compile(r"([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{43})")
 _PART = 16
 """Digits of an id that are too many to show: 96 of its 256 bits."""

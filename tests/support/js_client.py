@@ -102,6 +102,14 @@ class JsClient:
         """Lose the connection as a bad network does; the client will reconnect."""
         await self._do("cut")
 
+    async def pause(self) -> None:
+        """Read nothing more from a WebSocket, as a page that hangs."""
+        await self._do("pause")
+
+    async def resume(self) -> None:
+        """Read on."""
+        await self._do("resume")
+
     async def close(self) -> None:
         """Disconnect for good."""
         await self._do("close")

@@ -54,6 +54,11 @@ class StoreServer:
         """Whether the process runs (a paused one does)."""
         return self._process.alive
 
+    @property
+    def pid(self) -> int:
+        """The process id of what runs now."""
+        return self._process.pid
+
     def pause(self) -> None:
         """Hang it: connects and writes succeed, no answer comes."""
         self._process.pause()
@@ -148,6 +153,8 @@ _READERS: tuple[Callable[[str], tuple[str, ...]], ...] = (
     lambda key: ("GET", key),
     lambda key: ("HGETALL", key),
     lambda key: ("XRANGE", key, "-", "+"),
+    lambda key: ("ZRANGE", key, "0", "-1"),
+    lambda key: ("SMEMBERS", key),
 )
 """How to read what the service stores; all but one tell that the key is of another type."""
 

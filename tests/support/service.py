@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.support.forked import ForkedProcess, module_command
-from tests.support.issued import check_secret
+from tests.support.issued import PEOPLE, check_secret
 from tests.support.processes import ROOT, Process, free_port
 
 SECRET = "a-secret-of-tests-that-is-long-enough-to-be-one"
@@ -110,6 +110,7 @@ class Service:
         log = self.log()
         shutil.rmtree(self._directory, ignore_errors=True)
         check_secret(metrics, "the metrics")
+        assert PEOPLE not in metrics, "the id of a user in the metrics"
         check_secret(log, "the log")
         if not self._traceback_ok:
             check_log(log)
@@ -165,6 +166,7 @@ def check_log(log: str) -> None:
     check_secret(log, "the log")
     assert "Traceback" not in log, f"a traceback in the service's log:\n{log}"
     assert "never retrieved" not in log, f"a lost exception in the service's log:\n{log}"
+    assert PEOPLE not in log, f"the id of a user in the service's log:\n{log}"
 
 
 def service(*, traceback_ok: bool = False, module: str = "app", **settings: object) -> Service:

@@ -5,9 +5,9 @@ import asyncio
 import os
 import sys
 
-from tests.support.servers import store_server
 from tests.user_ends.check import DEADLINE_SECONDS, Outcome, lines
 from tests.user_ends.run import FAULTS, run_round, world
+from tests.user_ends.stores import STORES
 
 _USERS = 25
 _SAY_EVERY = 20
@@ -16,8 +16,8 @@ _SAY_EVERY = 20
 async def run(trials: int, seed: int, users: int, kind: str) -> Outcome:
     """Run rounds until there are so many trials."""
     total = Outcome()
-    with store_server(kind) as server:
-        async with world(server) as made:
+    with STORES[kind]() as servers:
+        async with world(servers) as made:
             for number in range(-(-trials // users)):
                 fault = FAULTS[number % len(FAULTS)]
                 now = await run_round(made, fault, users, seed + number, DEADLINE_SECONDS)
@@ -41,9 +41,11 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=default)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--users", type=int, default=_USERS, help="at once")
-    parser.add_argument("--store", default="valkey", help="valkey or redis")
+    parser.add_argument("--store", default="valkey", choices=STORES)
     options = parser.parse_args()
-    _write(f"seed {options.seed}, {options.trials} trials, {options.users} at once")
+    _write(
+        f"{options.store}, seed {options.seed}, {options.trials} trials, {options.users} at once"
+    )
     total = asyncio.run(run(options.trials, options.seed, options.users, options.store))
     _write(*lines(total))
     return int(bool(total.violations))

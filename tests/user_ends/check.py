@@ -4,13 +4,14 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import ceil
 
 from app import RedisStore
 from app.sessions import Record
 from app.sessions.rotation import Predecessor
 from app.sessions.sign_in import unpack
-from tests.support.servers import StoreServer
 from tests.user_ends.connection import Connection
+from tests.user_ends.stores import Servers
 from tests.user_ends.trial import Trial
 
 DEADLINE_SECONDS = 1.0
@@ -83,11 +84,11 @@ async def check_later(trial: Trial, outcome: Outcome) -> None:
 
 
 async def check_records(
-    server: StoreServer, store: RedisStore, trials: list[Trial], outcome: Outcome
+    servers: Servers, store: RedisStore, trials: list[Trial], outcome: Outcome
 ) -> None:
     """Check all that the store has, found in an index or not."""
     by_user = {each.user: each for each in trials}
-    keys = [each.partition("{")[2][:-1] for each in server.command("KEYS", "mooring:session:*")]
+    keys = [each.partition("{")[2][:-1] for each in servers.keys("mooring:session:*")]
     for record in await store.load_many(keys):
         sign_in = unpack(record.owner) if isinstance(record, Record) else None
         trial = None if sign_in is None else by_user.get(sign_in.user)
@@ -125,9 +126,9 @@ def _what(connection: Connection) -> str:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """Return the value below which a share of all is."""
+    """Return the least value that a share of all is not above (the nearest rank)."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+    return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else 0.0
 
 
 def lines(outcome: Outcome) -> Iterator[str]:

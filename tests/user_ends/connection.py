@@ -89,6 +89,12 @@ class Connection:
             await self._until(lambda: False, within)
         return self.closed_at is not None
 
+    async def leave(self) -> None:
+        """Go, as a client does whose page is closed."""
+        await self.close()
+        self.closed_at = time.time()
+        self._news.set()
+
     async def close(self) -> None:
         """Close it, whatever its state."""
         if self._reader is not None:

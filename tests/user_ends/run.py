@@ -11,9 +11,8 @@ import httpx
 
 from app import RedisStore
 from tests.support.http import http_client
-from tests.support.servers import StoreServer
-from tests.support.service import Service, service
-from tests.support.stores import server_settings
+from tests.support.service import SECRET, Service, service
+from tests.support.stores import StoreSettings
 from tests.user_ends.check import (
     DEADLINE_SECONDS,
     Outcome,
@@ -22,6 +21,7 @@ from tests.user_ends.check import (
     check_running,
     check_woken,
 )
+from tests.user_ends.stores import Servers
 from tests.user_ends.trial import RACE_SECONDS, Trial, names
 
 PRODUCT = "tests.users.product:app"
@@ -34,10 +34,10 @@ _JITTER_SECONDS = 0.01
 class World:
     """A store, three nodes, and clients of each."""
 
-    def __init__(self, server: StoreServer, nodes: Sequence[Service]) -> None:
-        self.server = server
+    def __init__(self, servers: Servers, nodes: Sequence[Service]) -> None:
+        self.servers = servers
         self.nodes = nodes
-        self.store = RedisStore.from_url(str(server_settings(server)["redis_url"]))
+        self.store = RedisStore.from_url(servers.url)
         self.clients = [self._client(each) for each in nodes]
 
     @staticmethod
@@ -58,13 +58,13 @@ class World:
 
 
 @asynccontextmanager
-async def world(server: StoreServer, *, jitter: float = _JITTER_SECONDS) -> AsyncIterator[World]:
+async def world(servers: Servers, *, jitter: float = _JITTER_SECONDS) -> AsyncIterator[World]:
     """Start three nodes on a store, whose calls take a random time longer."""
     async with AsyncExitStack() as stack:
-        settings = {"app": PRODUCT, "log_level": "info", **server_settings(server)}
-        settings |= {"store_jitter": jitter}
+        settings: StoreSettings = {"app": PRODUCT, "log_level": "info", "store_jitter": jitter}
+        settings |= {"session_store": "redis", "redis_url": servers.url, "session_secrets": SECRET}
         nodes = [await stack.enter_async_context(service(**settings)) for _ in range(3)]
-        made = World(server, nodes)
+        made = World(servers, nodes)
         stack.push_async_callback(made.aclose)
         yield made
 
@@ -73,7 +73,7 @@ async def run_round(world: World, fault: str, users: int, seed: int, within: flo
     """Run trials of many users at once, with one fault amid them."""
     rng = random.Random(seed)
     outcome = Outcome(trials=users)
-    world.server.flush()
+    world.servers.flush()
     trials = [
         Trial(name, world.nodes, world.clients, random.Random(rng.random()))
         for name in itertools.islice(names(rng), users)
@@ -96,7 +96,7 @@ async def run_round(world: World, fault: str, users: int, seed: int, within: flo
         await world.restart()
     await asyncio.gather(*(each.settle() for each in trials))
     await asyncio.gather(*(check_later(each, outcome) for each in trials))
-    await check_records(world.server, world.store, trials, outcome)
+    await check_records(world.servers, world.store, trials, outcome)
     await asyncio.gather(*(each.close() for each in trials))
     return outcome
 

@@ -7,6 +7,7 @@ import pytest
 from tests.support.servers import StoreServer
 from tests.user_ends.check import lines
 from tests.user_ends.run import FAULTS, run_round, world
+from tests.user_ends.stores import of_one
 
 USERS = 4
 SLOW_SECONDS = 5.0
@@ -17,7 +18,7 @@ async def test_nothing_of_a_user_outlives_an_end_whatever_races_with_it(
     valkey: StoreServer,
 ) -> None:
     seed = int.from_bytes(os.urandom(3))
-    async with world(valkey) as made:
+    async with world(of_one(valkey)) as made:
         for number, fault in enumerate(FAULTS):
             found = await run_round(made, fault, USERS, seed + number, SLOW_SECONDS)
             if found.violations:

@@ -83,6 +83,12 @@ async def ban(user: str, users: UsersDep) -> int:
     return await users.end(user)
 
 
+@app.get("/sessions/{user}")
+async def sessions(user: str, users: UsersDep) -> dict[str, int]:
+    """Say which sessions a user has, and how many sockets each."""
+    return {each.key: each.sockets for each in await users.sessions(user)}
+
+
 @app.get("/online/{user}")
 async def online(user: str, users: UsersDep) -> bool:
     """Say whether a user is there."""

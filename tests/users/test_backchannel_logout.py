@@ -1,7 +1,11 @@
 """OpenID Connect Back-Channel Logout 1.0: which tokens end which sessions, and which end none."""
 
+import asyncio
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -13,9 +17,34 @@ from app import Mooring, SessionDep
 from app.backends import Backend
 from app.sessions import MemoryStore, StoreUnavailableError
 from tests.mooring.test_attach import client_of, settings
+from tests.support.eventually import eventually
 from tests.support.hooked_store import HookedStore
 from tests.support.http import problem
 from tests.users.provider import CLIENT, EVENTS, Provider, published
+
+SLOW_SECONDS = 4.0
+"""Less than the verifier waits for the provider."""
+
+
+@contextmanager
+def answering(body: Callable[[], bytes]) -> Iterator[str]:
+    """Answer every request at a URL with a body."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body())
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/jwks"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture
@@ -83,6 +112,20 @@ async def test_a_token_without_a_session_ends_all_of_the_user(provider: Provider
     assert [await _user(each) for each in (*anns, bob)] == [None, None, "bob"]
 
 
+async def test_who_has_signed_in_again_by_other_means_is_found_as_well(provider: Provider) -> None:
+    app = client_app(provider)
+
+    @app.post("/password")
+    async def password(session: SessionDep) -> None:
+        await session.sign_in("ann")
+
+    ann = await _signed_in(app, provider, "ann", "one")
+    assert (await ann.post("/password")).status_code == 200
+
+    assert (await _logout(app, provider.token(sid="one"))).status_code == 200
+    assert await _user(ann) is None
+
+
 async def test_a_token_works_once_and_who_came_back_stays(provider: Provider) -> None:
     app = client_app(provider)
     token = provider.token()
@@ -138,6 +181,11 @@ CHANGES: dict[str, dict[str, Any]] = {
     "a nonce": {"nonce": "n"},
     "neither sub nor sid": {"sub": None},
     "a number as sid": {"sid": 7},
+    "an empty sid": {"sid": ""},
+    "an empty id": {"jti": ""},
+    "half of a character as sub": {"sub": "\ud800"},
+    "half of a character as sid": {"sid": "\udfff"},
+    "half of a character as id": {"jti": "\ud800"},
 }
 
 
@@ -179,6 +227,51 @@ async def test_a_token_that_the_provider_did_not_sign_ends_nothing(provider: Pro
             answer = await anybody.post("/backchannel-logout", content=body)
             assert problem(answer) == (400, "invalid-logout-token"), body[:20]
     assert await _user(ann) == "ann"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"{}",
+        b'{"keys": []}',
+        b'{"keys": 5}',
+        b'{"keys": [5]}',
+        b"[]",
+        b"\xff",
+        b"[" * 9999,
+    ],
+)
+async def test_a_provider_that_answers_with_no_keys_is_said_to_be_down(
+    provider: Provider, body: bytes
+) -> None:
+    with answering(lambda: body) as url:
+        app = client_app(provider, url)
+        for _ in range(2):
+            assert problem(await _logout(app, provider.token())) == (503, "provider-unavailable")
+
+
+async def test_a_provider_that_hangs_takes_no_thread_of_the_app(provider: Provider) -> None:
+    go_on = threading.Event()
+    asked: list[float] = []
+
+    def hang() -> bytes:
+        asked.append(time.monotonic())
+        go_on.wait(SLOW_SECONDS)
+        return b"{}"
+
+    with answering(hang) as url:
+        app = client_app(provider, url)
+        app.get("/thread")(lambda: "served")
+        tokens = [asyncio.create_task(_logout(app, provider.token())) for _ in range(100)]
+        await eventually(lambda: asked, within=SLOW_SECONDS)
+        async with client_of(app) as somebody:
+            assert (await somebody.get("/thread")).json() == "served"
+        go_on.set()
+        answers = await asyncio.gather(*tokens)
+
+    assert {each.status_code for each in answers} == {503}
+    assert len(asked) == 1
 
 
 async def test_a_provider_that_is_down_is_said_to_be(provider: Provider) -> None:

@@ -1,6 +1,7 @@
 """Sign-in: the id, the data, who it is, from where, and what needs it."""
 
-from datetime import datetime, timedelta
+import asyncio
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 
 from tests.support.browsers import JsBrowser, JsClients
 from tests.support.http import http_client, problem, set_cookies, the_set_cookie
+from tests.support.raw import raw_websocket
 from tests.support.service import Service
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -36,6 +38,14 @@ async def test_who_asks_for_a_user_opens_no_session(ann: httpx.AsyncClient) -> N
     assert not set_cookies(await ann.get("/me"))
 
 
+async def test_what_nobody_gets_is_kept_from_those_who_are_signed_in(
+    ann: httpx.AsyncClient,
+) -> None:
+    for path in ("/who", "/me", "/devices"):
+        assert "Cookie" in (await ann.get(path)).headers["vary"]
+    assert "cache-control" not in (await ann.get("/who")).headers
+
+
 async def test_a_sign_in_moves_the_session_to_a_new_id_and_keeps_its_data(
     ann: httpx.AsyncClient, product: Service
 ) -> None:
@@ -58,6 +68,26 @@ async def test_a_second_sign_in_renews_its_time_and_no_more(ann: httpx.AsyncClie
 
     assert first["user"] == second["user"] == user
     assert first["signed_in_at"] < second["signed_in_at"]
+
+
+async def test_a_second_sign_in_keeps_the_label_and_the_lifetime_of_the_first(
+    ann: httpx.AsyncClient,
+) -> None:
+    month = 30 * 24 * 3600
+    first = {"user": "ann", "label": "the one in the kitchen", "absolute": month}
+    await ann.post("/login", json=first)
+    cookie = the_set_cookie(await ann.post("/login", json={"user": "ann"}))
+
+    assert cookie.max_age is not None
+    assert month - 5 <= cookie.max_age <= month
+    [device] = [each for each in (await ann.get("/devices")).json() if each["current"]]
+    assert device["label"] == first["label"]
+    expires = datetime.fromisoformat((await ann.get("/session")).json()["expires_at"])
+    assert expires - datetime.now(UTC) >= timedelta(seconds=month - 60)
+
+    await ann.post("/login", json={"user": "ann", "label": "another"})
+    [device] = [each for each in (await ann.get("/devices")).json() if each["current"]]
+    assert device["label"] == "another"
 
 
 async def test_another_user_has_to_wait_for_the_sign_out(ann: httpx.AsyncClient) -> None:
@@ -118,6 +148,21 @@ async def test_a_namespace_lets_in_who_is_signed_in(js: JsClients, product: Serv
     socket = await browser.connect(url=members)
     assert await socket.emit("whoami") == ["ann", "ann"]
     assert await socket.emit("secret") == "told"
+
+
+async def test_who_was_refused_may_sign_in_while_the_unused_session_goes(product: Service) -> None:
+    async def refused_then_signed_in() -> int:
+        async with raw_websocket(product.url) as socket:
+            [cookie] = socket.set_cookies
+            await socket.send("40/members,")
+            await socket.receive_until("44/members,")
+        async with http_client(product.url) as client:
+            answer = await client.post(
+                "/login", json={"user": name()}, headers={"cookie": cookie.pair}
+            )
+        return answer.status_code
+
+    assert await asyncio.gather(*(refused_then_signed_in() for _ in range(20))) == [200] * 20
 
 
 async def test_a_lifetime_of_its_own_is_the_cookie_s(ann: httpx.AsyncClient) -> None:

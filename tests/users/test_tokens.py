@@ -92,6 +92,16 @@ async def test_a_request_with_a_token_is_not_judged_by_its_origin(
     assert problem(await client.post("/sign-out", headers=cookie)) == (403, "foreign-origin")
 
 
+async def test_what_nobody_gets_is_kept_from_those_who_are_signed_in(
+    client: httpx.AsyncClient,
+) -> None:
+    for headers in ({}, {FIELD: ""}, {FIELD: "no token"}):
+        answer = await client.get("/who", headers=headers)
+        assert answer.json() == {}
+        varies = {each.strip() for each in answer.headers["vary"].split(",")}
+        assert varies >= {"Cookie", "X-Session-Token", "Authorization"}
+
+
 async def test_pages_may_read_it(client: httpx.AsyncClient) -> None:
     answer = await client.post("/login", json={"user": name()}, headers={"origin": PAGE, FIELD: ""})
 

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
+from contextlib import suppress
 from functools import partial
 from random import Random
 
 import pytest
 
 from app import EndReason, SessionStore, Users
+from app.aio.in_batches import in_batches
 from app.sessions import (
     Policy,
     Record,
@@ -27,6 +29,7 @@ from tests.users.test_sign_in import name
 
 POLICY = Policy(idle=600, absolute=3600)
 TRIALS = 50
+MANY = 2000
 SHORT = 0.4
 
 
@@ -54,6 +57,14 @@ class Node:
         """
         found = await self.sessions.find(session.key)
         return isinstance(found, Record) and found.owner is not None
+
+
+class KilledError(Exception):
+    """Stands for the end of a node in the midst."""
+
+
+async def _kill() -> None:
+    raise KilledError
 
 
 async def _no_sockets(_key: str) -> int:
@@ -94,6 +105,81 @@ async def test_all_sessions_end_but_the_one_that_is_kept(nodes: tuple[Node, Node
         with pytest.raises(SessionEndedError) as caught:
             await ended.transact(lambda data: data.update(late=True))
         assert caught.value.reason is EndReason.REVOKED
+
+
+@pytest.mark.parametrize("verb", ["read_index", "create", "end", "commit"])
+async def test_the_session_that_is_kept_lives_on_if_it_moves_to_another_id_meanwhile(
+    nodes: tuple[Node, Node], verb: str
+) -> None:
+    """The end comes before the rotation, or in the midst of it before one of its verbs."""
+    node, other = nodes
+    assert isinstance(node.store, HookedStore)
+    user = name()
+    kept, ended = await node.signed_in(user), await other.signed_in(user)
+    key = kept.key
+    if verb == "read_index":
+        await kept.rotate()
+        assert await other.users.end(user, keep=key) == 1
+    else:
+        node.store.before(verb, partial(other.users.end, user, keep=key))
+        with suppress(
+            SessionEndedError
+        ):  # but the old id lives, where it came before the new record
+            await kept.rotate()
+
+    assert not await other.live(ended)
+    [left] = await other.users.sessions(user)
+    assert left.key == (key if verb == "create" else kept.key)
+
+
+async def test_an_entry_that_was_left_of_its_former_id_does_not_end_the_session_that_is_kept(
+    nodes: tuple[Node, Node],
+) -> None:
+    node, other = nodes
+    user = name()
+    kept = await node.signed_in(user)
+    former = kept.key
+    await kept.rotate()
+    assert node.sessions.index is not None
+    await node.sessions.index.add_to_index(user_name(user), former, keep=600)
+
+    assert await other.users.end(user, keep=kept) == 0
+
+    assert await other.live(kept)
+
+
+async def test_what_a_killed_node_left_of_a_rotation_does_not_end_the_session_that_is_kept(
+    nodes: tuple[Node, Node],
+) -> None:
+    node, other = nodes
+    assert isinstance(node.store, HookedStore)
+    user = name()
+    kept = await node.signed_in(user)
+    key = kept.key
+    node.store.before("end", _kill)
+    with pytest.raises(KilledError):
+        await kept.rotate()
+
+    await other.users.end(user, keep=key)
+
+    assert [each.key for each in await other.users.sessions(user)] == [key]
+
+
+async def test_thousands_of_sessions_of_one_user_are_listed_and_end_some_at_a_time(
+    nodes: tuple[Node, Node],
+) -> None:
+    """As of a script that signs in anew for each request."""
+    node, other = nodes
+    assert isinstance(node.store, HookedStore)
+    user = name()
+    async for _ in in_batches(node.signed_in, [user] * MANY):
+        pass
+
+    assert len(await node.users.sessions(user)) == MANY
+    assert not await node.users.online(user)
+    assert await node.users.end(user) == MANY
+    assert node.store.most_at_once < MANY
+    assert await other.users.sessions(user) == []
 
 
 async def test_a_user_who_is_forgotten_leaves_no_entry(nodes: tuple[Node, Node]) -> None:
@@ -237,6 +323,72 @@ async def test_beyond_the_most_the_oldest_session_ends(any_store: StoreSettings,
 
     assert [await node.live(each) for each in sessions] == [False] * (5 - most) + [True] * most
     await store.aclose()
+
+
+@pytest.mark.parametrize("most", [1, 2])
+async def test_of_sign_ins_at_once_the_newest_stay_and_no_two_end_each_other(
+    nodes: tuple[Node, Node], most: int
+) -> None:
+    random = Random(most)
+    for each in nodes:
+        each.sessions.policy = Policy(idle=600, absolute=3600, max_per_user=most)
+    for _ in range(TRIALS):
+        user = name()
+        sessions = [await each.sessions.create() for each in (*nodes, *nodes)]
+        tasks = []
+        for session in sessions:
+            tasks.append(asyncio.ensure_future(_failed(session.sign_in(user))))
+            for _ in range(random.randrange(12)):
+                await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+        found = await nodes[1].users.sessions(user)
+        assert len(found) == most
+        newest = sorted((each.signed_in_at for each in found), reverse=True)
+        at = [each.signed_in_at for each in sessions if each.signed_in_at is not None]
+        assert newest == sorted(at, reverse=True)[:most]
+
+
+async def test_the_oldest_does_not_escape_by_a_rotation(nodes: tuple[Node, Node]) -> None:
+    node, other = nodes
+    assert isinstance(node.store, HookedStore)
+    user = name()
+    oldest = await other.signed_in(user)
+    node.sessions.policy = Policy(idle=600, absolute=3600, max_per_user=1)
+    newest = await node.sessions.create()
+
+    async def rotate() -> None:
+        node.store.before("end", oldest.rotate)  # type: ignore[attr-defined] # a HookedStore
+
+    node.store.before("load_many", rotate)
+    await newest.sign_in(user)
+
+    assert [each.key for each in await other.users.sessions(user)] == [newest.key]
+    assert not await other.live(oldest)
+
+
+@pytest.mark.parametrize("verb", ["end", "commit"])
+@pytest.mark.parametrize("first", [True, False], ids=["sign-in", "rotation"])
+async def test_of_a_rotation_of_a_node_that_was_killed_the_list_has_one_session(
+    nodes: tuple[Node, Node], verb: str, first: bool
+) -> None:
+    node, other = nodes
+    assert isinstance(node.store, HookedStore)
+    user = name()
+    session = await (node.sessions.create() if first else node.signed_in(user))
+    before = session.key
+
+    node.store.before(verb, _kill)
+    with pytest.raises(KilledError):
+        await (session.sign_in(user) if first else session.rotate())
+
+    found = [each.key for each in await other.users.sessions(user)]
+    if verb == "end":  # the old id lives on, and the new one cannot be used
+        assert found == ([] if first else [before])
+    else:
+        assert len(found) == 1
+        assert before not in found
+    assert await other.users.end(user) == 1
+    assert await other.users.sessions(user) == []
 
 
 async def test_a_store_without_an_index_says_so(any_store: StoreSettings) -> None:

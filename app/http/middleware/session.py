@@ -306,9 +306,14 @@ class _SessionResponder:
         await self._send(message)
 
     def _add_headers(self, message: Message) -> None:
-        if not self._request_session.accessed:
+        if not self._request_session.accessed and not self._request_session.asked_for:
             return
-        message["headers"] = fields = mark_private(message.get("headers", ()))
+        fields = message.get("headers", ())
+        if self._request_session.accessed:
+            message["headers"] = fields = mark_private(fields)
+        else:  # a cache is not to give this to whoever has a session
+            message["headers"] = fields = list(fields)
+            add_vary(fields, b"Cookie")
         for each in self._varies:
             add_vary(fields, each)
         if not self._request_session.cookie_changed:

@@ -5,8 +5,10 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
+from threading import Lock
 from typing import NamedTuple
 
 from ...asgi.errors import ServiceUnavailableError
@@ -193,6 +195,8 @@ class Bus(ABC):
 class MemoryBus(Bus):
     """A bus within one process, for the memory store.
 
+    Its nodes may be of several event loops, as those of two TestClients are, each in a thread of its own.
+
     Args:
         maxlen: messages that are kept.
         wait: seconds that a read waits for a message.
@@ -204,6 +208,7 @@ class MemoryBus(Bus):
         self._wait = wait
         self._waiters: set[asyncio.Future[None]] = set()
         self._nodes: set[str] = set()
+        self._lock = Lock()
 
     @property
     def alone(self) -> bool:
@@ -216,41 +221,63 @@ class MemoryBus(Bus):
         self._nodes.discard(node)
 
     async def publish(self, node_id: str, sequence: int, payload: bytes) -> None:
-        last = self._last()
-        now = max(int(time.time() * 1000), last.ms)
-        offset = Offset(now, last.number + 1 if now == last.ms else 0)
-        if len(self._entries) == self._entries.maxlen:
-            self._trimmed = self._entries[0].offset
-        self._entries.append(Entry(offset, node_id, sequence, payload))
-        self._wake_readers()
+        with self._lock:
+            last = self._last()
+            now = max(int(time.time() * 1000), last.ms)
+            offset = Offset(now, last.number + 1 if now == last.ms else 0)
+            if len(self._entries) == self._entries.maxlen:
+                self._trimmed = self._entries[0].offset
+            self._entries.append(Entry(offset, node_id, sequence, payload))
+            waiters, self._waiters = self._waiters, set()
+        for waiter in waiters:
+            _wake(waiter)
 
     async def tail(self) -> Offset:
-        return self._last()
+        with self._lock:
+            return self._last()
 
     async def read(self, after: Offset) -> Batch:
-        if self._last() <= after:
-            await self._wait_for_message()
-        newest_first = takewhile(lambda entry: entry.offset > after, reversed(self._entries))
-        entries = list(newest_first)[::-1]
-        return Batch(entries, self._last(), gap=after < self._trimmed or after > self._last())
+        waiter = self._waiter_for(after)
+        if waiter is not None:
+            await self._wait_for_message(waiter)
+        with self._lock:
+            newest_first = takewhile(lambda entry: entry.offset > after, reversed(self._entries))
+            entries = list(newest_first)[::-1]
+            return Batch(entries, self._last(), gap=after < self._trimmed or after > self._last())
 
-    async def _wait_for_message(self) -> None:
-        # An asyncio.Event would belong to the event loop in which it was first awaited.
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
+    def _waiter_for(self, after: Offset) -> "asyncio.Future[None] | None":
+        """Return what the next message wakes; None if there is one already."""
+        with self._lock:
+            if self._last() > after:
+                return None
+            # An asyncio.Event would belong to the event loop in which it was first awaited.
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.add(waiter)
+            return waiter
+
+    async def _wait_for_message(self, waiter: "asyncio.Future[None]") -> None:
         try:
             async with asyncio.timeout(self._wait):
                 await waiter
         except TimeoutError:
             pass
         finally:
-            self._waiters.discard(waiter)
-
-    def _wake_readers(self) -> None:
-        waiters, self._waiters = self._waiters, set()
-        for waiter in waiters:
-            if not waiter.done() and not waiter.get_loop().is_closed():
-                waiter.set_result(None)
+            with self._lock:
+                self._waiters.discard(waiter)
 
     def _last(self) -> Offset:
         return self._entries[-1].offset if self._entries else self._trimmed
+
+
+def _wake(waiter: "asyncio.Future[None]") -> None:
+    loop = waiter.get_loop()
+    if loop is asyncio.get_running_loop():
+        _set(waiter)
+    else:
+        with suppress(RuntimeError):  # its event loop is closed
+            loop.call_soon_threadsafe(_set, waiter)
+
+
+def _set(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -107,6 +107,23 @@ class ChangedMessage(Message):
     key: Key
 
 
+class StreamMessage(Message):
+    """There is more of a stream: who has sockets that read it looks what.
+
+    Attributes:
+        space: `session` or `user`.
+        name: the key of the session, or what an index calls the user.
+        namespace: where the sockets are.
+        stream: the id of the stream.
+    """
+
+    kind: Literal["stream"] = "stream"
+    space: Space
+    name: str
+    namespace: str
+    stream: str
+
+
 class HelloMessage(Message):
     """A node has begun to read. It is published for its offset alone: see BusRelay."""
 
@@ -130,6 +147,7 @@ Known = (
     | CallMessage
     | ReplyMessage
     | ChangedMessage
+    | StreamMessage
     | HelloMessage
 )
 AnyMessage = Annotated[Known, Field(discriminator="kind")]

@@ -1,8 +1,10 @@
 """The bus as Redis Streams: a common one, and one for each node."""
 
 import asyncio
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from ...redis.connection import Argument, RedisClient
@@ -23,6 +25,12 @@ from .redis_append import ClusterAppender, StreamAppender, fields_of
 
 WAIT = 1.0
 """Seconds that a read waits for a message; the reader's client must wait longer for a reply."""
+
+_WAIT_ON_CLUSTER = 0.55
+"""A stream that moves to another server does not wake those who wait for it at the one it leaves."""
+
+_CHECK_SECONDS = 0.5
+"""How often a read looks whether its stream is still there: FLUSHALL cuts no connection."""
 
 _ENTRIES_PER_READ = 500
 _MAX_DIGITS = 18
@@ -47,7 +55,8 @@ class RedisBus(Bus):
 
     A read that waits blocks its connection, so it has one of its own. After a connection was lost,
     reading goes on after the last offset; if there is no entry there any more, the stream was trimmed
-    past it or is another one (a server that restarted empty, a replica that had not got everything).
+    past it or is another one (a server that restarted empty or was flushed, a replica that had not got
+    everything). Of such a one all is read that may be new.
 
     Args:
         client: used for publishing; not closed by this.
@@ -76,6 +85,8 @@ class RedisBus(Bus):
         )
         self._opened: set[str] = set()
         self._may_have_gap = True
+        self._checked_at = 0.0
+        self._wait_ms = int(1000 * (_WAIT_ON_CLUSTER if client.is_cluster else WAIT))
 
     async def publish(self, node_id: str, sequence: int, payload: bytes) -> None:
         try:
@@ -108,7 +119,10 @@ class RedisBus(Bus):
         )
 
     async def tail(self) -> Offset:
-        last = await execute(self._reader, "XREVRANGE", self._stream, "+", "-", "COUNT", 1)
+        return await self._tail(self._stream)
+
+    async def _tail(self, stream: str) -> Offset:
+        last = await execute(self._reader, "XREVRANGE", stream, "+", "-", "COUNT", 1)
         return _offset(last[0][0]) if last else START
 
     async def read(self, after: Offset) -> Batch:
@@ -133,12 +147,11 @@ class RedisBus(Bus):
         await self._reader.aclose()
 
     async def _read(self, after: dict[str, Offset], node: str) -> Batch:
-        """Check for a gap only where there can be one: after a fault, and behind a full read.
+        """Check for a gap only where there can be one: after a fault, behind a full read, now and then.
 
         Trimming leaves at least `maxlen` entries, so a read past what was trimmed is a full one.
         """
-        unsure = self._may_have_gap or not self._reader.connected
-        if unsure and not await self._reach(after):
+        if not await self._reach(self._unsure(after)):
             return await self._gap(after)
         self._may_have_gap = True
         found = await self._xread(after)
@@ -149,6 +162,17 @@ class RedisBus(Bus):
         if any(stream != self._stream for stream in full):
             found.pop(self._stream, None)
         return self._batch(after, found, node)
+
+    def _unsure(self, after: dict[str, Offset]) -> dict[str, Offset]:
+        """Return what is to be checked before a read: what one server may have lost, it lost at once."""
+        now = time.monotonic()
+        if self._may_have_gap or not self._reader.connected:
+            self._checked_at = now
+            return after
+        if now - self._checked_at < _CHECK_SECONDS:
+            return {}
+        self._checked_at = now
+        return dict(islice(after.items(), 1))
 
     def _batch(
         self, after: dict[str, Offset], found: dict[str, list[_StoredEntry]], node: str
@@ -178,10 +202,9 @@ class RedisBus(Bus):
         return len(stored) == self._entries_per_read
 
     async def _xread(self, after: dict[str, Offset]) -> dict[str, list[_StoredEntry]]:
-        wait_ms = int(WAIT * 1000)
         found = await execute(
             self._reader,
-            *("XREAD", "COUNT", self._entries_per_read, "BLOCK", wait_ms),
+            *("XREAD", "COUNT", self._entries_per_read, "BLOCK", self._wait_ms),
             *("STREAMS", *after, *map(str, after.values())),
         )
         return {name.decode(): stored for name, stored in found or ()}
@@ -196,8 +219,22 @@ class RedisBus(Bus):
         return bool(await execute(self._reader, "XRANGE", stream, str(after), str(after)))
 
     async def _gap(self, after: dict[str, Offset]) -> Batch:
-        own = next((each for stream, each in after.items() if stream != self._stream), None)
-        return Batch([], (await self.tail())._replace(own=own), gap=True)
+        offsets = {stream: await self._resume(stream, offset) for stream, offset in after.items()}
+        common = offsets.pop(self._stream)
+        own = next(iter(offsets.values()), None)
+        return Batch([], common._replace(own=own), gap=True)
+
+    async def _resume(self, stream: str, after: Offset) -> Offset:
+        """Return where to read on behind a gap: at what is left of what was read.
+
+        A stream of which nothing is left has begun anew, and is read from its start, or has been trimmed.
+        """
+        left = await execute(self._reader, "XREVRANGE", stream, str(after), "-", "COUNT", 1)
+        if left:
+            return _offset(left[0][0])
+        if await execute(self._reader, "XLEN", stream) < self._maxlen:
+            return START
+        return await self._tail(stream)
 
 
 async def execute(client: RedisClient, *arguments: Argument) -> Any:

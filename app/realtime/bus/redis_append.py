@@ -8,6 +8,7 @@ from typing import Any
 
 from ...redis.connection import Argument, RedisClient, Reply
 from ...redis.errors import RedisClientError, RedisReplyError
+from ...redis.scripts import Script
 from ..redis_keys import RedisKeys
 from .base import EVERY_NODE, SequencedMessage
 
@@ -22,15 +23,15 @@ _LARGEST_WHEN_FULL = 65_536
 _MESSAGES_PER_ENTRY = 16
 """The server trims by entries, however many messages are in them."""
 
-_APPEND_WHEN_FULL = """
+_APPEND_WHEN_FULL = Script("""
 -- ARGV: entries that have to stay, fields. Frees first, as a server whose memory is full refuses what
 -- adds to it. A reader for which too much was trimmed gets a full read, and looks for the gap.
 local left = math.max(redis.call('XLEN', KEYS[1]) - 2, tonumber(ARGV[1]))
 redis.call('XTRIM', KEYS[1], 'MAXLEN', left)
 return redis.call('XADD', KEYS[1], '*', unpack(ARGV, 2))
-"""
+""")
 
-_APPEND_ADDRESSED = """
+_APPEND_ADDRESSED = Script("""
 -- KEYS: who has sockets for the address; the common stream; who will have some for what is joined.
 -- ARGV: the command that reads KEYS[1], what the nodes' streams begin with, the publisher, entries that
 -- stay, how many have to where the memory is full (0: it is not), for how long joining nodes are marked
@@ -72,7 +73,7 @@ if marked > 0 then
   if redis.call('PTTL', KEYS[3]) < 0 then redis.call('PEXPIRE', KEYS[3], marked) end
 end
 return #nodes
-"""
+""")
 
 Pack = list[SequencedMessage]
 """Messages with one address, that share an entry."""
@@ -236,11 +237,11 @@ class ClusterAppender(StreamAppender):
             await self._client.execute(*copy)
 
 
-_MARK = """
+_MARK = Script("""
 redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return 1
-"""
+""")
 
 
 def packed(messages: Iterable[SequencedMessage]) -> Iterator[Pack]:

@@ -83,11 +83,15 @@ class BusRelay:
 
     async def aclose(self) -> None:
         """Publish what is left, if the bus can be reached, and stop. May be called twice."""
-        self._bus.leave(self.node)
+        self.leave()
         if is_running(self._writer):
             await asyncio.wait([self._writer], timeout=_FLUSH_TIMEOUT_SECONDS)
         await cancel(self._reader, self._writer)
         await self._bus.aclose()
+
+    def leave(self) -> None:
+        """Be no node any more. May be called twice, and without a running event loop."""
+        self._bus.leave(self.node)
 
     @property
     def alone(self) -> bool:
@@ -194,10 +198,10 @@ class BusRelay:
             return await self._join()  # earlier messages are in the records already
         batch = await self._read_after(offset)
         if batch.gap:
-            offset = await self._join()
+            await self._join()
             BUS_GAPS.inc()
             logger.warning("bus messages lost, all sessions reloaded")
-            return offset
+            return batch.offset  # messages of the meantime, too
         for entry in batch.entries:
             if entry.node_id != self.node:
                 await self._receive(entry)

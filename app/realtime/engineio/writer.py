@@ -35,6 +35,11 @@ class PacketWriter:
         """Return True if the client reads what it is sent, but for the little that is on its way."""
         return self._unsent_bytes <= _KEEPS_UP_BYTES
 
+    @property
+    def unsent_bytes(self) -> int:
+        """Return what waits for the client's next poll, or for room in its connection's send buffer."""
+        return self._unsent_bytes
+
     def _enqueue(self, pkt: packet.Packet) -> None:
         self._unsent_bytes += size_of(pkt)
         self._queue.put_nowait(pkt)

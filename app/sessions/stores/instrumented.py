@@ -4,8 +4,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from time import perf_counter
 from typing import Any, TypeVar
 
-from prometheus_client import Counter, Histogram
-
+from ...metric_types import Counter, Histogram
 from ..errors import StoreUnavailableError
 from ..models import (
     CommitOutcome,
@@ -53,7 +52,14 @@ class InstrumentedStore(SessionStore):
         return await _LOAD_IF_CHANGED(self._store.load_if_changed(keys, versions))
 
     async def commit(self, key: str, version: int, data: bytes, **options: Any) -> CommitOutcome:
-        outcome = await _COMMIT(self._store.commit(key, version, data, **options))
+        start = perf_counter()
+        try:
+            outcome = await self._store.commit(key, version, data, **options)
+        except StoreUnavailableError:
+            _COMMIT_ERRORS.inc()
+            raise
+        finally:
+            _COMMIT_SECONDS.observe(perf_counter() - start)
         _OUTCOMES[type(outcome)].inc()
         return outcome
 
@@ -124,7 +130,7 @@ _LOAD_MANY: Callable[[Awaitable[list[LoadResult]]], Awaitable[list[LoadResult]]]
 _LOAD_IF_CHANGED: Callable[
     [Awaitable[list[ConditionalResult]]], Awaitable[list[ConditionalResult]]
 ] = _measured("load_many")
-_COMMIT: Callable[[Awaitable[CommitOutcome]], Awaitable[CommitOutcome]] = _measured("commit")
+_COMMIT_SECONDS, _COMMIT_ERRORS = _SECONDS.labels("commit"), _ERRORS.labels("commit")
 _END: Callable[[Awaitable[CommitOutcome]], Awaitable[CommitOutcome]] = _measured("end")
 _DELETE: Callable[[Awaitable[None]], Awaitable[None]] = _measured("delete")
 _PING: Callable[[Awaitable[None]], Awaitable[None]] = _measured("ping")

@@ -28,6 +28,7 @@ from .memory_room import Room
 MAX_SESSIONS = 100_000
 _RESERVE = 10
 """The part of the store's size, a tenth, that only rotations may use beyond it."""
+_new = tuple.__new__
 _STALE = 64
 """Deadlines of ended sessions that are kept before they are swept."""
 
@@ -134,7 +135,7 @@ class MemoryStore(SessionStore, MemoryIndex, AnswerStore):
             return Conflict(_leased(entry.content, now, entry))
         last = entry.content
         times = (last.created_at, last.absolute_at)
-        record = Record(bytes(data), version + 1, *times, owner, None, predecessor)
+        record = _new(Record, (bytes(data), version + 1, *times, owner, None, predecessor))
         entry.content = record
         self._room.keep(key)
         self._extend(entry, record, now, idle)
@@ -304,7 +305,8 @@ class MemoryStore(SessionStore, MemoryIndex, AnswerStore):
 
 
 def _leased(record: Record, now: float, entry: _Entry) -> Record:
-    # _replace() takes four times as long
+    # Neither by _replace() nor by the types' own __new__, which are functions in Python.
     data, version, created_at, absolute_at, owner, _, predecessor = record
-    lease = Lease(now, entry.expires_at)
-    return Record(data, version, created_at, absolute_at, owner, lease, predecessor)
+    lease = _new(Lease, (now, entry.expires_at))
+    fields = (data, version, created_at, absolute_at, owner, lease, predecessor)
+    return _new(Record, fields)

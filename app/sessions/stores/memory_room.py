@@ -3,7 +3,7 @@
 import logging
 from collections import OrderedDict
 
-from prometheus_client import Counter
+from ...metric_types import Counter
 
 logger = logging.getLogger(__name__)
 

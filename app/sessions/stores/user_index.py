@@ -2,6 +2,10 @@
 
 from abc import ABC, abstractmethod
 
+NO_USER_INDEX = (
+    "this store cannot find the sessions of a user: it is no UserIndex (see docs/users.md)"
+)
+
 
 class UserIndex(ABC):
     """Keeps, for each user, the keys of sessions that may be the user's.

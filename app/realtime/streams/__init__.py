@@ -1,0 +1,1 @@
+"""Streams: long answers, kept for readers that come late, or back."""

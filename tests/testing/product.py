@@ -98,6 +98,7 @@ def product(**settings: Any) -> FastAPI:  # noqa: C901 - its routes and events
     mooring.include_router(events)
     mooring.include_router(kept)
     app.include_router(mooring.session_router())
+    app.include_router(mooring.health_router())
     return app
 
 

@@ -7,15 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .clock import FakeClock
-from .contracts.answers import AnswerStoreContract
-from .contracts.bus import BusContract
-from .contracts.store import StoreContract
-from .contracts.user_index import UserIndexContract
 from .node import Node, NodeKilledError
 from .socket import ClientSocket, ConnectError
 
 if TYPE_CHECKING:
     from .browser import Browser
+    from .contracts.answers import AnswerStoreContract
+    from .contracts.bus import BusContract
+    from .contracts.store import StoreContract
+    from .contracts.user_index import UserIndexContract
     from .kit import TestApp
 
 __all__ = [
@@ -32,11 +32,19 @@ __all__ = [
     "UserIndexContract",
 ]
 
-_NEED_HTTPX = {"Browser": ".browser", "TestApp": ".kit"}
+_MODULES = {
+    "AnswerStoreContract": ".contracts.answers",
+    "Browser": ".browser",
+    "BusContract": ".contracts.bus",
+    "StoreContract": ".contracts.store",
+    "TestApp": ".kit",
+    "UserIndexContract": ".contracts.user_index",
+}
+"""Where the names are that need more than the package does."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs httpx when it is asked for: who tests a store alone may have none."""
-    if name in _NEED_HTTPX:
-        return getattr(import_module(_NEED_HTTPX[name], __name__), name)
+    """Import what needs more when it is asked for: who uses one of them may lack what another needs."""
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

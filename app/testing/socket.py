@@ -53,6 +53,8 @@ class ClientSocket:
     It does not reconnect by itself: `reconnect` does, with what the JavaScript client would send.
 
     Attributes:
+        namespace: that it is in.
+        auth: what it sends with its CONNECT packet: something that JSON has, or a function that returns it.
         sid: its id, None while it is not connected.
         recovered: it came back, and has missed nothing.
         received: all events, in order: each a tuple of its name and its arguments.

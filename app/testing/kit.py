@@ -162,5 +162,11 @@ class TestApp:
         )
 
     async def _stop(self) -> None:
+        errors = []
         for node in sorted(self.nodes, key=lambda node: not node.alive):
-            await node.stop()
+            try:
+                await node.stop()
+            except Exception as error:  # noqa: BLE001 - the other nodes stop, too; it is raised below
+                errors.append(error)
+        if errors:
+            raise errors[0]

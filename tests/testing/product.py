@@ -33,6 +33,10 @@ def product(**settings: Any) -> FastAPI:  # noqa: C901 - its routes and events
     async def login(name: str, session: SessionDep) -> None:
         await session.sign_in(name)
 
+    @app.get("/plain")
+    def plain() -> str:
+        return "by a plain function"
+
     @app.post("/incr")
     async def incr_by_request(session: SessionDep) -> int:
         return await session.transact(add_one)
@@ -70,6 +74,14 @@ def product(**settings: Any) -> FastAPI:  # noqa: C901 - its routes and events
     @events.on("echo")
     async def echo(data: bytes) -> bytes:
         return data
+
+    @events.on("rare", limit="1/minute")
+    async def rare() -> None:
+        pass
+
+    @events.on("plain")
+    def plain_handler() -> str:
+        return "by a plain function"
 
     @events.on("whoami")
     async def whoami(user: UserDep) -> str:

@@ -1,12 +1,14 @@
 """TestApp: requests and sockets in process, on one node and on several."""
 
 import asyncio
+import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 
+from app import MemoryStore
 from app.testing import ConnectError, FakeClock, NodeKilledError, TestApp
 from tests.testing.product import product
 
@@ -133,6 +135,21 @@ async def test_a_session_expires_when_the_clock_says_so() -> None:
         assert (await ann.post("/incr")).json() == 1
 
 
+async def test_a_session_that_is_gone_without_notice_is_found_at_the_next_reload() -> None:
+    clock = FakeClock()
+    store = MemoryStore(clock=clock.time)
+    async with TestApp(product(session_reload_interval=30), clock=clock, store=store) as test:
+        ann = test.browser()
+        socket = await ann.connect()
+        assert await socket.call("incr") == 1
+        [key] = store._entries
+        await store.delete(key)
+        await test.settle()
+        assert socket.connected
+        await clock.advance(31)
+        assert await socket.disconnected() == "transport close"
+
+
 async def test_heartbeats_are_answered_while_the_clock_moves(test: TestApp) -> None:
     deaf, well = await test.browser().connect(), await test.browser().connect()
     deaf.answers_pings = False
@@ -231,8 +248,9 @@ async def test_a_node_that_hangs_goes_on_where_it_was(two: TestApp) -> None:
     assert await socket.call("incr") == 2
 
 
-async def test_settle_sees_all_that_was_sent(two: TestApp) -> None:
-    here, there = [await two.browser(node=node).connect() for node in (0, 1)]
+@pytest.mark.parametrize("nodes", [(0, 1), (1, 0)])
+async def test_settle_sees_all_that_was_sent(two: TestApp, nodes: tuple[int, int]) -> None:
+    here, there = [await two.browser(node=node).connect() for node in nodes]
     for each in (here, there):
         await each.call("join", "deck")
     for number in range(20):
@@ -291,3 +309,82 @@ def test_it_works_in_one_event_loop_after_another() -> None:
             return count
 
     assert [asyncio.run(story()) for _ in range(2)] == [1, 1]
+
+
+@pytest.fixture
+def eager_threads() -> Iterator[None]:
+    """Threads take over from each other all the time."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("eager_threads")
+async def test_nodes_take_turns_so_that_none_interrupts_another() -> None:
+    app = product()
+    app.state.count = 0
+
+    @app.post("/count")
+    async def count() -> None:
+        before = app.state.count
+        for _ in range(1000):
+            pass
+        app.state.count = before + 1
+
+    async with TestApp(app, nodes=3) as test:
+        browsers = [test.browser(node=node) for node in range(3)]
+        await asyncio.gather(*(each.post("/count") for each in browsers for _ in range(50)))
+    assert app.state.count == 150
+
+
+async def test_plain_functions_run_in_threads(two: TestApp) -> None:
+    for node in (0, 1):
+        ann = two.browser(node=node)
+        assert (await ann.get("/plain")).json() == "by a plain function"
+        assert await (await ann.connect()).call("plain") == "by a plain function"
+
+
+async def test_a_test_that_fails_leaves_no_thread() -> None:
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012 - what the test does before it fails
+        async with TestApp(product(), nodes=3) as test:
+            ann = test.browser(node=1)
+            await ann.connect()
+            test.nodes[1].hang()
+            request = asyncio.create_task(ann.post("/incr"))
+            await asyncio.sleep(0)
+            test.nodes[2].kill()
+            raise ZeroDivisionError
+    assert (await request).json() == 1
+    assert not [each for each in threading.enumerate() if each.name == "mooring node"]
+
+
+async def test_a_node_that_does_not_stop_well_keeps_no_other_from_it() -> None:
+    app = product()
+
+    async def fail() -> None:
+        raise RuntimeError("not closed")
+
+    app.router.on_shutdown.append(fail)
+    with pytest.raises(RuntimeError, match="not closed"):
+        async with TestApp(app, nodes=2):
+            pass
+    assert not [each for each in threading.enumerate() if each.name == "mooring node"]
+
+
+async def test_a_test_that_gives_up_waiting_leaves_the_socket_usable(test: TestApp) -> None:
+    socket = await test.browser().connect()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await socket.expect("never")
+    assert await socket.call("incr") == 1
+
+
+async def test_a_limit_of_events_goes_by_the_clock() -> None:
+    async with TestApp(product()) as test:
+        socket = await test.browser().connect()
+        answers = [await socket.call("rare") for _ in range(2)]
+        assert answers[0] is None
+        assert answers[1]["error"]["type"] == "rate-limited"
+        await test.clock.advance(61)
+        assert await socket.call("rare") is None

@@ -312,7 +312,7 @@ def test_it_works_in_one_event_loop_after_another() -> None:
 
 
 async def test_settle_follows_what_goes_to_and_fro_between_nodes(two: TestApp) -> None:
-    hops = []
+    hops: list[int] = []
 
     def hop() -> None:
         hops.append(len(hops) % 2)

@@ -333,7 +333,7 @@ async def test_a_listed_page_may_read_what_answers_say_beside_their_body() -> No
     Mooring(app, settings(cors_origins=(SHOP,)))
     scope = _scope([("host", "api.example"), ("origin", SHOP)], path="/count")
     messages: list[Any] = [{"type": "http.request", "body": b"", "more_body": False}]
-    done = await exchange(app, scope, messages)  # type: ignore[arg-type] # messages are mappings
+    done = await exchange(app, scope, messages)
 
     fields = dict(done.start["headers"])
     exposed = set(fields[b"access-control-expose-headers"].decode().split(", "))

@@ -22,6 +22,7 @@ from .commands import Argument, Command, ReplicationBarrier, Reply, retrieve, wi
 from .errors import reply_text
 from .refused import RefusedCommands
 from .scripts import SentScripts
+from .stall_grace import StallGrace
 
 __all__ = ["Argument", "PipelinedConnection", "RedisClient", "Reply"]
 
@@ -32,9 +33,6 @@ _RECONNECT_SECONDS = 1.0
 
 _KEEP_ALIVE_SECONDS = 1.0
 """After this time without a command one is sent: proxies and NAT forget connections that are silent."""
-
-_STALL_SECONDS = 0.05
-"""A timer that fires later than this shows that the event loop was blocked."""
 
 
 class RedisClient(Protocol):
@@ -77,9 +75,10 @@ class PipelinedConnection:
     redis-py's connection connects, packs and parses; it has no notion of many commands under way. A
     command whose reply does not come within `timeout` seconds fails with RedisUnavailableError, and so
     do all others under way, because replies on one connection have no names. The next command connects
-    anew. Where the connection is lost before that, or its server is no longer the master, writes that
-    were sent fail, as they may have happened: none is ever sent twice. What was not sent yet, or is
-    only read, follows on the next connection. An idle connection is kept alive.
+    anew. After a stop of this process replies have a little longer (see StallGrace). Where the connection
+    is lost before that, or its server is no longer the master, writes that were sent fail, as they may have
+    happened: none is ever sent twice. What was not sent yet, or is only read, follows on the next
+    connection. An idle connection is kept alive.
 
     Args:
         new_connection: makes a connection of redis-py's, not yet connected.
@@ -113,7 +112,7 @@ class PipelinedConnection:
         self._task: asyncio.Task[None] | None = None
         self._flushing = False
         self._alarm: asyncio.TimerHandle | None = None
-        self._stalled = False
+        self._grace = StallGrace(timeout)
 
     def execute(self, *arguments: Argument) -> Reply:
         """Send a command and return the future of its reply; see RedisClient."""
@@ -203,7 +202,8 @@ class PipelinedConnection:
         self._waiting.clear()
         self._sent.clear()
         self._connection = self._task = self._alarm = self._keeper = None
-        self._flushing = self._stalled = False
+        self._flushing = False
+        self._grace.reset()
 
     def _flush(self) -> None:
         self._flushing = False
@@ -341,21 +341,19 @@ class PipelinedConnection:
 
     def _check_deadline(self) -> None:
         """Drop the connection if its oldest command has no reply in time."""
-        self._alarm = None
+        alarm, self._alarm = self._alarm, None
         oldest = next(iter(self._sent), None) or next(iter(self._waiting), None)
-        if oldest is None:
-            return
         loop = asyncio.get_running_loop()
-        late = loop.time() - oldest.deadline
-        if late < 0:
-            self._alarm = loop.call_at(oldest.deadline, self._check_deadline)
+        now = loop.time()
+        if oldest is None or now < oldest.deadline:
+            self._grace.reset()
+            if oldest is not None:
+                self._alarm = loop.call_at(oldest.deadline, self._check_deadline)
             return
-        if late > _STALL_SECONDS and not self._stalled:
-            # The event loop was blocked, not the server: replies may be waiting to be read.
-            self._stalled = True
-            self._alarm = loop.call_later(_STALL_SECONDS, self._check_deadline)
+        if grace := self._grace.take(now - alarm.when() if alarm else 0.0):
+            self._alarm = loop.call_at(now + grace, self._check_deadline)
             return
-        self._stalled = False
+        self._grace.reset()
         reason = f"no reply within {self._timeout} s"
         self._log_state(available=False, reason=reason)
         if self._task:

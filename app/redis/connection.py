@@ -19,6 +19,7 @@ from redis.exceptions import (
 )
 
 from .commands import Argument, Command, ReplicationBarrier, Reply, retrieve, with_barrier
+from .connecting import abort, connect_patiently
 from .errors import reply_text
 from .refused import RefusedCommands
 from .scripts import SentScripts
@@ -174,13 +175,7 @@ class PipelinedConnection:
 
     async def connect(self) -> AbstractConnection:
         """Return an open connection. Subclasses choose the server."""
-        connection = self.new_connection()
-        try:
-            await connection.connect()  # type: ignore[no-untyped-call] # it has no types
-        except BaseException:
-            await abort(connection)
-            raise
-        return connection
+        return await connect_patiently(self.new_connection)
 
     def required_replicas(self) -> int:
         """Return how many replicas must have a write. Subclasses may know of more."""
@@ -387,11 +382,3 @@ class PipelinedConnection:
         elif not available and self._available is not False:
             logger.error("%s connection lost: %s", self._name, reason)
         self._available = available
-
-
-async def abort(connection: AbstractConnection) -> None:
-    """Close a connection without waiting for its server, which TLS would do even when it is cancelled."""
-    writer = connection._writer  # noqa: SLF001 - its disconnect() only closes
-    if writer is not None:
-        writer.transport.abort()
-    await connection.disconnect(nowait=True)

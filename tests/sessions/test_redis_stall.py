@@ -76,6 +76,17 @@ async def test_what_had_not_left_before_a_stop_leaves_after_it(
     assert await reply == b"late"
 
 
+async def test_a_stop_while_it_connects_fails_nothing(own_store_server: StoreServer) -> None:
+    for turns in range(1, 8):
+        connection = connect(own_store_server.url)
+        reply = connection.execute("ECHO", "first")
+        for _ in range(turns):  # each goes a step further
+            await asyncio.sleep(0)
+        _stop()
+        assert await reply == b"first"
+        await connection.aclose()
+
+
 async def test_a_server_that_is_silent_after_a_stop_is_given_up_soon(
     connection: PipelinedConnection, own_store_server: StoreServer
 ) -> None:

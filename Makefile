@@ -11,7 +11,7 @@ IN ?= .
 APP_VENV ?= .venv-app
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run app-env test test-fast test-product test-signed-in fuzz once differential failovers user-ends test-needs bench bench-needs siege
+.PHONY: help setup run app-env chat test test-fast test-product test-signed-in fuzz once differential failovers user-ends recovery balancer test-needs bench bench-needs siege
 .PHONY: check format api
 
 help: ## Show the targets
@@ -43,6 +43,11 @@ app-env: setup ## Make .venv-app with the wheel and what the pyproject.toml in I
 		"fastapi-mooring[redis,fast] @ file://$$(echo $(abspath $(APP_VENV))/wheel/*.whl)" \
 		$$(test ! -f pyproject.toml -o . -ef $(CURDIR) || echo -r pyproject.toml)
 
+chat: setup ## Serve the team chat of examples/chat on http://127.0.0.1:3000
+	@scripts/test-needs chat
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix examples/chat/web run --silent build
+	@$(MAKE) --no-print-directory run APP=chat.main:app IN=examples/chat APP_VENV=.venv-chat
+
 test: test-needs ## Run every test, in WORKERS=4 processes; ARGS="tests/http -x"
 	$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
 
@@ -73,6 +78,12 @@ failovers: test-needs ## Run ten failovers of each kind in traffic over three no
 user-ends: test-needs ## End users amid sign-ins, rotations and handshakes on three nodes; USER_END_TRIALS=10000
 	$(BIN)/python -m tests.user_ends $(ARGS)
 
+recovery: test-needs ## Clients come back from nodes, links and balancers that fail, amid messages; RECOVERY_TRIALS=1000
+	$(BIN)/python -m tests.recovery $(ARGS)
+
+balancer: test-needs ## Poll three nodes in turn a hundred thousand times, beside sticky clients; ARGS="--polls 20000"
+	$(BIN)/python -m tests.balancer $(ARGS)
+
 test-needs: setup ## Fetch what tests need: node, npm packages, redis-server, haproxy, chromium, wrk
 	@scripts/test-needs
 	@scripts/bench-needs
@@ -96,6 +107,8 @@ check: setup ## Lint, format, types, walls, lock file, docs/api.md; the app's ty
 	$(BIN)/python -m scripts.api_docs --check
 	@scripts/test-needs spa
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix spa run --silent check
+	@scripts/test-needs chat
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix examples/chat/web run --silent check
 
 format: setup ## Rewrite the code in the one format
 	$(BIN)/ruff check --fix

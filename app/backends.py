@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from .article import kind_of
 from .extras import explain_missing
 from .realtime.bus.base import Bus, MemoryBus
+from .realtime.carry.streams import CarryStreams
 from .realtime.counters import Counters, MemoryCounters
 from .realtime.presence import LocalPresence, Presence
+from .realtime.recovery.store import MemoryRecoveryStore, RecoveryStore
 from .realtime.streams.log import StreamLog
 from .realtime.streams.memory import MemoryStreamLog
 from .realtime.user_presence import LocalUserPresence, UserPresence
@@ -32,7 +34,9 @@ class Backend:
         counters: counts events that have a limit, on all nodes.
         node_id: names this node on both; no two nodes have the same.
         user_presence: knows when a user comes and goes, over all nodes.
+        recovery: keeps what sockets of namespaces with recovery are, for their return to any node.
         streams: keeps what is sent in streams, for readers on all nodes.
+        carry_streams: carry requests to the nodes that have their sockets; None where there are no others.
     """
 
     store: SessionStore = field(default_factory=MemoryStore)
@@ -41,7 +45,9 @@ class Backend:
     counters: Counters = field(default_factory=MemoryCounters)
     node_id: str = field(default_factory=new_node_id)
     user_presence: UserPresence = field(default_factory=LocalUserPresence)
+    recovery: RecoveryStore = field(default_factory=MemoryRecoveryStore)
     streams: StreamLog = field(default_factory=MemoryStreamLog)
+    carry_streams: CarryStreams | None = None
 
 
 BackendFactory = Callable[[], Backend]

@@ -101,6 +101,7 @@ class Composition:
             ping_interval=settings.ping_interval,
             ping_timeout=settings.ping_timeout,
             connect_timeout=settings.connect_timeout,
+            recovery_window=settings.recovery_window,
             overrides=self._overrides,
             fast_dependencies=decide(settings.fast_paths, of=BELOW_ROUTES).enabled,
             fast_codec=decide(settings.fast_paths, of=BELOW_EVENTS).enabled,

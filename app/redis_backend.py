@@ -4,10 +4,14 @@ from dataclasses import dataclass
 
 from .backends import Backend, new_node_id
 from .realtime.bus.redis import WAIT, RedisBus
+from .realtime.carry.redis import RedisCarryStreams
+from .realtime.recovery.redis import RedisRecoveryStore
+from .realtime.recovery.store import MemoryRecoveryStore, RecoveryStore
 from .realtime.redis_counters import RedisCounters
 from .realtime.redis_presence import RedisPresence
 from .realtime.redis_user_presence import RedisUserPresence
 from .realtime.streams.redis import RedisStreamLog
+from .redis.connection import RedisClient
 from .redis.url import TIMEOUT, connect_together
 from .sessions.stores.redis import RedisStore
 
@@ -28,8 +32,8 @@ class RedisBackendFactory:
         """
         node_id = new_node_id()
         try:
-            commands, reader, listener = connect_together(
-                self.url, TIMEOUT, WAIT + TIMEOUT, TIMEOUT
+            commands, reader, listener, carried = connect_together(
+                self.url, TIMEOUT, WAIT + TIMEOUT, TIMEOUT, WAIT + TIMEOUT
             )
         except ValueError as error:
             raise ValueError(f"REDIS_URL: {error}") from None
@@ -49,5 +53,15 @@ class RedisBackendFactory:
                 lifetime=self.lifetime,
                 prefix=self.prefix,
             ),
+            self._recovery(commands),
             RedisStreamLog(commands, self.prefix),
+            RedisCarryStreams(
+                commands, carried, presence.is_alive, node=node_id, prefix=self.prefix
+            ),
         )
+
+    def _recovery(self, commands: RedisClient) -> RecoveryStore:
+        """Return what keeps sockets: on a Cluster no two streams can be looked at in one step."""
+        if commands.is_cluster:
+            return MemoryRecoveryStore()
+        return RedisRecoveryStore(commands, lifetime=self.lifetime, prefix=self.prefix)

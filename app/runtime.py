@@ -43,11 +43,17 @@ class Runtime:
         self.realtime = RealtimeService(
             self.manager,
             router,
-            replace(options, counters=backend.counters, streams=backend.streams),
+            replace(
+                options,
+                counters=backend.counters,
+                streams=backend.streams,
+                recovery=backend.recovery,
+            ),
             bus=backend.bus,
             presence=backend.presence,
             node_id=backend.node_id,
             user_presence=backend.user_presence,
+            carry_streams=backend.carry_streams,
             rate_limiter=rate_limiter,
         )
         self.watch = SessionWatch(self.manager, options.reload_interval)

@@ -51,6 +51,11 @@ PIPELINED_BYTES = 4_000_000
 """Of one client address, requests that wait for the ones before them: beyond them a connection is closed when
 its present request has been answered."""
 
+CARRIED_REQUESTS = 50_000
+CARRIED_BYTES = 32_000_000
+"""Of a node, requests that it holds while another node, which has their sockets, serves them; and the bodies
+of posts among them. Beyond the one they get 503, beyond the other no more is sent on."""
+
 BODY_SECONDS = 20.0
 """In which the body of a poll's post has to come whole."""
 

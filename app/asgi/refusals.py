@@ -48,6 +48,7 @@ class Refusal(StrEnum):
     INVALID_TOKEN = "invalid-token"  # noqa: S105 - a name
     NOT_YOUR_SOCKET = "not-your-socket"
     UNKNOWN_SOCKET = "unknown-socket"
+    UPGRADE_ELSEWHERE = "upgrade-elsewhere"
     OVERLAPPING_POLLS = "overlapping-polls"
     JSONP = "jsonp-refused"
     UNKNOWN_TRANSPORT = "unknown-transport"

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import product
 from typing import Literal
 
@@ -108,10 +109,13 @@ class SessionCookie:
         """Return True if a request carries a cookie of this name, valid or not."""
         return any(True for _ in self._values(headers))
 
-    def presented(self, headers: Headers) -> int | None:
-        """Return a fingerprint of the cookies of this name in a request, None if there are none."""
+    def presented(self, headers: Headers) -> str | None:
+        """Return a fingerprint of the cookies of this name in a request, None if there are none.
+
+        It is the same on all nodes.
+        """
         values = tuple(self._values(headers))
-        return hash(values) if values else None
+        return fingerprint(*values) if values else None
 
     def set(self, session_id: str, seconds: float) -> str:
         """Return the Set-Cookie header's value for an id that has at most `seconds` to live."""
@@ -139,6 +143,11 @@ class SessionCookie:
                         name, _, value = pair.partition(b"=")
                         if name.strip(_BLANKS) == ours:
                             yield _unquoted(value.strip(_BLANKS)).decode("latin-1")
+
+
+def fingerprint(*values: str) -> str:
+    """Return what tells these values from others, but not what they are."""
+    return sha256("\0".join(values).encode("latin-1")).hexdigest()
 
 
 def _bare(domain: str | None) -> str | None:

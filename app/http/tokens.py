@@ -7,7 +7,7 @@ from starlette.types import Scope
 from ..asgi.headers import get_header
 from ..sessions import CookieSigner
 from ..sessions.ids import SESSION_ID
-from .cookies import Headers
+from .cookies import Headers, fingerprint
 
 HEADER = b"x-session-token"
 _AUTHORIZATION = b"authorization"
@@ -43,10 +43,10 @@ class SessionToken:
         verified = self._signer.verify((self.given(scope) or b"").decode("latin-1"))
         return [] if verified is None else [verified]
 
-    def presented(self, headers: Headers) -> int | None:
+    def presented(self, headers: Headers) -> str | None:
         """Return a fingerprint of the token, None if there is none yet."""
         token = self.given({"headers": list(headers)})
-        return hash(token) if token else None
+        return fingerprint(token.decode("latin-1")) if token else None
 
     def set(self, session_id: str, _seconds: float) -> str:
         """Return the field's value for an id."""

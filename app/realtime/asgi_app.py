@@ -1,6 +1,7 @@
 """The Socket.IO server as an ASGI app: handshakes open sessions, and sockets belong to them."""
 
 from collections.abc import Hashable
+from functools import partial
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -11,10 +12,11 @@ from ..asgi.refusals import Refusal
 from ..asgi.scope import PRESENTED, TOKEN, Presented, Token
 from ..sessions import SCOPE_KEY, RequestSession
 from ..sessions.ids import short
+from .carry.carrier import Client, RequestCarrier
 from .engineio.asgi import EngineApp
 from .engineio.owner import OWNER, Owner
 from .engineio.query import Query, parse_query
-from .engineio.requests import BadRequestError, check
+from .engineio.requests import NOT_YOURS, UPGRADE_ELSEWHERE, BadRequestError, check
 from .options import RealtimeOptions
 from .server import SocketServer
 from .tracing import tracing
@@ -24,12 +26,6 @@ _JSONP = Problem(
     "jsonp-refused",
     "JSONP is not served",
     "A script tag may load JSONP from any site, with the user's cookie.",
-)
-_NOT_YOURS = Problem(
-    403,
-    "not-your-socket",
-    "This socket belongs to another session",
-    "A socket is served with the session cookie of its handshake alone. Connect anew.",
 )
 _INVALID_TOKEN = Problem(
     401,
@@ -64,6 +60,8 @@ class SocketIOApp:
 
     Attributes:
         draining: refuse handshakes, because this node is shutting down.
+        engine_app: serves requests that were checked.
+        carrier: has requests answered whose sockets are at other nodes; None where there are no others.
     """
 
     def __init__(
@@ -71,7 +69,8 @@ class SocketIOApp:
     ) -> None:
         self.draining = False
         self._server = server
-        self._engine_app = EngineApp(server.engine)
+        self.carrier: RequestCarrier | None = None
+        self.engine_app = EngineApp(server.engine)
         self._rate_limiter = rate_limiter
         self._max_sockets = options.max_sockets
 
@@ -81,10 +80,12 @@ class SocketIOApp:
         problem = await (self._check if query.sid is not None else self._open)(scope, query)
         if problem is not None:
             await problem.respond(scope, send, session=_shown(scope))
+        elif query.sid is not None and (node := self._elsewhere(query.sid)) is not None:
+            await self._carry(node, query.sid, scope, receive, send)
         elif scope["type"] == "http" and query.sid is not None:
-            await self._engine_app(query, scope, receive, _private(send))
+            await self.engine_app(query, scope, receive, _private(send))
         else:
-            await self._engine_app(query, scope, receive, send)
+            await self.engine_app(query, scope, receive, send)
 
     async def _open(self, scope: Scope, query: Query) -> Problem | None:
         transport = "websocket" if scope["type"] == "websocket" else "polling"
@@ -103,7 +104,7 @@ class SocketIOApp:
             return error.problem
         request_session: RequestSession = scope[SCOPE_KEY]
         if query.sid is not None:
-            return None if self._owns(scope, query.sid, request_session) else _NOT_YOURS
+            return None if self._owns(scope, query.sid, request_session) else NOT_YOURS
         if self.draining:
             return _DRAINING
         self._rate_limiter.check(scope)
@@ -121,21 +122,37 @@ class SocketIOApp:
         return None
 
     def _owns(self, scope: Scope, sid: str, request_session: RequestSession) -> bool:
-        """Return True if a request may use the socket that it names; see Owner.
+        """Return True if a request may use the socket that it names."""
+        engine = self._server.engine
+        polls = scope.get("method") == "GET"
+        return engine.may_use(
+            engine.sockets.get(sid), request_session.names, partial(_presented, scope), polls=polls
+        )
 
-        A socket that is closing may be polled for its last packets with any cookie: the response that
-        ended its session has cleared or replaced it.
-        """
-        socket = self._server.engine.sockets.get(sid)
-        if socket is None or socket.owner is None:
-            return True
-        if not request_session.names(socket.owner.key):
-            polled = socket.closing and scope.get("method") == "GET"
-            return polled or socket.owner.admits_as_opened(_presented(scope))
-        if socket.owner.admits_cookie():
-            return True
-        self._server.engine.run(socket.close(abort=True))
-        return False
+    def _elsewhere(self, sid: str) -> str | None:
+        """Return the node that has the socket of an id, if it may be another one, and can be asked."""
+        engine = self._server.engine
+        if self.carrier is None or sid in engine.sockets:
+            return None
+        return engine.node_elsewhere(sid)
+
+    async def _carry(self, node: str, sid: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request as the node answers it that has the socket; refuse an upgrade."""
+        if self.carrier is None or scope["type"] == "websocket":
+            await UPGRADE_ELSEWHERE.respond(scope, send, session=_shown(scope))
+            return
+        request_session: RequestSession = scope[SCOPE_KEY]
+        presented = _presented(scope)
+        client = Client(
+            request_session.requested_keys, None if presented is None else str(presented)
+        )
+        try:
+            response = await self.carrier.respond(node, sid, client, scope, receive)
+        except BadRequestError as error:
+            private = send if error.problem is NOT_YOURS else _private(send)
+            await error.problem.respond(scope, private, session=_shown(scope))
+        else:
+            await response.send(scope, _private(send))
 
 
 def _shown(scope: Scope) -> str | None:

@@ -67,6 +67,16 @@ _ENDED = ServerEvent(
 _ERROR = PayloadType(ErrorAck)
 _REFUSED = PayloadType(Refused)
 
+_OFFSET: Document = {
+    "type": "string",
+    "description": "Where the client goes on when it comes back; it keeps that by itself.",
+    "examples": ["9f2c.17.1795757591994-0.0"],
+}
+_RECOVERY = (
+    "A client that comes back with `pid` and `offset` in its `auth`, as stock clients do by themselves, "
+    "is sent what it has missed: what `emit` sends has an offset as one more last argument."
+)
+
 _NOT_SLUG = re.compile(r"[^A-Za-z0-9_.-]+")
 
 Direction = Literal["receive", "send"]
@@ -143,8 +153,12 @@ class _Writer:
         page.connect(events.connects)
         for received in events.received.values():
             page.receive(received)
-        for sent in (*events.sent.values(), _ENDED):
-            page.send(sent)
+        if events.recovery:
+            channel["description"] += f" {_RECOVERY}"
+        for sent in events.sent.values():
+            emitted = sent.state is None and sent.item is None
+            page.send(sent, has_offset=events.recovery and emitted)
+        page.send(_ENDED)
 
 
 class _Channel:
@@ -205,15 +219,18 @@ class _Channel:
             operation["x-limit"] = event.limit.text
         operation["reply"] = {"channel": {"$ref": self._ref}, "messages": [ack]}
 
-    def send(self, event: ServerEvent) -> None:
-        """Describe an event that the server sends."""
+    def send(self, event: ServerEvent, *, has_offset: bool = False) -> None:
+        """Describe an event that the server sends, with an offset if it is sent by `emit`."""
         arguments = [self._schemas.get(each, "serialization") for each in event.arguments]
         names = (
             ["value" if event.item is None else "part"]
             if len(arguments) == 1
             else [f"value{index}" for index in range(len(arguments))]
         )
-        payload = _payload(arguments, len(arguments), None)
+        required = len(arguments)
+        if has_offset:
+            arguments, names = [*arguments, _OFFSET], [*names, "offset"]
+        payload = _payload(arguments, required, None)
         message = self._message(event.name, event.name, payload, event.description, names)
         self._operation("send", event.name, message, event.description)
 

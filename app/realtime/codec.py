@@ -54,6 +54,14 @@ class LibraryCodec:
         asked = "" if number is None else number
         return _messages(f"{head}{where}{asked}{body.text}", *parts)
 
+    def encode_with_offset(self, body: Body, namespace: str, offset: str) -> Encoded:
+        """Encode an event with an offset, written as JSON, as one more last argument."""
+        text = f"{body.text[:-1]},{offset}]"
+        if body.attachments:
+            return self.encode_body(Body(text, body.attachments), namespace)
+        head = "2" if namespace == ROOT else f"2{namespace},"
+        return [eio_packet.Packet(eio_packet.MESSAGE, head + text)]
+
     def encode(self, pkt: packet.Packet) -> Encoded:
         """Encode any packet."""
         encoded = pkt.encode()

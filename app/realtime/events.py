@@ -53,14 +53,16 @@ class EventRouter:
         namespace: what clients connect to: `io()` to `/`, `io("/admin")` to `/admin`.
         dependencies: `Depends(...)` that run for each connect to the namespace, which is refused by
             what they raise, and for each event of this router.
-        recovery: whether clients that come back get what they missed; not available yet.
+        recovery: whether clients that come back within RECOVERY_WINDOW get what they missed. The listeners
+            of stock clients then get one more last argument of each event that is emitted in the
+            namespace: its offset. One router of the namespace that asks for it is enough.
 
     Attributes:
         namespace: what clients connect to.
         session_hooks: what `Mooring.on_session_created` and its like have declared.
 
     Raises:
-        ValueError: the namespace is none, or something is not available yet.
+        ValueError: the namespace is none.
         TypeError: a dependency cannot be solved.
     """
 
@@ -74,8 +76,6 @@ class EventRouter:
             raise ValueError(
                 f"{namespace!r} is no namespace: it begins with / and has no space, comma or ?"
             )
-        if recovery:
-            raise ValueError("recovery=True is not available yet: leave it out")
         self.namespace = namespace
         self._dependencies = _checked_dependencies(dependencies)
         self._middleware: list[Middleware] = []
@@ -83,7 +83,7 @@ class EventRouter:
         self.session_hooks = SessionHooks()
         self._is_included = False
         self._included: list[EventRouter] = []
-        self._namespaces = {namespace: NamespaceEvents(namespace)}
+        self._namespaces = {namespace: NamespaceEvents(namespace, recovery=recovery)}
         if self._dependencies:
             self._own.connects.append(ConnectHook(_accept, self._dependencies, argument="auth"))
 
@@ -401,6 +401,7 @@ def _copy(events: NamespaceEvents) -> NamespaceEvents:
         dict(events.sent),
         list(events.connects),
         list(events.disconnects),
+        events.recovery,
     )
 
 

@@ -237,6 +237,10 @@ class Messenger:
         self.users.join(member, user)
         await self._presence.settle(user_key(member.namespace, user))
 
+    def went(self, member: Member) -> None:
+        """Handle that a socket's connection has ended, before `forget`."""
+        return
+
     def forget(self, member: Member) -> None:
         """Drop what is kept of a socket that has gone."""
         self.rooms.leave_all(member)
@@ -351,10 +355,16 @@ class Messenger:
             self._sender.send_event(session_sockets.loaded(declared.name), event, value)
 
     async def _send(
-        self, message: Message, to: str, joins: str | None = None, *, wait: bool
+        self,
+        message: Message,
+        to: str,
+        joins: str | None = None,
+        *,
+        wait: bool,
+        logged: bool = False,
     ) -> None:
         if not wait:
-            self._relay.send(message, to, joins)
+            self._relay.send(message, to, joins, logged=logged)
             return
         task = asyncio.current_task()
         waited = self._waited.get(task, 0.0) if task else 0.0
@@ -362,7 +372,7 @@ class Messenger:
         if within <= 0:
             raise BusUnavailableError("the bus is unavailable, and this request has waited enough")
         try:
-            await self._relay.publish(message, within, to, joins)
+            await self._relay.publish(message, within, to, joins, logged=logged)
         except BusUnavailableError:
             if task:
                 self._waited[task] = waited + within

@@ -58,6 +58,15 @@ BUS_DROPPED = Counter(
     "mooring_bus_dropped", "Messages to other nodes that were dropped during an outage."
 )
 BUS_GAPS = Counter("mooring_bus_gaps", "Times that messages of other nodes were lost.")
+CARRIED = Counter(
+    "mooring_carried_requests",
+    "Polls and posts that this node has had answered by the node that has the socket, by outcome.",
+    ["outcome"],
+)
+CARRIED_BY = {each: CARRIED.labels(each) for each in ("answered", "refused", "unavailable")}
+CARRIED_HELD = SummedGauge(
+    Gauge("mooring_carried_held", "Polls and posts that another node is to answer, now.")
+)
 STOPS = Counter("mooring_stops", "Times that this node did not run for two seconds and more.")
 
 

@@ -42,6 +42,7 @@ from .events import ClientEvent, EventRouter, NamespaceEvents
 from .metrics import EVENTS
 from .once import begin, keep, kept_ack
 from .reconciler import SessionReconciler
+from .recovery.recoveries import Recoveries, RecoveryFailedError
 from .registry import Connection, Member, SessionSockets, SocketRegistry
 from .sender import PacketSender
 from .state_sync import StateSync
@@ -99,6 +100,8 @@ class Namespaces:
         """Awaited before a socket's session is loaded: returns when its messages reach this node."""
         self.add_to_user: Callable[[Member, str], Awaitable[None]] = _ignore
         """Awaited with a socket whose session has a user, and what an index calls the user."""
+        self.recoveries: Recoveries | None = None
+        """Recovers sockets that come back; None if no namespace has recovery."""
         self.streams: NodeStreams | None = None
         """Sends sockets that have connected what there is of streams; None if no event is one."""
         self._manager = manager
@@ -132,8 +135,12 @@ class Namespaces:
         with self._registry.connecting(connection):
             found = await self._load(connection, member)
             if isinstance(found, Record):
+                if self.recoveries is not None:
+                    auth = await self._begin_recovery(self.recoveries, member, found, auth)
                 await self._attach(member, found)
                 await self._run_connects(member, found, auth)
+                if self.recoveries is not None:
+                    await self._finish_recovery(self.recoveries, member, found)
             elif connection.pending_close is None:
                 connection.pending_close = Gone(found).reason
 
@@ -282,6 +289,27 @@ class Namespaces:
         refused(Refusal.STORE_UNAVAILABLE, reason=str(error))
         await self._sender.close(connection.eio_sid, comes_back=True)
 
+    async def _begin_recovery(
+        self, recoveries: Recoveries, member: Member, record: Record, auth: Any
+    ) -> Any:
+        try:
+            return await recoveries.begin(member, record, auth)
+        except ServiceUnavailableError as error:
+            await self._close(member.connection, error)
+            raise ConnectRefusedError from error
+
+    async def _finish_recovery(
+        self, recoveries: Recoveries, member: Member, record: Record
+    ) -> None:
+        try:
+            await recoveries.finish(member, record)
+        except ServiceUnavailableError as error:
+            await self._close(member.connection, error)
+            raise ConnectRefusedError from error
+        except RecoveryFailedError as error:
+            await self._sender.close(member.connection.eio_sid, comes_back=True)
+            raise ConnectRefusedError from error
+
     async def _attach(self, member: Member, record: Record) -> None:
         session_sockets = member.connection.session_sockets
         member.loaded = True
@@ -314,13 +342,16 @@ class Namespaces:
                 await session.save()
         except Exception as error:
             session.discard_changes()
-            raise await self._refusal(error, member) from error
+            refusal = await self._refusal(error, member)
+            if self.recoveries is not None and refusal.ack is not None:
+                self.recoveries.refuse(member)
+            raise refusal from error
         finally:
             usage.over = True
             if usage.record is not None:
                 session_sockets.refresh(usage.record)
 
-    async def _refusal(self, error: Exception, member: Member) -> Exception:
+    async def _refusal(self, error: Exception, member: Member) -> ConnectRefusedError:
         """Return what refuses a connect for what its hooks raised."""
         connection = member.connection
         if isinstance(error, StoreUnavailableError):

@@ -61,6 +61,7 @@ class NamespaceEvents:
         sent: the events that the server is declared to send, by name.
         connects: what is called when a socket connects, in order.
         disconnects: what is called when one has gone.
+        recovery: clients that come back get what they missed.
     """
 
     name: str
@@ -68,6 +69,7 @@ class NamespaceEvents:
     sent: dict[str, ServerEvent] = field(default_factory=dict)
     connects: list[ConnectHook] = field(default_factory=list)
     disconnects: list[Hook] = field(default_factory=list)
+    recovery: bool = False
 
     @property
     def stateful(self) -> list[ServerEvent]:
@@ -125,6 +127,7 @@ class NamespaceEvents:
             for each in other.connects
         ]
         self.disconnects += other.disconnects
+        self.recovery = self.recovery or other.recovery
 
 
 _INCOMPLETE = "has a type with a forward reference that stands for nothing"

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from ..asgi.limits import UNSENT_BYTES
 from .counters import Counters, MemoryCounters
+from .recovery.store import MemoryRecoveryStore, RecoveryStore
 from .streams.log import StreamLog
 from .streams.memory import MemoryStreamLog
 
@@ -35,6 +36,8 @@ class RealtimeOptions:
         streams: keeps what is sent in streams.
         fast_dependencies: solve dependencies that take nothing of a request without FastAPI.
         fast_codec: encode and decode plain packets without python-socketio.
+        recovery: keeps what sockets of namespaces with recovery are, for their return.
+        recovery_window: seconds within which they may.
     """
 
     reload_interval: float = 30.0
@@ -52,3 +55,5 @@ class RealtimeOptions:
     streams: StreamLog = field(default_factory=MemoryStreamLog)
     fast_dependencies: bool = True
     fast_codec: bool = True
+    recovery: RecoveryStore = field(default_factory=MemoryRecoveryStore)
+    recovery_window: float = 120.0

@@ -10,6 +10,9 @@ class Presence(ABC):
     published nothing under the key that a message is addressed to.
     """
 
+    stays: bool = False
+    """Whether what this node has published is to stay when it closes, for other nodes to remove."""
+
     @abstractmethod
     def publish_count(self, key: str, sockets: int | None) -> None:
         """Publish how many sockets this node has under a key; returns without waiting.

@@ -28,6 +28,22 @@ class RedisKeys:
         """Return the stream that one node reads."""
         return self.streams + node
 
+    def log(self, node: str) -> str:
+        """Return the stream of what one node has published itself; see Bus.keeps_log."""
+        return f"{self.streams}{node}:own"
+
+    def seen(self, node: str) -> str:
+        """Return what expires when a node that recovers sockets has been dead for a while."""
+        return f"{self.prefix}:seen:{node}"
+
+    def recovery(self, key: str) -> str:
+        """Return the hash of what the sockets of a session are, for their return."""
+        return f"{self.prefix}:recovery:{key}"
+
+    def carried(self, node: str) -> str:
+        """Return the stream of the requests, and answers, that are carried to one node."""
+        return f"{self.streams}carried:{node}"
+
     def sockets(self, key: str) -> str:
         """Return the hash of the nodes that have sockets for a key, and how many."""
         return f"{self.prefix}:sockets:{key}"

@@ -16,6 +16,7 @@ from .bus.base import BusUnavailableError
 from .bus.redis import execute
 from .bus.redis_append import MARK
 from .presence import Presence
+from .recovery.state import node_of
 from .redis_keys import RedisKeys
 
 LOOK_SECONDS = 10.0
@@ -101,7 +102,8 @@ class RedisPresence(Presence):
 
     async def aclose(self) -> None:
         for key in [key for key, sockets in self._counts.items() if not sockets]:
-            self.publish_count(key, None)
+            if not self.stays:
+                self.publish_count(key, None)
         if is_running(self._writer):
             await asyncio.wait([self._writer], timeout=_FLUSH_TIMEOUT_SECONDS)
         if is_running(self._subscriber) and not self._counts:
@@ -287,7 +289,8 @@ class RedisPresence(Presence):
             with suppress(BusUnavailableError):
                 dead = await self._find_dead()
                 for node in dead & suspects:
-                    await self._bury(node)
+                    if not await execute(self._client, "EXISTS", self._keys.seen(node)):
+                        await self._bury(node)
                 suspects = dead
 
     async def _find_dead(self) -> set[str]:
@@ -301,11 +304,29 @@ class RedisPresence(Presence):
         return {node for node, is_alive in zip(others, alive, strict=True) if not is_alive}
 
     async def _bury(self, node: str) -> None:
+        """Remove what a node has left; its log first: who reads on sees that it has missed something."""
         counted = self._keys.counted(node)
-        while keys := await execute(self._client, "SRANDMEMBER", counted, _KEYS_AT_ONCE):
-            await self._remove((key.decode() for key in keys), node)
+        await execute(self._client, "DEL", self._keys.log(node))
+        while found := await execute(self._client, "SRANDMEMBER", counted, _KEYS_AT_ONCE):
+            keys = [key.decode() for key in found]
+            await asyncio.gather(*(self._forget_sockets(key, node) for key in keys))
+            await self._remove(keys, node)
         await execute(self._client, "DEL", self._keys.stream(node))
         await execute(self._client, "SREM", self._keys.nodes, node)
+
+    async def _forget_sockets(self, key: str, node: str) -> None:
+        """Remove what is kept of a session's sockets that were on a node, for their return."""
+        if "-" in key:
+            return  # it is no session's
+        name = self._keys.recovery(key)
+        found = await execute(self._client, "HGETALL", name)
+        left = [
+            pid
+            for pid, entry in zip(found[::2], found[1::2], strict=True)
+            if node_of(entry) in (node, None)
+        ]
+        if left:
+            await execute(self._client, "HDEL", name, *left)
 
 
 def _number(count: bytes) -> int:

@@ -44,10 +44,12 @@ class Member:
         loaded: its connect has loaded the session.
         connected: the client has been sent its `sid`.
         held: what is to be sent behind the answer to its CONNECT; None once that is sent.
-        rooms: of the application, that it is in; None if it has never been in any.
+        rooms: of the application, that it is in; None if it has never been in any. With recovery each has
+            the position when it was joined, once that is noted.
         calls: what awaits the client's acks, by their number; None if nothing ever did.
         user: the name under which an index knows its user; None if nobody is signed in.
         greeted: its connect handlers have accepted it, so that its disconnect handlers are to run.
+        recovery: what is kept of it for its return; None where its namespace has no recovery.
     """
 
     __slots__ = (
@@ -58,6 +60,7 @@ class Member:
         "held",
         "loaded",
         "namespace",
+        "recovery",
         "rooms",
         "sid",
         "user",
@@ -71,8 +74,9 @@ class Member:
         self.connected = False
         self.greeted = False
         self.held: list[Any] | None = []
-        self.rooms: dict[str, None] | None = None
+        self.rooms: dict[str, Any] | None = None
         self.user: str | None = None
+        self.recovery: Any = None
         self.calls: dict[int, asyncio.Future[list[Any]]] | None = None
 
 
@@ -310,6 +314,12 @@ class SocketRegistry:
         member = Member(connection, namespace, sid)
         connection.members[namespace] = self._members[sid] = member
         return member
+
+    def rename(self, member: Member, sid: str) -> None:
+        """Give a socket another id, which no other socket has."""
+        del self._members[member.sid]
+        member.sid = sid
+        self._members[sid] = member
 
     def leave(self, member: Member) -> None:
         """Remove a socket from its namespace. May be called twice."""

@@ -43,7 +43,10 @@ class PacketSender:
     def greet(self, member: Member) -> None:
         """Answer the CONNECT of a socket, and send what was held back until then."""
         eio_sid = member.connection.eio_sid
-        self.send_encoded(eio_sid, self.codec.encode_connect({"sid": member.sid}, member.namespace))
+        answer = {"sid": member.sid}
+        if member.recovery is not None:
+            answer |= member.recovery.answer
+        self.send_encoded(eio_sid, self.codec.encode_connect(answer, member.namespace))
         held, member.held = member.held, None
         for encoded in held or ():
             self.send_encoded(eio_sid, encoded)

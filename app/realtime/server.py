@@ -151,6 +151,7 @@ class SocketServer:
         connection = self.registry.connection(eio_sid)
         members = list(connection.members.values()) if connection is not None else []
         for member in members:
+            self._messenger.went(member)
             self._messenger.forget(member)
         self.registry.unregister(eio_sid)
         for member in members:

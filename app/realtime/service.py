@@ -16,6 +16,8 @@ from .asgi_app import SocketIOApp
 from .bus.base import Bus
 from .bus.messages import ChangedMessage, Message, SessionEndedMessage
 from .bus.relay import BusRelay
+from .carry.carrier import RequestCarrier
+from .carry.streams import CarryStreams
 from .codec import LibraryCodec
 from .connect_token import ConnectTokens
 from .context import Resources
@@ -30,6 +32,10 @@ from .namespace import Namespaces
 from .options import RealtimeOptions
 from .presence import Presence
 from .reconciler import UNUSED_SECONDS, SessionReconciler
+from .recovery.messenger import RecoveringMessenger
+from .recovery.parts import Parts
+from .recovery.recoveries import Recoveries, Window
+from .recovery.retention import RetainingPresence
 from .registry import Member, SessionSockets, SocketRegistry
 from .reload_task import ReloadTask
 from .rooms import namespace_key
@@ -75,6 +81,7 @@ class RealtimeService:
         node_id: this node's id on the bus.
         rate_limiter: limits the handshakes of one client.
         user_presence: who comes and goes, over all nodes.
+        carry_streams: carry requests to the nodes that have their sockets; None where there is one node.
 
     Attributes:
         app: the ASGI app, to be called for scopes that it `matches`.
@@ -93,14 +100,16 @@ class RealtimeService:
         node_id: str,
         rate_limiter: RateLimiter,
         user_presence: UserPresence | None = None,
+        carry_streams: CarryStreams | None = None,
     ) -> None:
-        self.presence = presence
+        recovers = any(each.recovery for each in router)
+        self.presence = RetainingPresence(presence) if recovers else presence
         self._user_presence = user_presence or LocalUserPresence()
         self._online = OnlineUsers(self._user_presence)
         self.emitter = Emitter(lambda: self.messenger)
         self.registry = SocketRegistry(self)
         self.sender = PacketSender(
-            _make_engine(options), FastCodec() if options.fast_codec else LibraryCodec()
+            _make_engine(options, node_id), FastCodec() if options.fast_codec else LibraryCodec()
         )
         state_sync = StateSync(router, self.sender.send_event)
         self.reconciler = SessionReconciler(
@@ -114,7 +123,9 @@ class RealtimeService:
         self.reconciler.stop = self.stop
         self.sender.is_stopped = self.stop.check
         self.relay = BusRelay(bus, self._deliver, self.reconciler.reload_all, node=node_id)
-        self.messenger = Messenger(router, self.registry, self.sender, self.relay, presence)
+        self._bus = bus
+        self.recoveries: Recoveries | None = None
+        self.messenger = self._make_messenger(router, options, state_sync)
         self.streams = self._make_streams(manager, router, options) if router.streams else None
         self.messenger.streams = self.streams
         self.handler_scope: dict[str, Any] = {}
@@ -138,6 +149,7 @@ class RealtimeService:
             namespaces.tokens = ConnectTokens(
                 options.verify_token, manager, self.registry, options.max_sockets
             )
+        namespaces.recoveries = self.recoveries
         namespaces.announce = self.announce
         namespaces.add_to_user = self.messenger.add_to_user
         namespaces.streams = self.streams
@@ -147,6 +159,10 @@ class RealtimeService:
         self.reload_task = self._make_reload_task(manager, options)
         self.app = SocketIOApp(self.server, rate_limiter, options)
         self._unused = TimeoutQueue(UNUSED_SECONDS, self._discard)
+        if carry_streams is not None:
+            self.app.carrier = RequestCarrier(
+                carry_streams, self.server.engine, self.app.engine_app, node=node_id
+            )
         self._gauges = self._make_gauges()
         self._hooks = SessionHookCaller(
             router.session_hooks, resources, manager.attach, self.sender.engine.run
@@ -166,18 +182,26 @@ class RealtimeService:
         self.stop.start()
         self.relay.start()
         self.presence.start()
+        if self.recoveries is not None:
+            self.recoveries.start()
         if self._hooks.awaits_users:
             self._user_presence.start(self._hooks.user_changed)
         self.reload_task.start()
+        if self.app.carrier is not None:
+            self.app.carrier.start()
 
     def leave_metrics(self) -> None:
         """Be counted no longer. May be called twice, and without a running event loop."""
         for gauge, source in self._gauges:
             gauge.discard(source)
+        if self.app.carrier is not None:
+            self.app.carrier.leave_metrics()
 
     async def aclose(self) -> None:
         """Stop the background tasks. May be called twice."""
         self.leave_metrics()
+        if self.app.carrier is not None:
+            await self.app.carrier.aclose()
         await self.stop.aclose()
         await self.reload_task.aclose()
         self.reconciler.deadlines.close()
@@ -185,12 +209,17 @@ class RealtimeService:
         if self.streams is not None:
             await self.streams.aclose()
         await self._user_presence.aclose()
+        if self.recoveries is not None:
+            self._bus.stays = self.recoveries.awaits
+            await self.recoveries.aclose()
         await self.presence.aclose()
         await self.relay.aclose()
 
     async def drain(self, seconds: float) -> None:
         """Refuse handshakes, and disconnect all sockets over a time, so that they reconnect elsewhere."""
         self.app.draining = True
+        if self.app.carrier is not None:
+            self.sender.engine.run(self.app.carrier.drain())
         sockets = self.registry.all()
         steps = min(_DRAIN_STEPS, len(sockets))
         for step in range(steps):
@@ -325,6 +354,19 @@ class RealtimeService:
             # On a Cluster the message may arrive before the tombstone.
             self.reconciler.rechecks.note(key, RECHECK_DELAY_SECONDS)
 
+    def _make_messenger(
+        self, router: EventRouter, options: RealtimeOptions, state_sync: StateSync
+    ) -> Messenger:
+        presence = self.presence
+        if not isinstance(presence, RetainingPresence):
+            return Messenger(router, self.registry, self.sender, self.relay, presence)
+        self._bus.keeps_log = not options.recovery.logs_received
+        ends = (self.registry, self.sender, self.relay, presence, options.recovery)
+        messenger = RecoveringMessenger(router, *ends)
+        window = Window(options.recovery_window, options.ping_interval + options.ping_timeout)
+        self.recoveries = Recoveries(Parts(messenger, *ends, state_sync), window)
+        return messenger
+
     def _make_streams(
         self, manager: SessionManager, router: EventRouter, options: RealtimeOptions
     ) -> NodeStreams:
@@ -360,12 +402,13 @@ class RealtimeService:
         return sum(socket.connected and socket.upgraded == upgraded for socket in sockets)
 
 
-def _make_engine(options: RealtimeOptions) -> EngineServer:
+def _make_engine(options: RealtimeOptions, node: str) -> EngineServer:
     return EngineServer(
         ping_interval=options.ping_interval,
         ping_timeout=options.ping_timeout,
         max_packet_bytes=options.max_packet_bytes,
         max_buffered_bytes=options.max_buffered_bytes,
+        node=node,
     )
 
 

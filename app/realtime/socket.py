@@ -53,7 +53,8 @@ class Socket(SocketLike):
     @property
     def recovered(self) -> bool:
         """Return whether the socket has come back within the recovery window, with all that it missed."""
-        return False
+        recovery = self._context.member.recovery
+        return recovery is not None and recovery.recovered
 
     @property
     def connected(self) -> bool:

@@ -1,7 +1,7 @@
 """Resends state that sockets have missed."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..sessions import Record, UnreadableRecordError
@@ -35,6 +35,14 @@ class StateSync:
             value = self._read(event, record, session_sockets.key)
             if value is not _UNREADABLE:
                 session_sockets.seed(event.name, record.version - 1, value)
+
+    def values(self, record: Record, namespace: str, key: str) -> Iterator[tuple[str, Any]]:
+        """Yield the state of a record: each event of a namespace, and its value."""
+        events = self._router.namespaces.get(namespace)
+        for event in events.stateful if events else ():
+            value = self._read(event, record, key)
+            if value is not _UNREADABLE:
+                yield event.name, value
 
     def resync(self, session_sockets: SessionSockets, record: Record) -> None:
         """Send the state of a record, unless the sockets have received it."""

@@ -78,6 +78,12 @@ class RequestSession:
         """Return the key of the session that the cookie names, whether it exists or not."""
         return session_key(self._requested_id) if self._requested_id else None
 
+    @property
+    def requested_keys(self) -> tuple[str, ...]:
+        """Return the keys of all sessions that the request's cookies name."""
+        ids = [] if self._requested_id is None else [self._requested_id, *self._other_ids]
+        return tuple(map(session_key, ids))
+
     def names(self, key: str | None) -> bool:
         """Return True if a cookie of the request names the session of a key."""
         return key == self.requested_key or any(

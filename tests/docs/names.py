@@ -20,12 +20,17 @@ def make_variables() -> set[str]:
 
 
 def setting_names() -> set[str]:
-    """Return the settings of the service, of compose, of the balancer, and of libraries."""
+    """Return the settings of the service, of compose, of the balancer, of the chat, and of libraries."""
     example = re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    config = (ROOT / "examples" / "chat" / "chat" / "config.py").read_text()
+    chat = [
+        f"CHAT_{name.upper()}" for name in re.findall(r"^    (\w+): .* = ", config, re.MULTILINE)
+    ]
     balancer = re.findall(r"presetenv (\w+)", (ROOT / "deploy" / "haproxy.cfg").read_text())
     return (
         {name.upper() for name in ServiceSettings.model_fields}
         | set(example)
         | set(balancer)
+        | set(chat)
         | OTHERS
     )

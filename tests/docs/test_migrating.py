@@ -51,7 +51,7 @@ async def url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[s
     process = Process(command, tmp_path / request.param, {"PYTHONPATH": str(ROOT)})
     async with AsyncExitStack() as stack:
         stack.callback(process.kill)
-        await asyncio.to_thread(process.start, lambda: "startup complete" in process.log())
+        await asyncio.to_thread(process.start, lambda: "Uvicorn running on" in process.log())
         yield f"http://127.0.0.1:{port}"
         process.stop()
         assert "Traceback" not in process.log()

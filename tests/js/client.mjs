@@ -81,7 +81,9 @@ export class Client {
   }
 
   #reportSocket() {
-    this.socket.on("connect", () => this.report("life", "connect", [this.socket.id]));
+    this.socket.on("connect", () => 
+      this.report("life", "connect", [this.socket.id, this.socket.recovered ?? false]),
+    );
     this.socket.on("disconnect", (reason, details) =>
       this.report("life", "disconnect", [reason, describe(details)]),
     );

@@ -8,6 +8,7 @@
 
 import { createInterface } from "node:readline";
 import { Client } from "./client.mjs";
+import { takeTurns } from "./names.mjs";
 import { CookieJar } from "./jar.mjs";
 
 // So long a client may take to close in good order: it says good-bye to its node.
@@ -32,6 +33,7 @@ const commands = {
   resume: ({ client }) => clients.get(client).resume(),
   close: ({ client }) => clients.get(client).close(),
   "close-all": closeAll,
+  name: ({ name, addresses }) => takeTurns(name, addresses),
   release,
 };
 

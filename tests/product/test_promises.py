@@ -35,7 +35,7 @@ def collected() -> dict[str, list[str]]:
 
 
 def test_the_table_has_the_promises_that_are_kept() -> None:
-    assert list(PROMISES) == [f"P{number}" for number in (*range(1, 17), 18, 20)]
+    assert list(PROMISES) == [f"P{number}" for number in (*range(1, 17), 18, 19, 20)]
 
 
 @pytest.mark.parametrize("promise", PROMISES)

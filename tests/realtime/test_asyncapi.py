@@ -120,6 +120,24 @@ def test_an_event_that_takes_effect_once_has_an_id(document: dict[str, Any]) -> 
 
 
 @pytest.mark.slow
+def test_events_of_a_namespace_with_recovery_have_an_offset() -> None:
+    app = FastAPI()
+    mooring = Mooring(app, Settings(_env_file=None))
+    router = EventRouter("/feed", recovery=True)
+    router.sends("said", str, description="A line.")
+    router.sends("nothing")
+    router.sends("count", int, state=lambda data: data.get("count", 0))
+    mooring.include_router(router)
+    document = mooring.asyncapi()
+    types = event_types(document)
+    assert "said: (value: string, offset?: string) => void;" in types
+    assert "nothing: (offset?: string) => void;" in types
+    assert "count: (value: number) => void;" in types, "state is published"
+    assert '"session ended": (value: SessionEnded) => void;' in types
+    assert "offset" in document["channels"]["feed"]["description"]
+    assert "offset" not in document["channels"]["root"]["description"]
+
+
 def test_the_public_parser_finds_no_fault(document: dict[str, Any]) -> None:
     node = ROOT / ".venv" / "bin" / "node"
     ran = subprocess.run(

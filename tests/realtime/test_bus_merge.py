@@ -45,7 +45,7 @@ def _reads(own: list[Stored], common: list[Stored], size: int) -> Iterator[list[
                 more_common=len(some_common) == size,
             )
         assert some_own or some_common, "a read that gets nowhere"
-        yield list(merged(some_own, some_common))
+        yield [each for _, each in merged(some_own, some_common)]
         own, common = own[len(some_own) :], common[len(some_common) :]
 
 

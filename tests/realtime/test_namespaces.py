@@ -201,8 +201,6 @@ def test_what_is_no_middleware_or_hook_is_refused_at_import() -> None:
     for namespace in ("admin", "", "/a b", "/a,b", "//", "/a?b", "/" + "x" * 100):
         with pytest.raises(ValueError, match="is no namespace"):
             EventRouter(namespace)
-    with pytest.raises(ValueError, match="recovery"):
-        EventRouter(recovery=True)
 
 
 async def test_rooms_sessions_sockets_and_everybody_over_two_nodes() -> None:  # noqa: C901 - handlers

@@ -252,6 +252,7 @@ ON_A_NODE_OF_ITS_OWN = {
 
 
 IN_PROCESS = {
+    Refusal.UPGRADE_ELSEWHERE: "e2e/test_p22_any_balancer.py: it takes two nodes",
     Refusal.RATE_LIMITED: "realtime/test_event_limits.py: it takes an event with a limit",
     Refusal.TOO_MANY_EVENTS: "realtime/test_service.py: a node reads no more long before",
     Refusal.REQUEST_UNDER_WAY: "http/test_idempotency.py: it takes a slow route",

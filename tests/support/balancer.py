@@ -5,10 +5,11 @@ The nodes have one name and one port and an address each, as containers have: 12
 
 import asyncio
 import http.client
+import re
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from tests.support.dns import Names, name_server
@@ -29,12 +30,21 @@ def haproxy_binary() -> str:
 class Balancer:
     """A running balancer. `names.addresses` are those at which it looks for nodes.
 
-    `bind` are options of its port, `environment` further variables of the configuration.
+    Variables of the configuration are in `environment`; `bind` are options of its port. Without `sticky`
+    the requests of a socket go to each node in turn.
     """
 
     def __init__(
-        self, names: Names, nodes_port: int, folder: Path, *, bind: str = "", **environment: str
+        self,
+        names: Names,
+        nodes_port: int,
+        folder: Path,
+        environment: Mapping[str, str],
+        *,
+        sticky: bool = True,
     ) -> None:
+        environment = dict(environment)
+        bind = environment.pop("bind", "")
         self.names = names
         self._stats = free_port()
         self.address = f"127.0.0.1:{free_port()}"
@@ -45,7 +55,11 @@ class Balancer:
             "LISTEN": f"{self.address} {bind}".strip(),
             "STATS": f"127.0.0.1:{self._stats}",
         }
-        command = [haproxy_binary(), "-db", "-f", str(CONFIGURATION)]
+        configuration = CONFIGURATION
+        if not sticky:
+            configuration = folder / "haproxy.cfg"
+            configuration.write_text(without_stickiness(CONFIGURATION.read_text()))
+        command = [haproxy_binary(), "-db", "-f", str(configuration)]
         self._process = Process(command, folder, settings | environment)
 
     def start(self) -> None:
@@ -85,12 +99,33 @@ class Balancer:
             connection.close()
 
 
-@asynccontextmanager
-async def balancer(addresses: list[str], port: int, **environment: str) -> AsyncIterator[Balancer]:
+def without_stickiness(configuration: str) -> str:
+    """Return the configuration as docs/proxies.md says: without the lines that keep a socket at its node."""
+    sticky = re.compile(
+        r"^ *(cookie|dynamic-cookie-key|ignore-persist|force-persist) .*\n", re.MULTILINE
+    )
+    return sticky.sub("", configuration).replace("balance leastconn", "balance roundrobin")
+
+
+def balancer(
+    addresses: list[str], port: int, **environment: str
+) -> AbstractAsyncContextManager[Balancer]:
     """A running balancer that has found the nodes at these addresses, all of them ready."""
+    return _running(addresses, port, environment)
+
+
+def balancer_in_turn(addresses: list[str], port: int) -> AbstractAsyncContextManager[Balancer]:
+    """The same, but each request goes to the next node."""
+    return _running(addresses, port, {}, sticky=False)
+
+
+@asynccontextmanager
+async def _running(
+    addresses: list[str], port: int, environment: Mapping[str, str], *, sticky: bool = True
+) -> AsyncIterator[Balancer]:
     with tempfile.TemporaryDirectory(prefix="mooring-haproxy-") as folder:
         async with name_server(addresses) as names:
-            front = Balancer(names, port, Path(folder), **environment)
+            front = Balancer(names, port, Path(folder), environment, sticky=sticky)
             await asyncio.to_thread(front.start)
             try:
                 await front.has_ready(len(addresses))

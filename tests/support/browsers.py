@@ -9,7 +9,7 @@ async with JsClients(driver) as js:
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -159,6 +159,11 @@ class JsClients:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
 
+    @property
+    def driver(self) -> Driver:
+        """What runs them."""
+        return self._driver
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -174,6 +179,10 @@ class JsClients:
         if cookie is not None:
             await browser.set_cookie(cookie)
         return browser
+
+    async def name(self, name: str, addresses: Sequence[str]) -> None:
+        """Give a name several addresses; each new connection goes to the next of them."""
+        await self._driver.command("name", name=name, addresses=list(addresses))
 
     @asynccontextmanager
     async def on(self, node: Service) -> AsyncIterator[Service]:

@@ -157,10 +157,8 @@ async def _do(session: Session, act: Act, key: str) -> None:
 
 
 if __name__ == "__main__":
-    os.environ |= {
-        "PING_INTERVAL": str(PING_INTERVAL),
-        "PING_TIMEOUT": str(PING_TIMEOUT),
-        "CONNECT_TIMEOUT": str(CONNECT_TIMEOUT),
-    }
+    os.environ.setdefault("PING_INTERVAL", str(PING_INTERVAL))
+    os.environ.setdefault("PING_TIMEOUT", str(PING_TIMEOUT))
+    os.environ.setdefault("CONNECT_TIMEOUT", str(CONNECT_TIMEOUT))
     extend(routes, events)
     sys.exit(main())

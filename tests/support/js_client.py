@@ -19,7 +19,7 @@ class JsEvent:
     """Something that happened to a client.
 
     Kind LIFE: handshake({transport, handshake, status, set_cookie}), response(the same, of a later
-    request, if it was refused or sets a cookie), open(transport), connect(id), upgrade(transport),
+    request, if it was refused or sets a cookie), open(transport), connect(id, recovered), upgrade(transport),
     disconnect(reason, details), connect_error(message, status or details, data),
     reconnect_attempt(n), reconnect(n), reconnect_failed(). Kind SERVER: the event's own name.
     """

@@ -50,11 +50,11 @@ def _of_users(server: StoreServer) -> set[str]:
 
 
 def _of_nodes(server: StoreServer) -> set[str]:
-    """What nodes keep while they run: the bus, and that they have namespaces, of which no socket is left."""
+    """What nodes keep while they run: streams, and that they have namespaces, of which no socket is left."""
     keys = RedisKeys()
     of_nodes = {keys.bus, keys.nodes}
     for node in server.command("SMEMBERS", keys.nodes):
-        of_nodes |= {keys.stream(node), keys.counted(node)}
+        of_nodes |= {keys.stream(node), keys.carried(node), keys.counted(node)}
         for key in server.command("SMEMBERS", keys.counted(node)):
             count = server.command("HGET", keys.sockets(key), node)
             assert key.startswith("all-"), f"left in the store: {keys.sockets(key)}"

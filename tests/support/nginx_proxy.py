@@ -1,7 +1,7 @@
-"""Debian's nginx as a reverse proxy in front of a node, written as its users write it."""
+"""Debian's nginx as a reverse proxy in front of nodes, written as its users write it."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,7 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     map $http_upgrade $connection_upgrade {{ default upgrade; '' close; }}
-    upstream app {{ server 127.0.0.1:{node}; }}
+    upstream app {{ {servers} }}
     server {{
         listen 127.0.0.1:{port} {tls};
         location / {{
@@ -34,12 +34,27 @@ http {{
 
 
 @contextmanager
-def nginx_proxy(node: int, lines: str, certificate: Certificate | None = None) -> Iterator[str]:
-    """Forward to a node's port with these lines in the location; gives the URL."""
+def nginx_proxy(
+    node: int | Sequence[str], lines: str, certificate: Certificate | None = None
+) -> Iterator[str]:
+    """Forward with these lines in the location; gives the URL.
+
+    Args:
+        node: port of a node of this machine, or the addresses of several, which get the requests in turn.
+        lines: of the location.
+        certificate: for TLS.
+    """
+    servers = [f"127.0.0.1:{node}"] if isinstance(node, int) else node
     with tempfile.TemporaryDirectory(prefix="mooring-nginx-") as name:
         folder, port = Path(name), free_port()
         tls = "" if certificate is None else _tls(certificate)
-        text = _CONFIGURATION.format(folder=folder, node=node, port=port, tls=tls, lines=lines)
+        text = _CONFIGURATION.format(
+            folder=folder,
+            servers=" ".join(f"server {each};" for each in servers),
+            port=port,
+            tls=tls,
+            lines=lines,
+        )
         (folder / "nginx.conf").write_text(text)
         process = Process(nginx_command(folder), folder)
         process.start(lambda: listens(port))

@@ -32,6 +32,13 @@ class Proxy:
         assert self._server is not None
         return f"redis://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/0"
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        assert self._server is not None
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
     def lose_next_reply(self) -> None:
         """Let the next request through, wait for its reply, and then cut the link instead."""
         self._losing = True
@@ -53,6 +60,10 @@ class Proxy:
         self._is_cut = True
         for task in self._served:
             task.cancel()
+
+    def send_to(self, target: int) -> None:
+        """Let new links go to another port."""
+        self._target = target
 
     def hold(self) -> None:
         """Pass nothing on until `mend`, as a network does that loses its packets: links stay."""

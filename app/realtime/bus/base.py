@@ -20,6 +20,9 @@ MAXLEN = 10_000
 EVERY_NODE = "nodes"
 """The address of all nodes, in the order of what else is sent to one of them."""
 
+OWN_LOG = "log"
+"""The address of no node: the message is logged, and nobody receives it."""
+
 
 class Offset(NamedTuple):
     """A place in the common log: milliseconds since the epoch, and a number within that millisecond.
@@ -56,12 +59,14 @@ class Entry:
         sequence: its number among the messages of that node; 0 for one that is not numbered, and
             may be delivered twice.
         payload: what was published.
+        index: its number among those that share the offset in the log of one node; -1 in the common log.
     """
 
     offset: Offset
     node_id: str
     sequence: int
     payload: bytes
+    index: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +94,14 @@ class SequencedMessage(NamedTuple):
             nothing under it need not get the message. None: whoever reads the common log.
         joins: the key under which the nodes that get the message may have sockets once they have applied
             it: what is sent to that key behind it reaches them already.
+        logged: whether the publisher's own log is to have it, see Bus.keeps_log.
     """
 
     sequence: int
     payload: bytes
     to: str | None = None
     joins: str | None = None
+    logged: bool = False
 
 
 class Bus(ABC):
@@ -107,6 +114,13 @@ class Bus(ABC):
 
     last_error: Exception | None = None
     """Why `publish_all` has failed the last time, for who has waited for it."""
+
+    keeps_log: bool = False
+    """Whether a node that opens gets a log of what it has published itself and marked as `logged`. A bus
+    that has none passes over the mark."""
+
+    stays: bool = False
+    """Whether what a node has here is to stay when it closes, for another node to remove."""
 
     @property
     def alone(self) -> bool:

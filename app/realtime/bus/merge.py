@@ -6,9 +6,8 @@ way round. Both streams are on one server (on a Cluster they share a slot), whos
 the entries. Within a millisecond own entries are first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from heapq import merge
-from operator import itemgetter
 
 from .base import Offset
 
@@ -16,15 +15,14 @@ Stored = tuple[bytes, list[bytes]]
 """An entry's offset, and alternating names and values: `a`, for whom a copy is; `o`, the node's id; then `n`
 and `m` for each message."""
 
-_first = itemgetter(0)
 
-
-def merged(own: list[Stored], common: list[Stored]) -> Iterator[Stored]:
-    """Return the entries of both streams in the order in which they were appended."""
-    if not own or not common:
-        return iter(own or common)
-    by_time = merge(_timed(own), _timed(common), key=_first)
-    return (each for _, each in by_time)
+def merged(own: list[Stored], common: list[Stored]) -> Iterable[tuple[bool, Stored]]:
+    """Return the entries of both streams as they were appended, each with whether it is an own one."""
+    ours = ((True, each) for each in own)
+    if not common:
+        return ours
+    theirs = ((False, each) for each in common)
+    return merge(ours, theirs, key=_time) if own else theirs
 
 
 def cut(
@@ -52,8 +50,8 @@ def offset_of(entry_id: bytes) -> Offset:
     return Offset(int(ms), int(number))
 
 
-def _timed(entries: list[Stored]) -> Iterator[tuple[int, Stored]]:
-    return ((_ms(each), each) for each in entries)
+def _time(entry: tuple[bool, Stored]) -> int:
+    return _ms(entry[1])
 
 
 def _ms(entry: Stored) -> int:

@@ -104,6 +104,9 @@ class RedisBus(Bus):
         own = self._keys.stream(node)
         first = await execute(self._client, "XADD", own, "*", *fields_of(node, _FIRST))
         self._opened.add(node)
+        if self.keeps_log:
+            log = self._keys.log(node)
+            await execute(self._client, "XADD", log, "*", *fields_of(node, _FIRST))
         return (await self.tail())._replace(own=offset_of(first))
 
     async def ping(self) -> None:
@@ -136,8 +139,10 @@ class RedisBus(Bus):
         """Close the reader; the streams of nodes go with their nodes."""
         opened, self._opened = self._opened, set()
         with suppress(BusUnavailableError):
-            for node in opened:
+            for node in () if self.stays else opened:
                 await execute(self._client, "DEL", self._keys.stream(node))
+                if self.keeps_log:
+                    await execute(self._client, "DEL", self._keys.log(node))
         await self._reader.aclose()
 
     async def _read(self, after: dict[str, Offset], node: str) -> Batch:
@@ -174,18 +179,24 @@ class RedisBus(Bus):
         if full and own and common:
             is_full = self._stream in full
             own, common = cut(own, common, more_own=len(full) > is_full, more_common=is_full)
-        entries = [each for stored in merged(own, common) for each in self._entries(*stored, node)]
+        entries = [
+            entry
+            for is_own, stored in merged(own, common)
+            for entry in self._entries(*stored, node, own=is_own)
+        ]
         own_before = next((each for name, each in after.items() if name != self._stream), None)
         last = offset_of(common[-1][0]) if common else after[self._stream]
         return Batch(entries, last._replace(own=offset_of(own[-1][0]) if own else own_before))
 
-    def _entries(self, stored_at: bytes, fields: list[bytes], node: str) -> Iterable[Entry]:
+    def _entries(
+        self, stored_at: bytes, fields: list[bytes], node: str, *, own: bool
+    ) -> Iterable[Entry]:
         """Return the messages of an entry, none of a copy that is for other nodes."""
         if node and fields[:1] == [b"a"]:
             if node not in fields[1].decode(errors="replace").split():
                 return ()
             self._may_have_gap = True  # this node's stream was not there
-        return entries_of(stored_at, fields)
+        return entries_of(stored_at, fields, own=own)
 
     def _is_full(self, stored: list[Stored]) -> bool:
         return len(stored) == self._entries_per_read
@@ -238,10 +249,14 @@ def _unavailable(error: RedisClientError) -> BusUnavailableError:
     return BusUnavailableError(f"bus unavailable: {error}")
 
 
-def entries_of(stored_at: bytes, fields: list[bytes]) -> Iterable[Entry]:
-    """Return the messages of a stored entry; for one without any, a message that does not parse."""
+def entries_of(stored_at: bytes, fields: list[bytes], *, own: bool = False) -> Iterable[Entry]:
+    """Return the messages of a stored entry; for one without any, a message that does not parse.
+
+    Those of the log of one node, `own`, are numbered.
+    """
     offset = offset_of(stored_at)
     node_id, sequence, payload = "", 0, None
+    index, step = (0, 1) if own else (-1, 0)
     for name, value in zip(fields[::2], fields[1::2], strict=False):
         if name == b"o":
             node_id = value.decode(errors="replace")
@@ -249,6 +264,7 @@ def entries_of(stored_at: bytes, fields: list[bytes]) -> Iterable[Entry]:
             sequence = int(value) if value.isdigit() and len(value) <= _MAX_DIGITS else 0
         elif name == b"m":
             payload = value
-            yield Entry(offset, node_id, sequence, payload)
+            yield Entry(offset, node_id, sequence, payload, index)
+            index += step
     if payload is None:
-        yield Entry(offset, node_id, sequence, b"")
+        yield Entry(offset, node_id, sequence, b"", index)

@@ -10,13 +10,13 @@ from ...redis.connection import Argument, RedisClient, Reply
 from ...redis.errors import RedisClientError, RedisReplyError
 from ...redis.scripts import Script
 from ..redis_keys import RedisKeys
-from .base import EVERY_NODE, SequencedMessage
+from .base import EVERY_NODE, OWN_LOG, SequencedMessage
 
 MARK = "+"
 """Begins the name of a node that has been sent to a room, and does not say so itself yet."""
 
-_MARKED_MS = 120_000
-"""For so long: a node that has not applied the message by then is taken for dead."""
+_MARKED_MS = 600_000
+"""For so long: a node that has not applied the message by then is dead, and its sockets are gone."""
 
 _LARGEST_WHEN_FULL = 65_536
 """Bytes that are appended to a stream though the server's memory is full: ends of sessions, and more."""
@@ -35,8 +35,8 @@ _APPEND_ADDRESSED = Script("""
 -- KEYS: who has sockets for the address; the common stream; who will have some for what is joined.
 -- ARGV: the command that reads KEYS[1], what the nodes' streams begin with, the publisher, entries that
 -- stay, how many have to where the memory is full (0: it is not), for how long joining nodes are marked
--- (0: none joins), fields. A node without a stream of its own is of an earlier version, or has lost it:
--- the common stream gets a copy, which says for whom.
+-- (0: none joins), the publisher's own log (empty: it need not have it), fields. A node without a stream of
+-- its own is of an earlier version, or has lost it: the common stream gets a copy, which says for whom.
 local function append(stream, ...)
   local left = tonumber(ARGV[5])
   if left > 0 then
@@ -52,14 +52,15 @@ for _, name in ipairs(redis.call(ARGV[1], KEYS[1])) do
   if not seen[node] then
     seen[node] = true
     nodes[#nodes + 1] = node
-    local own = append(ARGV[2] .. node, 'NOMKSTREAM', 'MAXLEN', '~', ARGV[4], '*', unpack(ARGV, 7))
+    local own = append(ARGV[2] .. node, 'NOMKSTREAM', 'MAXLEN', '~', ARGV[4], '*', unpack(ARGV, 8))
     if own then id = own else without[#without + 1] = node end
   end
 end
 if #without > 0 then
   local all = table.concat(without, ' ')
-  id = append(KEYS[2], 'MAXLEN', '~', ARGV[4], '*', 'a', all, unpack(ARGV, 7))
+  id = append(KEYS[2], 'MAXLEN', '~', ARGV[4], '*', 'a', all, unpack(ARGV, 8))
 end
+if ARGV[7] ~= '' then append(ARGV[7], 'NOMKSTREAM', 'MAXLEN', '~', ARGV[4], '*', unpack(ARGV, 8)) end
 if not id then return 0 end
 local now = tonumber(string.match(id, '^%d+'))
 for _, mark in ipairs(marks) do
@@ -142,11 +143,15 @@ class StreamAppender:
         if to is None:
             return self._client.execute("XADD", common, "MAXLEN", "~", self._maxlen, "*", *fields)
         joins = pack[0].joins
+        log = self._keys.log(node_id) if pack[0].logged else ""
+        if to == OWN_LOG:
+            limit = ("NOMKSTREAM", "MAXLEN", "~", self._maxlen, "*")
+            return self._client.execute("XADD", log, *limit, *fields)
         command, readers = self._readers(to)
         return self._client.execute(
             *("EVAL", _APPEND_ADDRESSED, 3, readers, common, self._keys.sockets(joins or "")),
             *(command, self._keys.streams, node_id, self._maxlen),
-            *(self._kept_when_full if when_full else 0, _MARKED_MS if joins else 0),
+            *(self._kept_when_full if when_full else 0, _MARKED_MS if joins else 0, log),
             *fields,
         )
 
@@ -188,7 +193,7 @@ class ClusterAppender(StreamAppender):
 
     async def _nodes(self, node_id: str, message: SequencedMessage) -> list[str]:
         """Return whom a message goes to; those that join by it are marked."""
-        if message.to is None:
+        if message.to is None or message.to == OWN_LOG:
             return []
         nodes = sorted(await self._found(message.to) - {node_id})
         if message.joins is not None and nodes:
@@ -246,7 +251,7 @@ return 1
 
 def packed(messages: Iterable[SequencedMessage]) -> Iterator[Pack]:
     """Yield messages as they share entries: neighbours with one address, so many at the most."""
-    for _, found in groupby(messages, lambda message: (message.to, message.joins)):
+    for _, found in groupby(messages, lambda each: (each.to, each.joins, each.logged)):
         pack = list(found)
         for at in range(0, len(pack), _MESSAGES_PER_ENTRY):
             yield pack[at : at + _MESSAGES_PER_ENTRY]

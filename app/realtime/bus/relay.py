@@ -58,6 +58,14 @@ class BusRelay:
         self.node = node
         self.lag = 0.0
         """Seconds between the publishing of the last message received and its arrival here."""
+        self.current: Entry | None = None
+        """The last message that was delivered, or is being delivered."""
+        self.position: tuple[Offset, int] | None = None
+        """Where the last of those stands that are addressed to this node; None before the first read."""
+        self.on_loss: Callable[[], None] = _nothing
+        """Called when messages are lost, before `on_gap` is awaited."""
+        self._reading: dict[asyncio.Future[None], Offset] = {}
+        self._read_to: Offset | None = None
         self._bus = bus
         self._deliver = deliver
         self._on_gap = on_gap
@@ -98,18 +106,28 @@ class BusRelay:
         """Whether it is certain that no other node receives what is sent."""
         return self._bus.alone
 
-    def send(self, message: Message, to: str | None = None, joins: str | None = None) -> None:
+    def send(
+        self,
+        message: Message,
+        to: str | None = None,
+        joins: str | None = None,
+        *,
+        logged: bool = False,
+    ) -> None:
         """Publish a message to other nodes, without waiting for it; needs a running event loop.
 
         Args:
             message: the message.
             to: the key that it is addressed to; see SequencedMessage.
             joins: the key under which they have sockets once they have applied it.
+            logged: whether this node's own log is to have it.
         """
         if self._bus.alone:
             return
         self._last_sequence += 1
-        self._outbox.append(SequencedMessage(self._last_sequence, write(message), to, joins))
+        self._outbox.append(
+            SequencedMessage(self._last_sequence, write(message), to, joins, logged)
+        )
         if len(self._outbox) > self._max_outbox:  # the reload of sessions compensates for it
             self._outbox.popleft()
             BUS_DROPPED.inc()
@@ -117,7 +135,13 @@ class BusRelay:
             self._writer = asyncio.create_task(self._write(), name="bus writer")
 
     async def publish(
-        self, message: Message, within: float, to: str | None = None, joins: str | None = None
+        self,
+        message: Message,
+        within: float,
+        to: str | None = None,
+        joins: str | None = None,
+        *,
+        logged: bool = False,
     ) -> None:
         """Publish a message behind those that were sent before; return when the bus has it.
 
@@ -126,13 +150,14 @@ class BusRelay:
             within: seconds that it may take.
             to: as for `send`.
             joins: as for `send`.
+            logged: as for `send`.
 
         Raises:
             BusUnavailableError: it has not said so in time. The message may have been appended.
         """
         if self._bus.alone:
             return
-        self.send(message, to, joins)
+        self.send(message, to, joins, logged=logged)
         sequence = self._last_sequence
         self._waiting[sequence] = taken = asyncio.get_running_loop().create_future()
         try:
@@ -147,6 +172,41 @@ class BusRelay:
             ) from reason
         finally:
             self._waiting.pop(sequence, None)
+
+    async def flush(self) -> None:
+        """Return when the bus has, or has lost, all that was sent before."""
+        if not is_running(self._writer):
+            return
+        last = self._last_sequence
+        taken = self._waiting.setdefault(last, asyncio.get_running_loop().create_future())
+        await asyncio.wait([taken, self._writer], return_when=asyncio.FIRST_COMPLETED)
+        if taken.done() and self._waiting.get(last) is taken:
+            del self._waiting[last]
+
+    async def reach(self, offset: Offset) -> None:
+        """Return when all up to an offset in the log of this node has been delivered."""
+        if self._read_to is not None and offset <= self._read_to:
+            return
+        reached = asyncio.get_running_loop().create_future()
+        self._reading[reached] = offset
+        try:
+            await reached
+        finally:
+            del self._reading[reached]
+
+    def _note_place(self, own: Offset | None) -> None:
+        """Note where reading begins."""
+        if own is not None:
+            self.position = (own, 0)
+        self._note_read(own)
+
+    def _note_read(self, own: Offset | None) -> None:
+        self._read_to = own
+        if own is None:
+            return
+        for reached, offset in self._reading.items():
+            if offset <= own and not reached.done():
+                reached.set_result(None)
 
     async def _write(self) -> None:
         """Publish the outbox; after a failure a single message is tried before all others."""
@@ -198,13 +258,16 @@ class BusRelay:
             return await self._join()  # earlier messages are in the records already
         batch = await self._read_after(offset)
         if batch.gap:
+            self.on_loss()
             await self._join()
+            self._note_place(batch.offset.own)
             BUS_GAPS.inc()
             logger.warning("bus messages lost, all sessions reloaded")
             return batch.offset  # messages of the meantime, too
         for entry in batch.entries:
             if entry.node_id != self.node:
                 await self._receive(entry)
+        self._note_read(batch.offset.own)
         return batch.offset
 
     async def _read_after(self, offset: Offset) -> Batch:
@@ -220,6 +283,7 @@ class BusRelay:
         """
         await self._bus.publish(self.node, 0, write(HelloMessage()))
         offset = await (self._bus.open(self.node) if self._addressed else self._bus.tail())
+        self._note_place(offset.own)
         await self._make_up()
         return offset
 
@@ -235,6 +299,9 @@ class BusRelay:
     async def _receive(self, entry: Entry) -> None:
         self.lag = max(0.0, time.time() - entry.offset.ms / 1000)
         BUS_LAG.set(self.lag)
+        self.current = entry
+        if entry.index >= 0:
+            self.position = (entry.offset, entry.index)
         if self._is_duplicate(entry):
             return
         try:
@@ -285,6 +352,10 @@ class BusRelay:
         downtime = round(time.monotonic() - self._reader_failed_at, 3)
         logger.warning("bus reader recovered", extra={"downtime_seconds": downtime})
         self._reader_failed_at = None
+
+
+def _nothing() -> None:
+    return
 
 
 class _ReceivedSequences:

@@ -1,6 +1,8 @@
 """The Engine.IO server as an ASGI app: handshakes, polls, posts and upgrades."""
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 
 from engineio import packet
@@ -23,6 +25,8 @@ from .responses import OK, Response, packets_response
 from .server import EngineServer
 from .socket import DisconnectReason, EngineSocket
 from .websocket import DEFERRED, WEBSOCKET, AsgiWebSocket, WebSocket
+
+HandlePost = Callable[[EngineSocket], Awaitable[None]]
 
 
 class EngineApp:
@@ -53,16 +57,21 @@ class EngineApp:
         if query.sid is None:
             return await self._handshake(scope)
         if scope["method"] == "GET":
-            return await self._poll(query, receive)
-        return await self._post(query, scope, receive)
+            return await self.poll(self._find(query.sid), receive)
+        return await self.post(self._find(query.sid), partial(self._receive_post, scope, receive))
 
     async def _handshake(self, scope: Scope) -> Response:
         socket = await self._server.open(scope, upgrades=["websocket"])
         socket.connected = True
         return packets_response(await socket.first_packets())
 
-    async def _poll(self, query: Query, receive: Receive) -> Response:
-        socket = self._find(query)
+    async def poll(self, socket: EngineSocket, receive: Receive) -> Response:
+        """Answer a poll; raise BadRequestError for one too many.
+
+        Args:
+            socket: of the client.
+            receive: returns the ASGI events of the poll.
+        """
         if socket.polling:
             await socket.close(reason=DisconnectReason.TRANSPORT_ERROR)
             raise BadRequestError(OVERLAPPING_POLLS)
@@ -77,14 +86,19 @@ class EngineApp:
             await socket.close(abort=True, reason=DisconnectReason.TRANSPORT_ERROR)
             raise
 
-    async def _post(self, query: Query, scope: Scope, receive: Receive) -> Response:
-        socket = self._find(query)
+    async def post(self, socket: EngineSocket, handle: HandlePost) -> Response:
+        """Answer a post; raise BadRequestError if it is none, or one too many.
+
+        Args:
+            socket: of the client.
+            handle: receives and handles the body.
+        """
         if socket.posting:
             await socket.close(reason=DisconnectReason.TRANSPORT_ERROR)
             raise BadRequestError(OVERLAPPING_POSTS)
         socket.posting = True
         try:
-            await self._receive_post(socket, scope, receive)
+            await handle(socket)
         except PacketError as error:
             await socket.reject(error)
             raise BadRequestError(BAD_PAYLOAD) from error
@@ -95,13 +109,24 @@ class EngineApp:
             socket.posting = False
         return OK
 
-    async def _receive_post(self, socket: EngineSocket, scope: Scope, receive: Receive) -> None:
+    async def _receive_post(self, scope: Scope, receive: Receive, socket: EngineSocket) -> None:
+        async with self.body(scope, receive) as body:
+            await socket.receive_payload(body)
+
+    @asynccontextmanager
+    async def body(self, scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
+        """Hold the body of a post during the block.
+
+        Raises:
+            PacketError: it is too large, or incomplete.
+            TimeoutError: it is too slow in coming.
+        """
         client = scope.get("client")
         declared = _declared_length(scope, self._server.max_packet_bytes)
         async with self._posts.hold(client[0] if client else "", declared):
             async with asyncio.timeout(self._body_seconds):
                 body = await _read_body(receive, self._server.max_packet_bytes)
-            await socket.receive_payload(body)
+            yield body
 
     async def _serve_websocket(
         self, query: Query, scope: Scope, receive: Receive, send: Send
@@ -129,14 +154,18 @@ class EngineApp:
     async def _find_or_open(self, query: Query, scope: Scope) -> EngineSocket:
         if query.sid is None:
             return await self._server.open(scope, upgrades=[])
-        return self._find(query)
+        return self._find(query.sid)
 
-    def _find(self, query: Query) -> EngineSocket:
-        """Return the socket that a query names, if its transport is polling."""
-        socket = self._server.sockets.get(query.sid or "")
-        if socket is None or not socket.connected or socket.upgraded:
-            raise BadRequestError(UNKNOWN_SOCKET)
-        return socket
+    def _find(self, sid: str) -> EngineSocket:
+        """Return the socket of an id, if its transport is polling."""
+        return check_polls(self._server.sockets.get(sid))
+
+
+def check_polls(socket: EngineSocket | None) -> EngineSocket:
+    """Return a socket if it is there, and its transport is polling; else raise BadRequestError."""
+    if socket is None or not socket.connected or socket.upgraded:
+        raise BadRequestError(UNKNOWN_SOCKET)
+    return socket
 
 
 def _acceptance(scope: Scope) -> dict[str, str]:

@@ -41,6 +41,16 @@ BAD_UPGRADE = _problem(
 UNKNOWN_SOCKET = _problem(
     "unknown-socket", "No socket of this id is open, or it is a WebSocket by now."
 )
+NOT_YOURS = Problem(
+    403,
+    "not-your-socket",
+    "This socket belongs to another session",
+    "A socket is served with the session cookie of its handshake alone. Connect anew.",
+)
+UPGRADE_ELSEWHERE = _problem(
+    "upgrade-elsewhere",
+    "Another node has this socket: it stays on polling, unless an upgrade arrives there.",
+)
 OVERLAPPING_POLLS = _problem("overlapping-polls", "A socket is polled by one request at a time.")
 OVERLAPPING_POSTS = _problem(
     "overlapping-posts", "A socket's packets are posted one body at a time."

@@ -64,6 +64,12 @@ class Engine(Protocol):
     def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine in the background."""
 
+    def forget(self, sid: str) -> None:
+        """Take a socket off the lists."""
+
+    def forget_digest(self, sid: str) -> None:
+        """Take a socket off the list of those that poll."""
+
     @property
     def message_handler(self) -> Callable[[str, str | bytes], Awaitable[None]]:
         """The handler of messages."""
@@ -267,7 +273,12 @@ class EngineSocket(PacketWriter):
 
     def _end_poll(self, reason: DisconnectReason) -> None:
         """Answer a poll that waits when its client closes the socket by a post."""
-        if self.polling and reason == DisconnectReason.CLIENT_DISCONNECT:
+        if reason == DisconnectReason.CLIENT_DISCONNECT:
+            self.end_poll()
+
+    def end_poll(self) -> None:
+        """Answer a poll that waits, with a packet that means nothing."""
+        if self.polling:
             self._queue.put_nowait(_NOOP)
 
     def _discard_later(self, reason: DisconnectReason) -> None:
@@ -283,7 +294,7 @@ class EngineSocket(PacketWriter):
         if self._close_timer is not None:
             self._close_timer.cancel()
             self._close_timer = None
-        self._server.sockets.pop(self.sid, None)
+        self._server.forget(self.sid)
 
     def schedule_ping(self) -> None:
         """Schedule the next ping: after the handshake, and after each pong."""
@@ -317,6 +328,8 @@ class EngineSocket(PacketWriter):
         if self.connected and not await self._is_upgraded_by(ws):
             await ws.close(GOING_AWAY)
             return
+        if self.connected:
+            self._server.forget_digest(self.sid)
         self.connected = self.upgraded = True
         self._upgrade = None
         self._websocket = ws

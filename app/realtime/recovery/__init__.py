@@ -1,0 +1,1 @@
+"""Connection state recovery: clients that come back get what they missed."""

@@ -1,0 +1,1 @@
+"""A team chat on FastAPI and Mooring."""

@@ -1,0 +1,1 @@
+"""Polling over several nodes in turn, and what it costs beside stickiness."""

@@ -1,0 +1,1 @@
+"""The examples, each in its own environment on the wheel."""

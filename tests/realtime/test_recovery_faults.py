@@ -1,0 +1,283 @@
+"""P19: where something is lost, a client that comes back is told: it gets a plain connect, and no gap."""
+
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app import EVERYBODY, EventRouter, SocketDep, to_session
+from app.realtime.bodies import Body
+from app.realtime.bus.base import Offset
+from app.realtime.bus.messages import write
+from app.realtime.recovery.log import LogLostError, NumberedEvent
+from app.realtime.recovery.position import Position
+from app.realtime.recovery.redis_log import RedisNodeLog
+from app.realtime.recovery.state import Segment, SocketState, write_entry
+from app.realtime.recovery.store import MemoryLog, MemoryRecoveryStore
+from app.realtime.redis_keys import RedisKeys
+from app.redis.url import connect
+from app.redis_backend import RedisBackendFactory
+from tests.realtime.recovering import Nodes, RecoveringClient, recovering
+from tests.realtime.test_recovery import away, gone
+from tests.support.eventually import eventually
+from tests.support.servers import StoreServer
+
+KEYS = RedisKeys()
+events = EventRouter(recovery=True)
+
+
+@events.on("enter")
+async def enter(room: str, socket: SocketDep) -> None:
+    await socket.join(room)
+
+
+@events.on("ping me")
+async def ping_me() -> str:
+    return "pong"
+
+
+@pytest.fixture
+async def nodes(valkey: StoreServer) -> AsyncIterator[Nodes]:
+    async with recovering(events, valkey, "a", "b") as made:
+        yield made
+
+
+async def comes_back(nodes: Nodes, me: RecoveringClient, index: int = 1) -> bool:
+    """Return whether a client is recovered on a node; if not, it must get nothing."""
+    async with nodes.client(index) as client:
+        await me.connect(client)
+        if not me.recovered:
+            await me.nothing()
+    return me.recovered
+
+
+@pytest.mark.parametrize("own", [False, True])
+async def test_a_log_that_is_trimmed_past_the_offset(
+    nodes: Nodes, valkey: StoreServer, own: bool
+) -> None:
+    me = RecoveringClient()
+    await away(nodes, me, "lobby")
+    emitter = nodes.nodes[0 if own else 1].emitter
+    for number in range(3):
+        await emitter.emit("said", number, to="lobby")
+    log = KEYS.log("a") if own else KEYS.stream("a")
+    assert valkey.command("XTRIM", log, "MAXLEN", 2)
+    assert not await comes_back(nodes, me)
+
+
+async def test_a_server_that_has_lost_everything(nodes: Nodes, valkey: StoreServer) -> None:
+    me = RecoveringClient()
+    await away(nodes, me, "lobby")
+    await nodes.nodes[1].emitter.emit("said", 1, to="lobby")
+    valkey.flush()
+    assert not await comes_back(nodes, me)
+
+
+async def test_connected_clients_are_told_that_messages_were_lost(
+    nodes: Nodes, valkey: StoreServer
+) -> None:
+    me = RecoveringClient()
+    async with nodes.client(0) as first:
+        await me.connect(first)
+        valkey.command("DEL", KEYS.stream("a"))
+        # The next message finds no log: whoever reads it knows.
+        await nodes.nodes[1].emitter.emit("said", 1, to=EVERYBODY)
+        await eventually(lambda: len(nodes.nodes[0].registry) == 0)
+    assert not await comes_back(nodes, me, 0)
+
+
+async def test_a_client_that_comes_too_late(valkey: StoreServer) -> None:
+    async with recovering(events, valkey, "a", "b", recovery_window=0.3) as nodes:
+        me = RecoveringClient()
+        key = await away(nodes, me, "lobby")
+        assert valkey.command("HLEN", KEYS.recovery(key)) == 1
+        await eventually(lambda: valkey.command("EXISTS", KEYS.recovery(key)) == 0)
+        assert not await comes_back(nodes, me)
+
+
+async def test_a_client_of_a_node_that_has_stopped(nodes: Nodes, valkey: StoreServer) -> None:
+    """It leaves what its sockets need; what is sent then is kept as well."""
+    me = RecoveringClient()
+    key = await away(nodes, me, "lobby")
+    await nodes.nodes[0].aclose()
+    assert valkey.command("EXISTS", KEYS.stream("a")) == 1
+    await nodes.nodes[1].emitter.emit("said", 1, to="lobby")
+    await nodes.nodes[1].emitter.emit("said", 2, to=to_session(key))
+    async with nodes.client(1) as client:
+        await me.connect(client)
+        assert me.recovered
+        assert await me.take(2) == [1, 2]
+        await me.nothing()
+
+
+async def test_a_node_that_stops_without_such_sockets_leaves_nothing(
+    nodes: Nodes, valkey: StoreServer
+) -> None:
+    await nodes.nodes[0].aclose()
+    left = [valkey.command("EXISTS", each("a")) for each in (KEYS.stream, KEYS.log, KEYS.seen)]
+    assert left == [0, 0, 0]
+    assert valkey.command("SMEMBERS", KEYS.nodes) == {"b"}
+
+
+async def test_what_a_dead_node_has_left_goes_when_the_window_is_over(
+    nodes: Nodes, valkey: StoreServer
+) -> None:
+    """Its own log goes first: who has read the rest sees then that messages may have passed by."""
+    session = "f" * 64
+    start = Position("dead", 0, Offset(5, 0), 0)
+    state = SocketState("sid", "/", None, [Segment(0, start, None)], {})
+    valkey.command("SADD", KEYS.nodes, "dead")
+    valkey.command("SADD", KEYS.counted("dead"), session, "room-1")
+    for key in (session, "room-1"):
+        valkey.command("HSET", KEYS.sockets(key), "dead", 1)
+    entry = write_entry(b"token", state).decode()
+    valkey.command("HSET", KEYS.recovery(session), "pid", entry)
+    for log in (KEYS.stream("dead"), KEYS.log("dead")):
+        valkey.command("XADD", log, "*", "o", "dead")
+    valkey.command("SET", KEYS.seen("dead"), 1, "PX", 800)
+    seen_at = time.monotonic()
+    await eventually(lambda: valkey.command("EXISTS", KEYS.log("dead")) == 0)
+    assert time.monotonic() > seen_at + 0.7
+    await eventually(lambda: "dead" not in valkey.command("SMEMBERS", KEYS.nodes))
+    left = [valkey.command("EXISTS", each("dead")) for each in (KEYS.stream, KEYS.counted)]
+    assert left == [0, 0]
+    assert valkey.command("EXISTS", KEYS.recovery(session), KEYS.sockets("room-1")) == 0
+
+
+async def test_a_node_that_was_stopped_has_no_say_in_what_its_sockets_are_by_now(
+    nodes: Nodes,
+) -> None:
+    """The client is back elsewhere when the node notices that its connection is lost."""
+    me = RecoveringClient()
+    async with nodes.client(0) as first:
+        await me.connect(first)
+        await first.emit("enter", "lobby")
+        async with nodes.client(1) as second:
+            await me.connect(second)
+            assert me.recovered
+            await gone(nodes, 0)
+            await nodes.nodes[0].emitter.emit("said", 1, to="lobby")
+            assert await me.take(1) == [1]
+            await me.nothing()
+    await gone(nodes, 1)
+    assert await comes_back(nodes, me, 0)
+
+
+async def test_a_client_that_comes_back_to_its_node_before_that_has_noticed(nodes: Nodes) -> None:
+    me = RecoveringClient()
+    async with nodes.client(0) as first:
+        await me.connect(first)
+        await first.emit("enter", "lobby")
+        await nodes.nodes[1].emitter.emit("said", 1, to="lobby")
+        await eventually(lambda: nodes.nodes[0].relay.position is not None)
+        async with nodes.client(0) as second:
+            await me.connect(second)
+            assert me.recovered
+            await nodes.nodes[0].emitter.emit("said", 2, to="lobby")
+            assert await me.take(2) == [1, 2]
+            await me.nothing()
+            assert len(nodes.nodes[0].registry.members("/")) == 1
+
+
+async def test_on_a_cluster_a_node_recovers_its_own_sockets_alone(valkey: StoreServer) -> None:
+    """It logs in its process, as no two streams of a Cluster can be looked at in one step."""
+    factory = RedisBackendFactory("redis+cluster://127.0.0.1:1", "mooring", 60.0)
+    assert isinstance(factory().recovery, MemoryRecoveryStore)
+    me = RecoveringClient()
+    async with recovering(events, valkey, "a", recovery=MemoryRecoveryStore()) as nodes:
+        node = nodes.add("b", recovery=MemoryRecoveryStore())
+        node.start()
+        await eventually(lambda: node.relay.position is not None)
+        await away(nodes, me, "lobby")
+        await node.emitter.emit("said", 1, to="lobby")
+        await nodes.nodes[0].emitter.emit("said", 2, to="lobby")
+        assert nodes.nodes[0].recoveries is not None
+        await eventually(lambda: valkey.command("XLEN", KEYS.stream("a")) == 2)
+        await nodes.nodes[0].relay.reach(await end_of(valkey, "a"))
+        async with nodes.client(0) as second:
+            await me.connect(second)
+            assert me.recovered
+            assert sorted(await me.take(2)) == [1, 2]
+            await me.nothing()
+        await gone(nodes, 0)
+        assert not await comes_back(nodes, me, 1)
+        await node.aclose()
+
+
+async def end_of(server: StoreServer, node: str) -> Offset:
+    """The place of the last message for a node."""
+    [[at, _fields]] = server.command("XREVRANGE", KEYS.stream(node), "+", "-", "COUNT", 1)
+    ms, number = map(int, at.split("-"))
+    return Offset(ms, number)
+
+
+LONG_AGO = int(time.time() * 1000) - 600_000
+
+
+def numbered(number: int) -> str:
+    """A message of a node."""
+    return write(
+        NumberedEvent(space="all", name="", namespace="/", body=['["said"]'], number=number)
+    ).decode()
+
+
+@pytest.mark.parametrize("healed", [60.0, 3600.0])
+async def test_what_is_older_than_any_lost_link_may_be_trimmed(
+    valkey: StoreServer, healed: float
+) -> None:
+    """A client that had it not would have come back, or its time would be over."""
+    client = connect(valkey.url)
+    for log in (KEYS.stream("x"), KEYS.log("x")):
+        for number in (7, 8):
+            at = f"{LONG_AGO + number}-0"
+            valkey.command("XADD", log, at, "o", "x", "n", number, "m", numbered(number))
+    node_log = RedisNodeLog(client, KEYS, "x", healed)
+    before = Position("x", 0, Offset(LONG_AGO - 1000, 0), 0)
+    if healed == 60.0:
+        await node_log.read(before)
+    else:
+        with pytest.raises(LogLostError):
+            await node_log.read(before)
+    await client.aclose()
+
+
+async def test_a_position_beyond_the_end_of_a_log_is_of_another_one(valkey: StoreServer) -> None:
+    client = connect(valkey.url)
+    valkey.command("XADD", KEYS.stream("x"), "5-0", "o", "x", "n", 0, "m", "")
+    valkey.command("XADD", KEYS.log("x"), "5-0", "o", "x", "n", 0, "m", "")
+    log = RedisNodeLog(client, KEYS, "x", 60.0)
+    await log.read(Position("x", 0, Offset(5, 0), 0))
+    for beyond in (Position("x", 1, Offset(5, 0), 0), Position("x", 0, Offset(6, 0), 0)):
+        with pytest.raises(LogLostError):
+            await log.read(beyond)
+    await client.aclose()
+
+
+async def test_a_message_that_was_never_logged_is_missed(valkey: StoreServer) -> None:
+    """The node's outbox was full: it had to drop the second one."""
+    client = connect(valkey.url)
+    valkey.command("XADD", KEYS.stream("x"), "5-0", "o", "x", "n", 0, "m", "")
+    for number in (1, 3):
+        valkey.command(
+            "XADD", KEYS.log("x"), f"{5 + number}-0", "o", "x", "n", number, "m", numbered(number)
+        )
+    log = RedisNodeLog(client, KEYS, "x", 60.0)
+    await log.read(Position("x", 2, Offset(5, 0), 0))
+    with pytest.raises(LogLostError):
+        await log.read(Position("x", 1, Offset(5, 0), 0))
+    with pytest.raises(LogLostError):
+        await log.read(Position("x", 0, Offset(5, 0), 0))
+    await client.aclose()
+
+
+async def test_the_log_in_memory_is_bounded() -> None:
+    log = MemoryLog(max_logged=3, max_bytes=2_700)
+    log.node, log.healed = "x", 60.0
+    for number in range(1, 6):
+        log.append_event(number, EVERYBODY, "/", Body("[]"), None)
+    await log.read(Position("x", 2, Offset(0, 0), 0))
+    with pytest.raises(LogLostError):
+        await log.read(Position("x", 1, Offset(0, 0), 0))
+    log.append_event(6, EVERYBODY, "/", Body("x" * 1_500), None)
+    found = log.select([("all", "")], Position("x", 2, Offset(0, 0), 0), None)
+    assert [each.message.number for each in found] == [5, 6]

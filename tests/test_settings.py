@@ -110,6 +110,21 @@ def test_an_argument_that_is_no_setting_is_refused(make: Callable[..., Settings]
         make(session_idle_timout=60)
 
 
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_another_default_takes_no_bound_from_a_setting(name: str) -> None:
+    field = Settings.model_fields[name]
+    changed = type(Settings.with_defaults(**{name: field.default})).model_fields[name]
+    assert (changed.annotation, changed.metadata) == (field.annotation, field.metadata)
+
+
+def test_another_default_and_what_overrides_it_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match="less than or equal to 480"):
+        Settings.with_defaults(recovery_window=481)
+    monkeypatch.setenv("RECOVERY_WINDOW", "481")
+    with pytest.raises(SettingsError, match=r"^RECOVERY_WINDOW: "):
+        Settings.with_defaults(recovery_window=60)
+
+
 def test_several_wrong_settings_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "-1")
     monkeypatch.setenv("LOG_LEVEL", "loud")

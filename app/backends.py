@@ -74,11 +74,14 @@ def backend_factory(store: str, *, redis_url: str, prefix: str, lifetime: float)
 def of_one_process(shared: Backend) -> BackendFactory:
     """Return the factory of a backend whose nodes are the event loops of this process.
 
-    Where the bus is one in memory each of them has a name of its own: two TestClients are two nodes.
+    Where the bus is one in memory each of them has a name of its own: two TestClients are two nodes. So
+    each has a log of its own, too, where that is in memory: a node numbers what it logs.
     """
     if not isinstance(shared.bus, MemoryBus):
         return lambda: shared
-    return lambda: replace(shared, node_id=new_node_id())
+    if not isinstance(shared.recovery, MemoryRecoveryStore):
+        return lambda: replace(shared, node_id=new_node_id())
+    return lambda: replace(shared, node_id=new_node_id(), recovery=MemoryRecoveryStore())
 
 
 def _redis_factory(url: str, prefix: str, lifetime: float) -> BackendFactory:

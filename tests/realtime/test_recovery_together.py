@@ -8,7 +8,7 @@ import pytest
 from app import EventRouter, SocketDep
 from app.sessions import EndReason
 from tests.realtime.recovering import Nodes, RecoveringClient, recovering
-from tests.realtime.test_recovery import away, there
+from tests.realtime.test_recovery import away, gone, there
 from tests.support.eventually import eventually
 
 events = EventRouter(recovery=True)
@@ -32,6 +32,15 @@ async def ping_me() -> str:
     return "pong"
 
 
+stated = EventRouter("/stated", recovery=True)
+stated.sends("state", dict[str, int], state=lambda data: {"count": data.get("count", 0)})
+stated.on_connect(connect)
+stated.on("ping me")(ping_me)
+router = EventRouter()
+for each in (events, stated):
+    router.include_router(each)
+
+
 @pytest.fixture
 async def nodes(store_name: str, request: pytest.FixtureRequest) -> AsyncIterator[Nodes]:
     """A node on memory, or three on a server."""
@@ -41,7 +50,7 @@ async def nodes(store_name: str, request: pytest.FixtureRequest) -> AsyncIterato
     if store_name != "memory":
         server = request.getfixturevalue("valkey" if store_name == "valkey" else "redis_server")
         names = ["a", "b", "c"]
-    async with recovering(events, server, *names) as made:
+    async with recovering(router, server, *names) as made:
         yield made
 
 
@@ -75,3 +84,41 @@ async def test_a_private_id_of_any_characters_is_unknown(nodes: Nodes, text: str
         await second.post(f'40{{"pid":"{text}","offset":"{text}"}}')
         answer = await second.next(lambda frame: frame.startswith("4"))
         assert '"pid"' in answer, answer
+
+
+@pytest.mark.parametrize("newest", ["a record", "a message"])
+async def test_no_older_state_follows_a_newer_one_while_a_client_comes_back(
+    nodes: Nodes, newest: str
+) -> None:
+    """One value is published, and of the next one only the message, or only the record, is known."""
+    me = RecoveringClient("/stated")
+    async with nodes.client(0) as first:
+        await me.connect(first)
+        session = await nodes.session(0)
+    await gone(nodes, 0)
+    node = nodes.nodes[there(nodes)]
+    gates.update(reached=asyncio.Event(), open=asyncio.Event())
+    async with nodes.client(there(nodes)) as second:
+        connecting = asyncio.create_task(me.connect(second))
+        await gates["reached"].wait()
+        for count in (1, 2):
+            session["count"] = count
+            await session.save()
+            if newest == "a message" or count == 1:
+                await node.emitter.publish("state", {"count": count}, session=session)
+        if newest == "a record":
+            sockets = node.registry.session_sockets(session.key)
+            assert sockets is not None
+            await node.reconciler.load(sockets)
+            found = await nodes.managers[0].load_live(session.key)
+            sockets.refresh(found)
+        gates["open"].set()
+        await connecting
+        assert me.recovered
+        counts = [(await me.next())[1]["count"]]
+        while counts[-1] < 2:
+            counts.append((await me.next())[1]["count"])
+        await second.emit("ping me", namespace="/stated")
+        later = [each for each in second.frames if each.startswith("42")]
+        assert not any('"count":1' in each for each in later), (counts, later)
+        assert counts == sorted(counts)

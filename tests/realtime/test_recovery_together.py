@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app import EventRouter, SocketDep
+from app import EventRouter, SocketDep, to_session
+from app.realtime.streams.memory import MemoryStreamLog
 from app.sessions import EndReason
 from tests.realtime.recovering import Nodes, RecoveringClient, recovering
 from tests.realtime.test_recovery import away, gone, there
+from tests.realtime.two_nodes import Client
 from tests.support.eventually import eventually
 
 events = EventRouter(recovery=True)
@@ -122,3 +124,82 @@ async def test_no_older_state_follows_a_newer_one_while_a_client_comes_back(
         later = [each for each in second.frames if each.startswith("42")]
         assert not any('"count":1' in each for each in later), (counts, later)
         assert counts == sorted(counts)
+
+
+answering = EventRouter(recovery=True)
+answering.sends("tokens", int, stream=True)
+answering.on("ping me")(ping_me)
+
+
+class Reader(RecoveringClient):
+    """A client that says where it was in each stream, as a page does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.items: list[int] = []
+        self.numbers: list[int] = []
+        self.ended = False
+
+    async def come(self, client: Client) -> None:
+        """Connect; a page that has read nothing of a stream says nothing of it."""
+        said = {"answer": len(self.items)} if self.items else {}
+        await self.connect(client, streams=said)
+
+    async def read(self, items: int, numbers: int) -> None:
+        """Read until so many items of the stream, and so many numbers, are there."""
+        while len(self.items) < items or len(self.numbers) < numbers:
+            name, argument = await self.next()
+            if name == "said":
+                self.numbers.append(argument)
+            elif "items" in argument:
+                assert argument["offset"] == len(self.items), "nothing twice, and nothing missed"
+                self.items += argument["items"]
+
+
+@pytest.mark.parametrize("reads_before", [False, True])
+async def test_a_reader_of_a_stream_is_recovered_and_goes_on_in_the_stream(
+    store_name: str, request: pytest.FixtureRequest, reads_before: bool
+) -> None:
+    names = ["a"] if store_name == "memory" else ["a", "b"]
+    server = None
+    if store_name != "memory":
+        server = request.getfixturevalue("valkey" if store_name == "valkey" else "redis_server")
+    feed: asyncio.Queue[int] = asyncio.Queue()
+
+    async def fed() -> AsyncIterator[int]:
+        while (item := await feed.get()) >= 0:
+            yield item
+
+    async with recovering(answering, server, *names, streams=MemoryStreamLog()) as nodes:
+        me, first_node, last_node = Reader(), nodes.nodes[0], nodes.nodes[-1]
+        async with nodes.client(0) as first:
+            await me.come(first)
+            session = await nodes.session(0)
+            to = to_session(session.key)
+            stream = first_node.emitter.stream("tokens", fed(), to=to, id="answer")
+            sending = asyncio.create_task(stream)
+            if reads_before:
+                for number in range(3):
+                    feed.put_nowait(number)
+                await last_node.emitter.emit("said", 0, to=to)
+                await me.read(3, 1)
+        await gone(nodes, 0)
+        for turn in range(1, 4):
+            for number in range(3 * turn, 3 * turn + 3):
+                feed.put_nowait(number)
+                await nodes.nodes[number % len(names)].emitter.emit("said", number, to=to)
+            async with nodes.client(turn % len(names)) as later:
+                await me.come(later)
+                assert me.recovered
+                await me.read(3 * turn + (3 if reads_before else 0), 3 * turn + int(reads_before))
+            await gone(nodes, turn % len(names))
+        feed.put_nowait(-1)
+        assert await sending is None
+        assert sorted(me.numbers) == [0] * reads_before + list(range(3, 12))
+        assert me.items == list(range(0 if reads_before else 3, 12))
+        async with nodes.client(0) as last:
+            await me.come(last)
+            assert me.recovered
+            [_, end] = await me.next()
+            assert end["done"]
+            await me.nothing()

@@ -12,7 +12,7 @@ APP_VENV ?= .venv-app
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run app-env chat test test-fast test-product test-signed-in fuzz once differential failovers user-ends recovery balancer test-needs bench bench-needs siege
-.PHONY: check format api
+.PHONY: check format api site
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -116,3 +116,6 @@ format: setup ## Rewrite the code in the one format
 
 api: setup ## Write docs/api.md from the docstrings of what the package exports
 	$(BIN)/python -m scripts.api_docs
+
+site: setup ## Build the site of the documentation into site/; what is wrong in a page fails it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)

@@ -57,7 +57,7 @@ class Backend:
         """Check the name of the node."""
         if self.carry_streams is not None and not can_be_named(self.node_id):
             raise ValueError(
-                f"node_id: {self.node_id!r} has to be 1 to 64 letters, digits, - and _, as the ids of sockets "
+                f"node_id: {self.node_id!r} has to be 1 to 64 letters, digits, - and _, as ids of sockets "
                 "name their node"
             )
 

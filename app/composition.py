@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 _SHORTEST_TOMBSTONE_SECONDS = 60.0
 _CORS_HEADERS = ("Content-Type", "Authorization", "Idempotency-Key", "X-Session-Token")
+_EXPOSED_HEADERS = ("Retry-After", "X-Request-ID", "Idempotent-Replayed")
 _CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -167,7 +168,7 @@ def _cors(app: ASGIApp, origins: OriginPolicy, settings: Settings) -> CORSMiddle
         allow_credentials=True,
         allow_methods=_CORS_METHODS,
         allow_headers=[*_CORS_HEADERS, *settings.cors_headers],
-        expose_headers=["Retry-After", "X-Request-ID", *_token_headers(settings)],
+        expose_headers=[*_EXPOSED_HEADERS, *_token_headers(settings)],
     )
 
 

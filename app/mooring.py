@@ -309,7 +309,7 @@ class Mooring:
         """Answer every error of the app with a problem document (RFC 9457).
 
         That is HTTPException, invalid requests (422) and exceptions that no handler takes (500). The
-        errors of Mooring (409, 413, 429, 503) are answered so in any case.
+        errors of Mooring are answered so in any case.
         """
         install_problem_handlers(self.app)
 

@@ -1,7 +1,7 @@
 """The settings, from arguments, the environment, `.env` or secret files."""
 
 from types import new_class
-from typing import Any, Literal, Self, get_type_hints
+from typing import Annotated, Any, Literal, Self, get_type_hints
 
 from pydantic import (
     Field,
@@ -76,23 +76,23 @@ class Settings(BaseSettings):
     session_cookie_domain: Domain = None
     session_cookie_partitioned: bool = False
     session_cookie_former_domains: Domains = ()
-    session_max_bytes: int = Field(32_768, ge=64)
-    session_max_sockets: int = Field(100, ge=1)
-    session_max_per_user: int = Field(0, ge=0)
+    session_max_bytes: Annotated[int, Field(ge=64)] = 32_768
+    session_max_sockets: Annotated[int, Field(ge=1)] = 100
+    session_max_per_user: Annotated[int, Field(ge=0)] = 0
     session_address: bool = True
     session_tokens: bool = False
-    client_rate: int = Field(0, ge=0)
+    client_rate: Annotated[int, Field(ge=0)] = 0
     cors_origins: Origins = ()
     cors_headers: FieldNames = ()
     trusted_proxies: Networks = ("127.0.0.1",)
     root_path: RootPath = ""
     socket_path: SocketPath = "/socket.io"
-    max_body_bytes: int = Field(0, ge=0)
-    max_packet_bytes: int = Field(1_000_000, ge=1_024)
+    max_body_bytes: Annotated[int, Field(ge=0)] = 0
+    max_packet_bytes: Annotated[int, Field(ge=1_024)] = 1_000_000
     ping_interval: Seconds = 25
     ping_timeout: Seconds = 20
     connect_timeout: Seconds = 10
-    recovery_window: float = Field(120, ge=1, le=480)
+    recovery_window: Annotated[float, Field(ge=1, le=480)] = 120
     fast_paths: Literal["auto", "on", "off"] = "auto"
 
     @classmethod
@@ -188,7 +188,7 @@ class ServiceSettings(Settings):
     """What only `python -m` reads, beside what the library does: the process, its address, its logs."""
 
     app: AppName = ""
-    host: str = Field("127.0.0.1", min_length=1)
-    port: int = Field(3000, ge=0, le=65535)
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 3000
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     log_format: Literal["console", "json"] = "console"

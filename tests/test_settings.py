@@ -72,7 +72,10 @@ def _nothing_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         ("PING_INTERVAL", "0"),
         ("PING_TIMEOUT", "-1"),
         ("CONNECT_TIMEOUT", "never"),
-        *(("RECOVERY_WINDOW", wrong) for wrong in ("0", "-1", "0.0001", "481", "inf", "nan", "long")),
+        *(
+            ("RECOVERY_WINDOW", wrong)
+            for wrong in ("0", "-1", "0.0001", "481", "inf", "nan", "long")
+        ),
         ("FAST_PATHS", "maybe"),
     ],
 )
@@ -109,6 +112,21 @@ def test_a_wrong_argument_is_named_as_an_argument() -> None:
 def test_an_argument_that_is_no_setting_is_refused(make: Callable[..., Settings]) -> None:
     with pytest.raises(SettingsError, match=r"^session_idle_timout: .* session_idle_timeout\?$"):
         make(session_idle_timout=60)
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_another_default_takes_no_bound_from_a_setting(name: str) -> None:
+    field = Settings.model_fields[name]
+    changed = type(Settings.with_defaults(**{name: field.default})).model_fields[name]
+    assert (changed.annotation, changed.metadata) == (field.annotation, field.metadata)
+
+
+def test_another_default_and_what_overrides_it_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match="less than or equal to 480"):
+        Settings.with_defaults(recovery_window=481)
+    monkeypatch.setenv("RECOVERY_WINDOW", "481")
+    with pytest.raises(SettingsError, match=r"^RECOVERY_WINDOW: "):
+        Settings.with_defaults(recovery_window=60)
 
 
 def test_several_wrong_settings_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:

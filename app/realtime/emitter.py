@@ -84,7 +84,8 @@ class Emitter:
 
     EmitterDep gives it to routes and events, `Mooring.emitter` to all other code of the app, and
     `Emitter.connect` to workers. `to` is the name of a room (a string is always a room of the
-    application), a `Session` or `to_session(key)`, a `Socket` or `to_socket(sid)`, or `EVERYBODY`.
+    application), a `Session` or `to_session(key)`, `to_user(id)`, a `Socket` or `to_socket(sid)`, or
+    `EVERYBODY`.
     What one emitter sends reaches each socket in order.
     """
 
@@ -132,7 +133,8 @@ class Emitter:
         Args:
             event: its name.
             *args: its arguments, bytes too, validated by the types that it is declared with.
-            to: a room's name, a Session, a Socket, `to_session(key)`, `to_socket(sid)`, EVERYBODY.
+            to: a room's name, a Session, a Socket, `to_session(key)`, `to_user(id)`, `to_socket(sid)`,
+                EVERYBODY.
             skip_sid: the id of a socket that is left out.
             namespace: where the sockets are; a single socket is found in whichever it is.
             volatile: drop the event where a client does not keep up with what it is sent.
@@ -193,6 +195,7 @@ class Emitter:
 
         Raises:
             pydantic.ValidationError: the value does not fit the declared type.
+            TypeError: it is a string, and the namespace has recovery: clients would take it for an offset.
         """
         self._current().publish(session.key, session.state_version, event, value)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi.params import Depends
 
@@ -17,6 +17,7 @@ from .declarations import (
     known_as,
     label_of,
 )
+from .dependencies import Solver
 from .emitter import RESERVED, SESSION_ENDED
 from .errors import InvalidPayloadError
 from .handlers import AnyHandler, ClientEvent, Event, Middleware
@@ -374,6 +375,17 @@ class EventRouter:
     def _own(self) -> NamespaceEvents:
         return self._namespaces[self.namespace]
 
+    if not TYPE_CHECKING:  # else every name would be one, to type checkers
+
+        def __getattr__(self, name: str) -> Any:
+            """Say where a router of events belongs: an app's `include_router` asks it for `routes`."""
+            raise AttributeError(
+                f"an EventRouter has no {name!r}: it is included by mooring.include_router, "
+                "not by an app or an APIRouter",
+                name=name,
+                obj=self,
+            )
+
 
 async def _accept() -> None:
     """Accept a connect: the router has dependencies, and nothing else to say about it."""
@@ -409,7 +421,15 @@ def _checked_dependencies(dependencies: Sequence[Depends]) -> tuple[Depends, ...
     for each in dependencies:
         if not isinstance(each, Depends):
             raise TypeError(f"dependencies= takes Depends(...), not {each!r}")
+    if (
+        dependencies
+    ):  # where they stand, so that the message names no handler that has no part in it
+        Solver((), dependencies, _refuse_dependencies)
     return tuple(dependencies)
+
+
+def _refuse_dependencies(message: str) -> TypeError:
+    return TypeError(f"EventRouter(dependencies=...) {message}")
 
 
 def _check_name(name: object) -> None:

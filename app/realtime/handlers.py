@@ -313,9 +313,11 @@ class ClientEvent:
         most = len(self._types)
         required = most - len(self._defaults)
         if self._rest is not None:
-            return f"at least {required} argument{'' if required == 1 else 's'}"
-        numbers = f"{required} to {most}" if self._defaults else str(most)
-        return f"{numbers} argument{'' if numbers == '1' else 's'}"
+            numbers = f"at least {required}"
+        else:
+            numbers = f"{required} to {most}" if self._defaults else str(most)
+        plural = "" if numbers in ("1", "at least 1") else "s"
+        return f"{numbers} argument{plural}{' behind its id' if self.once else ''}"
 
 
 def _limit(handler: AnyHandler, limit: str) -> "EventLimit":

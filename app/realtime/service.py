@@ -339,8 +339,11 @@ class RealtimeService:
             self.reconciler.rechecks.note(key, DOUBT_SECONDS)
 
     async def _look_after_stop(self) -> None:
-        await self.reconciler.reload_all()
-        await self.on_stopped()
+        """Read the sessions of sockets and of what is none, at once: neither waits for the other."""
+        looks = (self.reconciler.reload_all(), self.on_stopped())
+        for error in await asyncio.gather(*looks, return_exceptions=True):
+            if error is not None:
+                raise error
 
     async def _check_ended(self, key: str) -> None:
         """Load a session that another node says is ending: the record decides."""

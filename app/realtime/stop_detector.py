@@ -22,7 +22,8 @@ TOLERANCE_SECONDS = 2.0
 WAIT_SECONDS = 1.5
 """How long an event waits for the look: its error ack is to come within two seconds."""
 
-_RETRY_SECONDS = 0.5
+_RETRY_SECONDS = 0.1
+"""A connection that was lost meanwhile costs the first look."""
 
 
 def running_time() -> float:

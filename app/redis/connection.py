@@ -19,9 +19,11 @@ from redis.exceptions import (
 )
 
 from .commands import Argument, Command, ReplicationBarrier, Reply, retrieve, with_barrier
+from .connecting import abort, connect_patiently
 from .errors import reply_text
 from .refused import RefusedCommands
 from .scripts import SentScripts
+from .stall_grace import StallGrace
 
 __all__ = ["Argument", "PipelinedConnection", "RedisClient", "Reply"]
 
@@ -32,9 +34,6 @@ _RECONNECT_SECONDS = 1.0
 
 _KEEP_ALIVE_SECONDS = 1.0
 """After this time without a command one is sent: proxies and NAT forget connections that are silent."""
-
-_STALL_SECONDS = 0.05
-"""A timer that fires later than this shows that the event loop was blocked."""
 
 
 class RedisClient(Protocol):
@@ -77,9 +76,10 @@ class PipelinedConnection:
     redis-py's connection connects, packs and parses; it has no notion of many commands under way. A
     command whose reply does not come within `timeout` seconds fails with RedisUnavailableError, and so
     do all others under way, because replies on one connection have no names. The next command connects
-    anew. Where the connection is lost before that, or its server is no longer the master, writes that
-    were sent fail, as they may have happened: none is ever sent twice. What was not sent yet, or is
-    only read, follows on the next connection. An idle connection is kept alive.
+    anew. After a stop of this process replies have a little longer (see StallGrace). Where the connection
+    is lost before that, or its server is no longer the master, writes that were sent fail, as they may have
+    happened: none is ever sent twice. What was not sent yet, or is only read, follows on the next
+    connection. An idle connection is kept alive.
 
     Args:
         new_connection: makes a connection of redis-py's, not yet connected.
@@ -113,7 +113,7 @@ class PipelinedConnection:
         self._task: asyncio.Task[None] | None = None
         self._flushing = False
         self._alarm: asyncio.TimerHandle | None = None
-        self._stalled = False
+        self._grace = StallGrace(timeout)
 
     def execute(self, *arguments: Argument) -> Reply:
         """Send a command and return the future of its reply; see RedisClient."""
@@ -175,13 +175,7 @@ class PipelinedConnection:
 
     async def connect(self) -> AbstractConnection:
         """Return an open connection. Subclasses choose the server."""
-        connection = self.new_connection()
-        try:
-            await connection.connect()  # type: ignore[no-untyped-call] # it has no types
-        except BaseException:
-            await abort(connection)
-            raise
-        return connection
+        return await connect_patiently(self.new_connection)
 
     def required_replicas(self) -> int:
         """Return how many replicas must have a write. Subclasses may know of more."""
@@ -203,7 +197,8 @@ class PipelinedConnection:
         self._waiting.clear()
         self._sent.clear()
         self._connection = self._task = self._alarm = self._keeper = None
-        self._flushing = self._stalled = False
+        self._flushing = False
+        self._grace.reset()
 
     def _flush(self) -> None:
         self._flushing = False
@@ -341,21 +336,19 @@ class PipelinedConnection:
 
     def _check_deadline(self) -> None:
         """Drop the connection if its oldest command has no reply in time."""
-        self._alarm = None
+        alarm, self._alarm = self._alarm, None
         oldest = next(iter(self._sent), None) or next(iter(self._waiting), None)
-        if oldest is None:
-            return
         loop = asyncio.get_running_loop()
-        late = loop.time() - oldest.deadline
-        if late < 0:
-            self._alarm = loop.call_at(oldest.deadline, self._check_deadline)
+        now = loop.time()
+        if oldest is None or now < oldest.deadline:
+            self._grace.reset()
+            if oldest is not None:
+                self._alarm = loop.call_at(oldest.deadline, self._check_deadline)
             return
-        if late > _STALL_SECONDS and not self._stalled:
-            # The event loop was blocked, not the server: replies may be waiting to be read.
-            self._stalled = True
-            self._alarm = loop.call_later(_STALL_SECONDS, self._check_deadline)
+        if grace := self._grace.take(now - alarm.when() if alarm else 0.0):
+            self._alarm = loop.call_at(now + grace, self._check_deadline)
             return
-        self._stalled = False
+        self._grace.reset()
         reason = f"no reply within {self._timeout} s"
         self._log_state(available=False, reason=reason)
         if self._task:
@@ -389,11 +382,3 @@ class PipelinedConnection:
         elif not available and self._available is not False:
             logger.error("%s connection lost: %s", self._name, reason)
         self._available = available
-
-
-async def abort(connection: AbstractConnection) -> None:
-    """Close a connection without waiting for its server, which TLS would do even when it is cancelled."""
-    writer = connection._writer  # noqa: SLF001 - its disconnect() only closes
-    if writer is not None:
-        writer.transport.abort()
-    await connection.disconnect(nowait=True)

@@ -7,7 +7,8 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
 from .commands import retrieve
-from .connection import PipelinedConnection, Reply, abort
+from .connecting import abort
+from .connection import PipelinedConnection, Reply
 from .failover_warnings import warn_of_failovers
 from .master_watch import MasterWatch
 from .replication import Address, Replication, parse_replication

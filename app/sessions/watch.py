@@ -83,16 +83,24 @@ class SessionWatch:
             self._check_in(key, _RECHECK_SECONDS)
 
     async def check_all(self) -> None:
-        """Read all sessions that are watched; raise StoreUnavailableError if there is no reply."""
-        async for key, found in in_batches(self._find, list(self._watched)):
-            if not isinstance(found, UnreadableRecordError):
-                await self._apply(key, found)
+        """Read all sessions that are watched; raise StoreUnavailableError if there is no reply for one.
 
-    async def _find(self, key: str) -> tuple[str, LoadResult | UnreadableRecordError]:
+        That one costs the others nothing.
+        """
+        unavailable: StoreUnavailableError | None = None
+        async for error in in_batches(self._check_one, list(self._watched)):
+            unavailable = unavailable or error
+        if unavailable is not None:
+            raise unavailable
+
+    async def _check_one(self, key: str) -> StoreUnavailableError | None:
         try:
-            return key, await self._manager.find(key)
-        except UnreadableRecordError as error:
-            return key, error
+            await self._apply(key, await self._manager.find(key))
+        except StoreUnavailableError as error:
+            return error
+        except UnreadableRecordError:
+            pass  # that is no end
+        return None
 
     async def until_looked(self) -> None:
         """Return at once, but after a stop of this process when it has looked at its sessions."""

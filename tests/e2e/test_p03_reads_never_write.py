@@ -16,8 +16,9 @@ from tests.support.stores import StoreSettings, server_settings
 
 CONNECTING = {"client|setinfo", "client|setname", "hello", "info", "ping", "select"}
 # Reads that go on by themselves: the bus, and the renewal of what says that a node is alive.
-WAITING = {"xread", "xrange", "subscribe"}
-"""What a node asks of its server while nothing at all happens: whether there is news."""
+WAITING = {"xread", "xrange", "subscribe", "pexpire"}
+"""What a node asks of its server while nothing at all happens: whether there is news, and that the stream by
+which others know that it is alive lives on. Sessions are extended by `pexpireat`."""
 
 LOOKING = {"mget", "sadd", "smembers", "pubsub|numsub"}
 """What it asks now and then: for its sessions, and for the nodes beside it."""

@@ -326,3 +326,15 @@ async def test_a_listed_page_may_send_these_headers(name: str) -> None:
     ]
     for path in ("/count", "/socket.io/"):
         assert await _status(app, _scope(asked, method="OPTIONS", path=path)) == 200
+
+
+async def test_a_listed_page_may_read_what_answers_say_beside_their_body() -> None:
+    app = counting(FastAPI())
+    Mooring(app, settings(cors_origins=(SHOP,)))
+    scope = _scope([("host", "api.example"), ("origin", SHOP)], path="/count")
+    messages: list[Any] = [{"type": "http.request", "body": b"", "more_body": False}]
+    done = await exchange(app, scope, messages)
+
+    fields = dict(done.start["headers"])
+    exposed = set(fields[b"access-control-expose-headers"].decode().split(", "))
+    assert {"Retry-After", "X-Request-ID", "Idempotent-Replayed"} <= exposed

@@ -426,7 +426,9 @@ async def test_a_post_whose_body_was_long_on_its_way_is_handled(
     async with _world(valkey) as world, _streams(valkey) as new:
         engine = EngineServer(node="third")
         carrier = RequestCarrier(new("third"), engine, EngineApp(engine), node="third")
-        serving = RequestCarrier(new("fourth"), world.engine, EngineApp(world.engine), node="fourth")
+        serving = RequestCarrier(
+            new("fourth"), world.engine, EngineApp(world.engine), node="fourth"
+        )
         world.engine.by_digest = {digest_of(world.sid): world.sid}
         for each in (carrier, serving):
             each.start()

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
@@ -312,6 +312,15 @@ def test_a_router_of_routes_is_refused() -> None:
     router: Any = EventRouter()
     with pytest.raises(TypeError, match="APIRouter is no EventRouter"):
         router.include_router(APIRouter())
+
+
+def test_an_app_that_includes_a_router_of_events_is_told_where_it_belongs() -> None:
+    events: Any = EventRouter()
+    for routes in (FastAPI(), APIRouter()):
+        with pytest.raises(AttributeError, match=r"it is included by mooring\.include_router"):
+            routes.include_router(events)
+        with pytest.raises(AttributeError, match=r"it is included by mooring\.include_router"):
+            routes.include_router(events, prefix="/events")
 
 
 def test_an_event_is_declared_once() -> None:

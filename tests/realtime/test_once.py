@@ -151,9 +151,9 @@ async def test_what_is_behind_the_id_is_validated_as_ever(
 ) -> None:
     one, _ = clients
     for arguments, says in (
-        ([], "'pay' takes 1 to 2 arguments, not 0"),
+        ([], "'pay' takes 1 to 2 arguments behind its id, not 0"),
         (["5"], "amount: Input should be a valid integer"),
-        ([1, "a", 2], "'pay' takes 1 to 2 arguments, not 3"),
+        ([1, "a", 2], "'pay' takes 1 to 2 arguments behind its id, not 3"),
     ):
         refused = await one.emit("pay", ID, *arguments)
         assert refused["error"]["detail"] == says

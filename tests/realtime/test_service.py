@@ -15,7 +15,7 @@ from app.realtime.emitter import Emitter
 from app.realtime.events import EventRouter
 from app.realtime.fast_codec import FastCodec
 from app.realtime.service import RealtimeService
-from app.sessions import EndReason, Session, SessionManager
+from app.sessions import EndReason, Session, SessionManager, StoreUnavailableError
 from tests.realtime.in_process import new_manager, new_service, polling_client
 
 
@@ -201,3 +201,22 @@ async def test_a_message_that_comes_before_the_end_is_not_forgotten_for_an_event
         async with asyncio.timeout(10.0):
             assert (await client.poll())[-1:] != ["2"]
         assert not service.registry.connected(key)
+
+
+async def test_after_a_stop_what_is_no_socket_is_looked_at_though_those_of_sockets_cannot_be(
+    router: EventRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = new_service(router)
+    looked = asyncio.Event()
+
+    async def fail() -> None:
+        raise StoreUnavailableError("out of reach")
+
+    async def look() -> None:
+        looked.set()
+
+    monkeypatch.setattr(service.reconciler, "reload_all", fail)
+    service.on_stopped = look
+    with pytest.raises(StoreUnavailableError):
+        await service._look_after_stop()
+    assert looked.is_set()

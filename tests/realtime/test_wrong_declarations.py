@@ -5,7 +5,7 @@ import operator
 from typing import Annotated, Any, Literal
 
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, Request
 from pydantic import BaseModel, Field, ValidationError
 
 from app import (
@@ -16,6 +16,7 @@ from app import (
     EventError,
     EventRouter,
     Mooring,
+    idempotent,
 )
 from tests.realtime.two_nodes import cluster
 from tests.support.processes import free_port
@@ -52,6 +53,14 @@ def test_a_router_is_included_once() -> None:
     EventRouter().include_router(router)
     with pytest.raises(ValueError, match="itself"):
         outer.include_router(outer)
+
+
+def test_dependencies_of_a_router_that_are_not_for_events_are_refused_where_they_stand() -> None:
+    async def of_a_request(request: Request) -> None: ...
+
+    for dependency, says in ((idempotent, "is for routes"), (of_a_request, "takes a Request")):
+        with pytest.raises(TypeError, match=rf"^EventRouter\(dependencies=\.\.\.\) .*{says}"):
+            EventRouter(dependencies=[Depends(dependency)])
 
 
 def test_a_middleware_that_cannot_be_called_is_refused() -> None:

@@ -5,7 +5,14 @@ from functools import partial
 
 import pytest
 
-from app.sessions import EndReason, LoadResult, MemoryStore, Policy, SessionManager
+from app.sessions import (
+    EndReason,
+    LoadResult,
+    MemoryStore,
+    Policy,
+    SessionManager,
+    StoreUnavailableError,
+)
 from app.sessions.watch import SessionWatch
 from tests.support.eventually import eventually
 from tests.support.hooked_store import HookedStore
@@ -51,5 +58,41 @@ async def test_a_message_that_comes_before_the_end_is_not_forgotten(is_late: boo
     watch.close()
 
 
+class LosingStore(HookedStore):
+    """Has no reply for the reads of one key."""
+
+    lost = ""
+
+    async def load(self, key: str, *, idle: float | None = None) -> LoadResult:
+        if key == self.lost:
+            raise StoreUnavailableError("out of reach")
+        return await super().load(key, idle=idle)
+
+
+async def test_a_read_that_fails_keeps_no_other_from_its_end() -> None:
+    store = LosingStore(MemoryStore())
+    manager = SessionManager(store, Policy(idle=LONG, absolute=LONG))
+    watch = SessionWatch(manager, interval=LONG)
+    ended: list[str] = []
+    keys = [(await manager.create()).key for _ in range(3)]
+    for key in keys:
+        watch.add(key, partial(_note, ended, key))
+    await eventually(partial(_is_idle, watch))
+    store.lost = keys[1]
+    for key in keys:
+        await store.inner.end(key, EndReason.REVOKED, keep=60.0)
+
+    with pytest.raises(StoreUnavailableError):
+        await watch.check_all()
+    assert ended == [keys[0], keys[2]]
+    store.lost = ""
+    await watch.check_all()
+    assert ended == [keys[0], keys[2], keys[1]]
+
+
 def _is_idle(watch: SessionWatch) -> bool:
     return not watch._checks
+
+
+def _note(ended: list[str], key: str, _reason: EndReason) -> None:
+    ended.append(key)

@@ -33,9 +33,20 @@ async def nothing_is_left_over(
 
 
 def _has_sessions_alone(server: StoreServer) -> bool:
-    more = set(server.keys()) - {*server.session_keys(), *_of_nodes(server)}
+    more = set(server.keys()) - {*server.session_keys(), *_of_nodes(server), *_of_users(server)}
     assert not more, f"left in the store: {more}"
     return True
+
+
+def _of_users(server: StoreServer) -> set[str]:
+    """The lists of users' sessions that name none but those that are there (tests/product/signed_in.py)."""
+    records = set(server.session_keys())
+    return {
+        key
+        for key in server.command("KEYS", "mooring:user:*")
+        if {f"mooring:session:{{{each}}}" for each in server.command("ZRANGE", key, 0, -1)}
+        <= records
+    }
 
 
 def _of_nodes(server: StoreServer) -> set[str]:

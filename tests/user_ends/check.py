@@ -28,12 +28,14 @@ class Outcome:
         trials: how many there were.
         violations: what was not to be.
         delays: by how much connections outlived the end, in seconds.
+        woken: by how much those on a node that was stopped outlived its waking, in seconds.
         survivors: sign-ins that raced with the end, and came after it.
     """
 
     trials: int = 0
     violations: list[str] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)
+    woken: list[float] = field(default_factory=list)
     survivors: int = 0
 
     def add(self, other: "Outcome") -> None:
@@ -41,6 +43,7 @@ class Outcome:
         self.trials += other.trials
         self.violations += other.violations
         self.delays += other.delays
+        self.woken += other.woken
         self.survivors += other.survivors
 
 
@@ -67,6 +70,8 @@ async def check_woken(
             closed = await _closes(each, woken_at + within)
         if not closed and await _is_of_before(each, trial):
             outcome.violations.append(f"{_what(each)} of {trial.user} is open on a node that woke")
+        if each.closed_at is not None and each.closed_at >= woken_at:
+            outcome.woken.append(each.closed_at - woken_at)
         if closed and not each.is_route:
             outcome.violations += [
                 f"a socket of {trial.user} was sent {text[:20]!r} by a node that woke"
@@ -136,7 +141,14 @@ def lines(outcome: Outcome) -> Iterator[str]:
     yield (
         f"{outcome.trials} trials, {len(outcome.violations)} violations, {outcome.survivors} sign-ins "
         f"that came after the end; {len(outcome.delays)} connections closed after it, by "
-        f"{percentile(outcome.delays, 0.5):.3f} s (median), {percentile(outcome.delays, 0.99):.3f} s "
-        f"(p99), {max(outcome.delays, default=0.0):.3f} s (longest)"
+        f"{_figures(outcome.delays)}; {len(outcome.woken)} after their node woke, by "
+        f"{_figures(outcome.woken)}"
     )
     yield from (f"  {each}" for each in outcome.violations)
+
+
+def _figures(delays: list[float]) -> str:
+    return (
+        f"{percentile(delays, 0.5):.3f} s (median), {percentile(delays, 0.99):.3f} s (p99), "
+        f"{max(delays, default=0.0):.3f} s (longest)"
+    )

@@ -186,7 +186,8 @@ class Bus(ABC):
         """Return the messages of the common log, and those that are addressed to a node; see `read`.
 
         Those of one publisher that are addressed keep their order, whatever they are addressed to. They
-        come before those of the common log that were published later.
+        come before those of the common log that were published later, and behind those that were published
+        some milliseconds before.
 
         Raises:
             BusUnavailableError: there was no reply.

@@ -21,6 +21,7 @@ from .base import (
     Offset,
     SequencedMessage,
 )
+from .merge import Stored, cut, merged, offset_of
 from .redis_append import ClusterAppender, StreamAppender, fields_of
 
 WAIT = 1.0
@@ -41,10 +42,6 @@ _NEEDED = (
     *("XADD KEY NOMKSTREAM * o n", "XTRIM KEY MAXLEN 1"),
     *("XLEN KEY", "XRANGE KEY - + COUNT 1", "XREVRANGE KEY + - COUNT 1"),
 )
-
-_StoredEntry = tuple[bytes, list[bytes]]
-"""An offset, and alternating names and values: `a`, for whom a copy is; `o`, the node's id; then `n` and `m`
-for each message."""
 
 
 class RedisBus(Bus):
@@ -110,7 +107,7 @@ class RedisBus(Bus):
         if self.keeps_log:
             log = self._keys.log(node)
             await execute(self._client, "XADD", log, "*", *fields_of(node, _FIRST))
-        return (await self.tail())._replace(own=_offset(first))
+        return (await self.tail())._replace(own=offset_of(first))
 
     async def ping(self) -> None:
         """Run each command that the bus needs on its stream; none of them changes anything."""
@@ -126,16 +123,13 @@ class RedisBus(Bus):
 
     async def _tail(self, stream: str) -> Offset:
         last = await execute(self._reader, "XREVRANGE", stream, "+", "-", "COUNT", 1)
-        return _offset(last[0][0]) if last else START
+        return offset_of(last[0][0]) if last else START
 
     async def read(self, after: Offset) -> Batch:
         return await self._read({self._stream: after}, "")
 
     async def read_addressed(self, node: str, after: Offset) -> Batch:
-        """Read both streams at once: what the own one lacks of a reply, was appended after it.
-
-        So the entries of the own one are delivered first; if there may be more, they alone.
-        """
+        """Read both streams at once: what one lacks of a reply, was appended after it. See `merge`."""
         common = after._replace(own=None)
         return await self._read(
             {self._keys.stream(node): after.own or START, self._stream: common}, node
@@ -164,9 +158,7 @@ class RedisBus(Bus):
         if full and not await self._reach(full):
             return await self._gap(after)
         self._may_have_gap = False
-        if any(stream != self._stream for stream in full):
-            found.pop(self._stream, None)
-        return self._batch(after, found, node)
+        return self._batch(after, found, set(full), node)
 
     def _unsure(self, after: dict[str, Offset]) -> dict[str, Offset]:
         """Return what is to be checked before a read: what one server may have lost, it lost at once."""
@@ -180,20 +172,21 @@ class RedisBus(Bus):
         return dict(islice(after.items(), 1))
 
     def _batch(
-        self, after: dict[str, Offset], found: dict[str, list[_StoredEntry]], node: str
+        self, after: dict[str, Offset], found: dict[str, list[Stored]], full: set[str], node: str
     ) -> Batch:
+        common = found.pop(self._stream, [])
+        own = next(iter(found.values()), [])
+        if full and own and common:
+            is_full = self._stream in full
+            own, common = cut(own, common, more_own=len(full) > is_full, more_common=is_full)
         entries = [
             entry
-            for stream in after
-            for stored in found.get(stream, ())
-            for entry in self._entries(*stored, node, own=stream != self._stream)
+            for is_own, stored in merged(own, common)
+            for entry in self._entries(*stored, node, own=is_own)
         ]
-        offsets = {
-            stream: _offset(found[stream][-1][0]) if found.get(stream) else offset
-            for stream, offset in after.items()
-        }
-        common = offsets.pop(self._stream)
-        return Batch(entries, common._replace(own=next(iter(offsets.values()), None)))
+        own_before = next((each for name, each in after.items() if name != self._stream), None)
+        last = offset_of(common[-1][0]) if common else after[self._stream]
+        return Batch(entries, last._replace(own=offset_of(own[-1][0]) if own else own_before))
 
     def _entries(
         self, stored_at: bytes, fields: list[bytes], node: str, *, own: bool
@@ -205,10 +198,10 @@ class RedisBus(Bus):
             self._may_have_gap = True  # this node's stream was not there
         return entries_of(stored_at, fields, own=own)
 
-    def _is_full(self, stored: list[_StoredEntry]) -> bool:
+    def _is_full(self, stored: list[Stored]) -> bool:
         return len(stored) == self._entries_per_read
 
-    async def _xread(self, after: dict[str, Offset]) -> dict[str, list[_StoredEntry]]:
+    async def _xread(self, after: dict[str, Offset]) -> dict[str, list[Stored]]:
         found = await execute(
             self._reader,
             *("XREAD", "COUNT", self._entries_per_read, "BLOCK", self._wait_ms),
@@ -238,7 +231,7 @@ class RedisBus(Bus):
         """
         left = await execute(self._reader, "XREVRANGE", stream, str(after), "-", "COUNT", 1)
         if left:
-            return _offset(left[0][0])
+            return offset_of(left[0][0])
         if await execute(self._reader, "XLEN", stream) < self._maxlen:
             return START
         return await self._tail(stream)
@@ -256,17 +249,12 @@ def _unavailable(error: RedisClientError) -> BusUnavailableError:
     return BusUnavailableError(f"bus unavailable: {error}")
 
 
-def _offset(text: bytes) -> Offset:
-    ms, number = text.split(b"-")
-    return Offset(int(ms), int(number))
-
-
 def entries_of(stored_at: bytes, fields: list[bytes], *, own: bool = False) -> Iterable[Entry]:
     """Return the messages of a stored entry; for one without any, a message that does not parse.
 
     Those of the log of one node, `own`, are numbered.
     """
-    offset = _offset(stored_at)
+    offset = offset_of(stored_at)
     node_id, sequence, payload = "", 0, None
     index, step = (0, 1) if own else (-1, 0)
     for name, value in zip(fields[::2], fields[1::2], strict=False):

@@ -215,9 +215,7 @@ def _offsets(said: Any) -> dict[str, int]:
     if not isinstance(said, dict):
         return {}
     newest = islice(reversed(said.items()), _MOST_OFFSETS)  # a page adds streams as they come
-    return {
-        id_: offset for id_, offset in newest if type(offset) is int and 0 <= offset < 2**53
-    }
+    return {id_: offset for id_, offset in newest if type(offset) is int and 0 <= offset < 2**53}
 
 
 def _explain(error: BaseException) -> dict[str, Any]:

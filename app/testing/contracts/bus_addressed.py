@@ -11,6 +11,9 @@ from .store_base import new_key
 
 TOGETHER = 50
 
+_TICKS_SECONDS = 0.005
+"""The clock that tells what was before ticks in milliseconds."""
+
 
 class AddressedBusContract:
     """What holds for `open` and `read_addressed`; a part of BusContract."""
@@ -45,6 +48,20 @@ class AddressedBusContract:
         for number in range(0, 20, 2):
             await publish_to(bus, [key], first=number)
             await bus.publish("here", number + 1, b"")
+        entries = await read_addressed(bus, node, offset, 20)
+        for number in range(0, 20, 2):
+            numbers = [each.sequence for each in entries]
+            assert numbers.index(number) < numbers.index(number + 1)
+
+    async def test_what_is_addressed_comes_behind_what_all_got_before(self, bus: Bus) -> None:
+        """The end of a session is for all nodes; what is sent to its user then is not for its sockets."""
+        node, key = new_key(), new_key()
+        offset = await bus.open(node)
+        await self.enter(bus, node, key)
+        for number in range(0, 20, 2):
+            await bus.publish("here", number, b"")
+            await asyncio.sleep(_TICKS_SECONDS)
+            await publish_to(bus, [key], first=number + 1)
         entries = await read_addressed(bus, node, offset, 20)
         for number in range(0, 20, 2):
             numbers = [each.sequence for each in entries]

@@ -10,6 +10,7 @@ from .extras import explain_missing
 from .realtime.bus.base import Bus, MemoryBus
 from .realtime.carry.streams import CarryStreams
 from .realtime.counters import Counters, MemoryCounters
+from .realtime.engineio.server import can_be_named
 from .realtime.presence import LocalPresence, Presence
 from .realtime.recovery.store import MemoryRecoveryStore, RecoveryStore
 from .realtime.stop_detector import running_time
@@ -40,6 +41,9 @@ class Backend:
         carry_streams: carry requests to the nodes that have their sockets; None where there are no others.
         clock: returns seconds of a clock that goes on while the machine sleeps, by which a node knows how
             long the sessions live whose sockets it has.
+
+    Raises:
+        ValueError: requests are to be carried to nodes whose ids cannot stand in those of their sockets.
     """
 
     store: SessionStore = field(default_factory=MemoryStore)
@@ -52,6 +56,14 @@ class Backend:
     streams: StreamLog = field(default_factory=MemoryStreamLog)
     carry_streams: CarryStreams | None = None
     clock: Callable[[], float] = running_time
+
+    def __post_init__(self) -> None:
+        """Check the name of the node."""
+        if self.carry_streams is not None and not can_be_named(self.node_id):
+            raise ValueError(
+                f"node_id: {self.node_id!r} has to be 1 to 64 letters, digits, - and _, as ids of sockets "
+                "name their node"
+            )
 
 
 BackendFactory = Callable[[], Backend]
@@ -78,11 +90,14 @@ def backend_factory(store: str, *, redis_url: str, prefix: str, lifetime: float)
 def of_one_process(shared: Backend) -> BackendFactory:
     """Return the factory of a backend whose nodes are the event loops of this process.
 
-    Where the bus is one in memory each of them has a name of its own: two TestClients are two nodes.
+    Where the bus is one in memory each of them has a name of its own: two TestClients are two nodes. So
+    each has a log of its own, too, where that is in memory: a node numbers what it logs.
     """
     if not isinstance(shared.bus, MemoryBus):
         return lambda: shared
-    return lambda: replace(shared, node_id=new_node_id())
+    if not isinstance(shared.recovery, MemoryRecoveryStore):
+        return lambda: replace(shared, node_id=new_node_id())
+    return lambda: replace(shared, node_id=new_node_id(), recovery=MemoryRecoveryStore())
 
 
 def _redis_factory(url: str, prefix: str, lifetime: float) -> BackendFactory:

@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     ping_interval: Seconds = 25
     ping_timeout: Seconds = 20
     connect_timeout: Seconds = 10
-    recovery_window: Annotated[float, Field(gt=0, le=480)] = 120
+    recovery_window: Annotated[float, Field(ge=1, le=480)] = 120
     fast_paths: Literal["auto", "on", "off"] = "auto"
 
     @classmethod

@@ -72,6 +72,10 @@ def _nothing_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         ("PING_INTERVAL", "0"),
         ("PING_TIMEOUT", "-1"),
         ("CONNECT_TIMEOUT", "never"),
+        *(
+            ("RECOVERY_WINDOW", wrong)
+            for wrong in ("0", "-1", "0.0001", "481", "inf", "nan", "long")
+        ),
         ("FAST_PATHS", "maybe"),
     ],
 )

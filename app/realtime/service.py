@@ -13,7 +13,7 @@ from ..asgi.rate_limit import RateLimiter
 from ..sessions import EndReason, Record, SessionManager
 from ..sessions.sign_in import user_of
 from .asgi_app import SocketIOApp
-from .bus.base import Bus
+from .bus.base import Bus, MemoryBus
 from .bus.messages import ChangedMessage, Message, SessionEndedMessage
 from .bus.relay import BusRelay
 from .carry.carrier import RequestCarrier
@@ -45,6 +45,7 @@ from .session_hooks import SessionHookCaller
 from .state_sync import StateSync
 from .stop_detector import StopDetector
 from .streams.audience import Audience
+from .streams.memory import MemoryStreamLog
 from .streams.node import NodeStreams
 from .user_presence import LocalUserPresence, OnlineUsers, UserPresence
 
@@ -371,6 +372,11 @@ class RealtimeService:
     def _make_streams(
         self, manager: SessionManager, router: EventRouter, options: RealtimeOptions
     ) -> NodeStreams:
+        if isinstance(options.streams, MemoryStreamLog) and not isinstance(self._bus, MemoryBus):
+            logger.warning(
+                "streams are kept in this process: sockets of other nodes are sent nothing of them, unless "
+                "the backend has `streams` that all nodes share"
+            )
         return NodeStreams(
             router,
             options.streams,

@@ -8,15 +8,18 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.types import Message, Receive
 
 from app.asgi.errors import ServiceUnavailableError
 from app.realtime.bus.base import BusUnavailableError
 from app.realtime.carry import holder, owner
+from app.realtime.carry.carrier import Client, RequestCarrier
 from app.realtime.carry.messages import About, Answer, Ask, CallOff, Fault, Parcel, Release, parse
 from app.realtime.carry.owner import LOST, CarriedOwner
 from app.realtime.carry.redis import RedisCarryStreams
 from app.realtime.engineio.asgi import EngineApp
 from app.realtime.engineio.server import EngineServer, digest_of
+from app.realtime.redis_keys import RedisKeys
 from app.redis.url import connect
 from tests.support.cluster import redis_cluster
 from tests.support.eventually import eventually, stays
@@ -305,8 +308,11 @@ async def test_without_a_server_everything_says_so(own_store_server: StoreServer
 class World:
     """A node with a socket, and another one that asks."""
 
-    def __init__(self, here: CarriedOwner, there: RedisCarryStreams, sid: str) -> None:
+    def __init__(
+        self, here: CarriedOwner, there: RedisCarryStreams, engine: EngineServer, sid: str
+    ) -> None:
         self.owner = here
+        self.engine = engine
         self._there = there
         self.sid = sid
         self.messages: list[str] = []
@@ -347,7 +353,7 @@ async def _world(server: StoreServer) -> AsyncIterator[World]:
         socket = await engine.open({"type": "http"}, upgrades=["websocket"])
         socket.connected = True
         await socket.first_packets()
-        world = World(serving, there, socket.sid)
+        world = World(serving, there, engine, socket.sid)
         yield world
         serving.close()
 
@@ -400,3 +406,43 @@ async def test_what_a_node_held_that_has_gone_is_called_off(valkey: StoreServer)
         await eventually(lambda: world.owner.nodes == set())
         world.owner.receive(world.ask(2, polls=True))
         assert [each.problem for each in await world.answers(1)] == ["unknown-socket"]
+
+
+async def test_a_post_whose_body_was_long_on_its_way_is_handled(
+    valkey: StoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Meanwhile its node has carried more requests than the other one remembers."""
+    monkeypatch.setattr(owner, "_KNOWN_NUMBERS", 10)
+    last = asyncio.Event()
+    scope = {"type": "http", "method": "POST", "headers": [], "client": ("127.0.0.1", 1)}
+
+    async def at_once() -> Message:
+        return {"type": "http.request", "body": b"4quick"}
+
+    async def slowly() -> Message:
+        await last.wait()
+        return {"type": "http.request", "body": b"4slow"}
+
+    async with _world(valkey) as world, _streams(valkey) as new:
+        engine = EngineServer(node="third")
+        carrier = RequestCarrier(new("third"), engine, EngineApp(engine), node="third")
+        serving = RequestCarrier(
+            new("fourth"), world.engine, EngineApp(world.engine), node="fourth"
+        )
+        world.engine.by_digest = {digest_of(world.sid): world.sid}
+        for each in (carrier, serving):
+            each.start()
+        client = Client((), None)
+
+        async def post(receive: Receive) -> bytes:
+            return (await carrier.respond("fourth", world.sid, client, scope, receive)).body
+
+        slow = asyncio.create_task(post(slowly))
+        await eventually(lambda: valkey.command("EXISTS", RedisKeys().carried("fourth")))
+        for _ in range(20):
+            assert await post(at_once) == b"ok"
+        last.set()
+        assert await slow == b"ok"
+        assert world.messages[-1] == "slow"
+        for each in (carrier, serving):
+            await each.aclose()

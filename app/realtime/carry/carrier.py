@@ -149,6 +149,8 @@ class RequestCarrier:
                 ask = replace(ask, fault=Fault.SLOW)
             else:
                 ask = replace(ask, body=body)
+            # A body may be long on its way, and too old a number is taken for one that was served before.
+            ask = replace(ask, about=self._holder.new_request())
             self._peers.look(node)
             return await self._holder.ask(Held(node, ask))
 

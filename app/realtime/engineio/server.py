@@ -26,6 +26,11 @@ _NODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 Handler = Callable[..., Awaitable[Any]]
 
 
+def can_be_named(node: str) -> bool:
+    """Return True if the id of a socket can say which node has it."""
+    return _NODE.fullmatch(node) is not None
+
+
 def digest_of(sid: str) -> str:
     """Return what stands for a socket's id where others than its client may read it."""
     return hashlib.sha256(sid.encode("utf-8", "surrogatepass")).hexdigest()
@@ -84,7 +89,7 @@ class EngineServer:
     def node_elsewhere(self, sid: str) -> str | None:
         """Return the node that an id names, if that is another one."""
         node, dot, _ = sid.partition(_DOT)
-        if not dot or sid.startswith(self._prefix or _DOT) or not _NODE.fullmatch(node):
+        if not dot or sid.startswith(self._prefix or _DOT) or not can_be_named(node):
             return None
         return node
 

@@ -15,7 +15,6 @@ from .recoverable import Away, Recoverable
 _GRACE_SECONDS = 10.0
 """How long what is sent to a socket is kept when it has been forgotten: somebody may have read its entry just
 before. It is longer than a recovery may take."""
-_FINAL = set(EndReason) - {EndReason.SHUTDOWN}
 
 
 class Departures:
@@ -42,8 +41,8 @@ class Departures:
         the JavaScript one does so when a poll has failed, and comes back.
         """
         recoverable: Recoverable = member.recovery
-        has_ended = member.connection.closed_for in _FINAL
-        if has_ended or not (recoverable.stored and member.greeted):
+        ended = has_ended(member.connection.closed_for)
+        if ended or not (recoverable.stored and member.greeted):
             return
         member.recovery = None
         self._keep(Away(member.sid, member.namespace, key_of(member), recoverable, _of(member)))
@@ -92,6 +91,11 @@ class Departures:
             del self._away[recoverable.pid]
         loop = asyncio.get_running_loop()
         loop.call_later(_GRACE_SECONDS, self._parts.presence.release, away)
+
+
+def has_ended(reason: EndReason | None) -> bool:
+    """Return True if a connection is closed for the end of its session, and not of its node."""
+    return reason not in (None, EndReason.SHUTDOWN)
 
 
 def _of(member: Member) -> set[str]:

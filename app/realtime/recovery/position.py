@@ -5,7 +5,9 @@ from typing import NamedTuple, Self
 
 from ..bus.base import Offset
 
-_OFFSET = re.compile(r"(.{1,100})\.(\d{1,18})\.(\d{1,18})-(\d{1,18})\.(\d{1,9})", re.DOTALL)
+_OFFSET = re.compile(
+    r"(.{1,100})\.([0-9]{1,18})\.([0-9]{1,18})-([0-9]{1,18})\.([0-9]{1,9})", re.DOTALL
+)
 
 
 class Position(NamedTuple):

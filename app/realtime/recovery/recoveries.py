@@ -1,6 +1,7 @@
 """Recovers sockets when their clients come back, in two steps around their connect handlers."""
 
 import asyncio
+import re
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from ...sessions.ids import user_name
 from ...sessions.sign_in import user_of
 from ..bus.base import START, BusUnavailableError
 from ..registry import Member
-from .departures import Departures
+from .departures import Departures, has_ended
 from .held import HeldForReplay
 from .log import LogLostError
 from .metrics import RECOVERIES, REPLAYED
@@ -29,7 +30,7 @@ _OPEN_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
 _PID_BYTES = 18
 _TOKEN_BYTES = 6
-_MAX_PID = 100
+_PID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 class NotRecoveredError(Exception):
@@ -138,8 +139,18 @@ class Recoveries:
         except (TimeoutError, LogLostError) as error:
             raise RecoveryFailedError from error
         self._departures.returned(recoverable.pid)
+        if has_ended(member.connection.pending_close):
+            self._withdraw(member, recoverable)
+            return
         RECOVERIES["recovered"].inc()
         REPLAYED.inc(replayed)
+
+    def _withdraw(self, member: Member, recoverable: Recoverable) -> None:
+        """Give nothing back to a socket whose session has ended since it was looked at."""
+        member.held, member.recovery = [], None
+        recoverable.refused = True
+        self._departures.dropped(member, recoverable)
+        RECOVERIES["unknown"].inc()
 
     def refuse(self, member: Member) -> None:
         """Have a socket forgotten whose connect is refused."""
@@ -265,5 +276,5 @@ def _split(auth: Any) -> tuple[str | None, object, Any]:
         return None, None, auth
     rest = {name: value for name, value in auth.items() if name not in ("pid", "offset")}
     pid = auth["pid"]
-    fits = isinstance(pid, str) and 0 < len(pid) <= _MAX_PID
+    fits = isinstance(pid, str) and _PID.fullmatch(pid)
     return pid if fits else None, auth.get("offset"), rest or None

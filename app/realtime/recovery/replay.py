@@ -109,9 +109,9 @@ class Replay:
         self, segments: list[Segment], missed: Missed, floor: Position, record: Record
     ) -> None:
         ended, packets = self._encode_all(segments, missed)
-        packets += self._state_of_session(record)
         held: HeldForReplay = self._member.held  # type: ignore[assignment] # as the recovery began
         is_whole = held.settle(packets, missed.known, missed.rooms, floor, self._encode)
+        held += self._state_of_session(record)
         last = ended[-1]
         if not is_whole:
             ended = [Segment(last.number + 1, self._parts.messenger.position, None)]
@@ -144,9 +144,19 @@ class Replay:
         return self._parts.sender.codec.encode_with_offset(body, self._member.namespace, offset)
 
     def _state_of_session(self, record: Record) -> list[Encoded]:
-        """Return the newest values of the session's state: those that were missed are in no log."""
-        namespace = self._member.namespace
-        newest = self._member.connection.session_sockets.record or record
-        values = self._parts.state_sync.values(newest, namespace, key_of(self._member))
+        """Return the newest values of the session's state: those that were missed are in no log.
+
+        They follow what was published meanwhile: a record may be newer than that, and is never older than
+        what it is taken for.
+        """
+        namespace, key = self._member.namespace, key_of(self._member)
+        sockets = self._member.connection.session_sockets
+        newest = sockets.record or record
         codec = self._parts.sender.codec
-        return [codec.encode_event(name, value, namespace=namespace) for name, value in values]
+        found = []
+        for name, value in self._parts.state_sync.values(newest, namespace, key):
+            last = sockets.last_sent(name)
+            is_newer = last is not None and last.received and last.version > newest.version
+            value = last.value if last is not None and is_newer else value  # noqa: PLW2901
+            found.append(codec.encode_event(name, value, namespace=namespace))
+        return found

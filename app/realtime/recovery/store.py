@@ -154,8 +154,8 @@ class MemoryRecoveryStore(RecoveryStore):
 
     def start(self, node: str, window: float, healed: float) -> None:
         self._node = node
-        self._log.node = node
-        self._log.healed = healed
+        self._entries.clear()
+        self._log.begin(node, healed)
 
 
 class MemoryLog(NodeLog):
@@ -181,6 +181,13 @@ class MemoryLog(NodeLog):
         self._max_bytes = max_bytes
         self._bytes = 0
         self._entries: deque[_Entry] = deque()
+
+    def begin(self, node: str, healed: float) -> None:
+        """Be the log of a node that starts, which numbers its messages anew."""
+        self.node = node
+        self.healed = healed
+        self._entries.clear()
+        self._bytes = 0
 
     def append(self, number: int, message: Loggable) -> None:
         """Add a message."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterable, Callable, Iterable
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from ...aio.tasks import cancel
@@ -211,13 +212,10 @@ async def _leave(reader: StreamReader) -> None:
 
 def _offsets(said: Any) -> dict[str, int]:
     """Return the offsets that a client has said, as far as they are any."""
-    if not isinstance(said, dict) or len(said) > _MOST_OFFSETS:
+    if not isinstance(said, dict):
         return {}
-    return {
-        id_: offset
-        for id_, offset in said.items()
-        if isinstance(id_, str) and type(offset) is int and 0 <= offset < 2**53
-    }
+    newest = islice(reversed(said.items()), _MOST_OFFSETS)  # a page adds streams as they come
+    return {id_: offset for id_, offset in newest if type(offset) is int and 0 <= offset < 2**53}
 
 
 def _explain(error: BaseException) -> dict[str, Any]:

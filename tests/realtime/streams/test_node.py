@@ -160,7 +160,8 @@ async def test_a_declared_stream_has_one_type_and_no_state() -> None:
         ([2], 0),
         ("a", 0),
         (None, 0),
-        ({str(number): 2 for number in range(1001)} | {"a": 2}, 0),
+        ({str(number): 2 for number in range(1001)} | {"a": 2}, 2),
+        ({"a": 2} | {str(number): 2 for number in range(1001)}, 0),
     ],
     ids=lambda said: str(said)[:20],
 )

@@ -13,6 +13,7 @@ from .realtime.counters import Counters, MemoryCounters
 from .realtime.engineio.server import can_be_named
 from .realtime.presence import LocalPresence, Presence
 from .realtime.recovery.store import MemoryRecoveryStore, RecoveryStore
+from .realtime.stop_detector import running_time
 from .realtime.streams.log import StreamLog
 from .realtime.streams.memory import MemoryStreamLog
 from .realtime.user_presence import LocalUserPresence, UserPresence
@@ -38,6 +39,8 @@ class Backend:
         recovery: keeps what sockets of namespaces with recovery are, for their return to any node.
         streams: keeps what is sent in streams, for readers on all nodes.
         carry_streams: carry requests to the nodes that have their sockets; None where there are no others.
+        clock: returns seconds of a clock that goes on while the machine sleeps, by which a node knows how
+            long the sessions live whose sockets it has.
 
     Raises:
         ValueError: requests are to be carried to nodes whose ids cannot stand in those of their sockets.
@@ -52,6 +55,7 @@ class Backend:
     recovery: RecoveryStore = field(default_factory=MemoryRecoveryStore)
     streams: StreamLog = field(default_factory=MemoryStreamLog)
     carry_streams: CarryStreams | None = None
+    clock: Callable[[], float] = running_time
 
     def __post_init__(self) -> None:
         """Check the name of the node."""

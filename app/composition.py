@@ -80,11 +80,15 @@ class Composition:
     def _finds_users(self) -> bool:
         return isinstance(self._new_backend().store, UserIndex)
 
-    def new_runtime(self) -> Runtime:
-        """Return what runs on the running event loop; starts its tasks."""
+    def new_runtime(self, backend: Backend | None = None) -> Runtime:
+        """Return what runs on the running event loop; starts its tasks.
+
+        Args:
+            backend: what it shares with other nodes, if not what this Mooring was told.
+        """
         settings = self._settings
         return Runtime(
-            self._new_backend(),
+            backend or self._new_backend(),
             _policy(settings),
             self._realtime_options(),
             self._router,

@@ -1,5 +1,6 @@
 """Mooring: sessions, and the sockets that belong to them, on a FastAPI app."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -404,6 +405,17 @@ def mooring_of(app: FastAPI) -> Mooring:
         if isinstance(found, Mooring):
             return found
     raise ValueError("the app has no Mooring")
+
+
+def start_node(app: FastAPI, backend: Backend) -> None:
+    """Make the running event loop a node of an app's Mooring, on a backend of its own."""
+    mooring = mooring_of(app)
+    mooring._runtimes.add(mooring._composition.new_runtime(backend))  # noqa: SLF001 - its module
+
+
+def forget_node(app: FastAPI, loop: asyncio.AbstractEventLoop) -> None:
+    """Let go of the node of an event loop that has been given up."""
+    mooring_of(app)._runtimes.forget(loop)  # noqa: SLF001 - its module
 
 
 class _MooringMiddleware:

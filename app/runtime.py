@@ -48,6 +48,7 @@ class Runtime:
                 counters=backend.counters,
                 streams=backend.streams,
                 recovery=backend.recovery,
+                clock=backend.clock,
             ),
             bus=backend.bus,
             presence=backend.presence,
@@ -112,6 +113,18 @@ class Runtimes:
                 self._all.append(found)
             self._latest = found
         return found
+
+    def add(self, runtime: Runtime) -> None:
+        """Use a runtime for its event loop, which has none yet."""
+        with self._lock:
+            self._all.append(runtime)
+
+    def forget(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Release what holds the runtime of an event loop that has been given up, if it has one."""
+        with self._lock:
+            given_up = [each for each in self._all if each.loop is loop]
+        for each in given_up:
+            each.forget()
 
     async def aclose(self) -> None:
         """Close the runtime of the running event loop, if there is one; another use makes a new one."""

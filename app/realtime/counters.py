@@ -1,6 +1,7 @@
 """Counts what happens within a window of time, over all nodes."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,15 +28,20 @@ class Counters(Protocol):
 
 
 class MemoryCounters:
-    """Counts of one process."""
+    """Counts of one process.
 
-    def __init__(self) -> None:
+    Args:
+        clock: returns seconds of a clock that never goes back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._windows: dict[str, tuple[int, float]] = {}
         self._clean_at = _CLEAN_AT_LEAST
 
     async def add(self, name: str, seconds: float) -> Window:
         """Count one more; see Counters."""
-        now = time.monotonic()
+        now = self._clock()
         count, until = self._windows.get(name, (0, 0.0))
         if until <= now:
             count, until = 0, now + seconds

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from ..asgi.limits import UNSENT_BYTES
 from .counters import Counters, MemoryCounters
 from .recovery.store import MemoryRecoveryStore, RecoveryStore
+from .stop_detector import running_time
 from .streams.log import StreamLog
 from .streams.memory import MemoryStreamLog
 
@@ -38,6 +39,7 @@ class RealtimeOptions:
         fast_codec: encode and decode plain packets without python-socketio.
         recovery: keeps what sockets of namespaces with recovery are, for their return.
         recovery_window: seconds within which they may.
+        clock: returns seconds of a clock that goes on while the machine sleeps.
     """
 
     reload_interval: float = 30.0
@@ -57,3 +59,4 @@ class RealtimeOptions:
     fast_codec: bool = True
     recovery: RecoveryStore = field(default_factory=MemoryRecoveryStore)
     recovery_window: float = 120.0
+    clock: Callable[[], float] = running_time

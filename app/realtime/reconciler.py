@@ -50,6 +50,7 @@ class SessionReconciler:
         disconnect_socket: disconnects a socket for a reason.
         on_reloaded: called with each record that a reload has found changed.
         extend: an event counts as activity of its session.
+        clock: returns seconds of a clock that goes on while the machine sleeps.
     """
 
     def __init__(
@@ -60,7 +61,9 @@ class SessionReconciler:
         on_reloaded: OnReloaded,
         *,
         extend: bool,
+        clock: Callable[[], float] = running_time,
     ) -> None:
+        self._clock = clock
         self._manager = manager
         self._registry = registry
         self._disconnect_socket = disconnect_socket
@@ -212,7 +215,7 @@ class SessionReconciler:
         if self.stop.stopped_for < self._manager.policy.tombstone:
             return False
         is_empty = session_sockets.record.version == 1 and session_sockets.record.owner is None
-        return not is_empty and running_time() < session_sockets.deadline
+        return not is_empty and self._clock() < session_sockets.deadline
 
     def _refresh(self, key: str, found: LoadResult) -> None:
         session_sockets = self._registry.session_sockets(key)
@@ -220,5 +223,5 @@ class SessionReconciler:
             return
         session_sockets.refresh(found)
         if found.lease is not None:
-            session_sockets.deadline = running_time() + found.lease.seconds
+            session_sockets.deadline = self._clock() + found.lease.seconds
             self.deadlines.note(key, found.lease.seconds + CLOCK_MARGIN_SECONDS)

@@ -47,13 +47,14 @@ class ReloadTask:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
-        due = time.monotonic()
+        now = asyncio.get_running_loop().time
+        due = now()
         while True:
             for slot in range(SLOTS):
                 due += self._interval / SLOTS
-                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                await asyncio.sleep(max(0.0, due - now()))
                 await self._reload_slot(slot)
-            late = max(0.0, time.monotonic() - due)
+            late = max(0.0, now() - due)
             RELOAD_LAG.set(late)
             due += late  # a late round does not shorten the next one
 

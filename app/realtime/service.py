@@ -119,6 +119,7 @@ class RealtimeService:
             partial(disconnect_socket, self.sender),
             state_sync.resync,
             extend=options.activity != "http",
+            clock=options.clock,
         )
         self.stop = StopDetector(self._look_after_stop, self.sender.release)
         self.reconciler.stop = self.stop

@@ -1,11 +1,50 @@
 """What users of the package test with. Nothing else in the package imports it.
 
-Needs pytest and pytest-asyncio, which are no dependencies of the package.
+The contract suites need pytest and pytest-asyncio, TestApp needs httpx: they are no dependencies.
 """
 
-from .contracts.answers import AnswerStoreContract
-from .contracts.bus import BusContract
-from .contracts.store import StoreContract
-from .contracts.user_index import UserIndexContract
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["AnswerStoreContract", "BusContract", "StoreContract", "UserIndexContract"]
+from .clock import FakeClock
+from .node import Node, NodeKilledError
+from .socket import ClientSocket, ConnectError
+
+if TYPE_CHECKING:
+    from .browser import Browser
+    from .contracts.answers import AnswerStoreContract
+    from .contracts.bus import BusContract
+    from .contracts.store import StoreContract
+    from .contracts.user_index import UserIndexContract
+    from .kit import TestApp
+
+__all__ = [
+    "AnswerStoreContract",
+    "Browser",
+    "BusContract",
+    "ClientSocket",
+    "ConnectError",
+    "FakeClock",
+    "Node",
+    "NodeKilledError",
+    "StoreContract",
+    "TestApp",
+    "UserIndexContract",
+]
+
+_MODULES = {
+    "AnswerStoreContract": ".contracts.answers",
+    "Browser": ".browser",
+    "BusContract": ".contracts.bus",
+    "StoreContract": ".contracts.store",
+    "TestApp": ".kit",
+    "UserIndexContract": ".contracts.user_index",
+}
+"""Where the names are that need more than the package does."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs more when it is asked for: who uses one of them may lack what another needs."""
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

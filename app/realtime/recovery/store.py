@@ -3,7 +3,7 @@
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..bodies import Body
@@ -111,11 +111,15 @@ class RecoveryStore(ABC):
 
 
 class MemoryRecoveryStore(RecoveryStore):
-    """Keeps it in the process. What is delivered by a node is logged by it, wherever it comes from."""
+    """Keeps it in the process. What is delivered by a node is logged by it, wherever it comes from.
 
-    def __init__(self) -> None:
+    Args:
+        clock: returns seconds of a clock that never goes back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._entries: dict[tuple[str, str], bytes] = {}
-        self._log = MemoryLog()
+        self._log = MemoryLog(clock)
         self._node = ""
         self.append_event = self._log.append_event  # type: ignore[method-assign] # a call less for each
 
@@ -158,11 +162,19 @@ class MemoryLog(NodeLog):
     """The last messages that the node of this process has delivered, all of them numbered.
 
     Args:
+        clock: returns seconds of a clock that never goes back.
         max_logged: messages that are kept.
         max_bytes: of their text.
     """
 
-    def __init__(self, *, max_logged: int = MAX_LOGGED, max_bytes: int = MAX_LOGGED_BYTES) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        max_logged: int = MAX_LOGGED,
+        max_bytes: int = MAX_LOGGED_BYTES,
+    ) -> None:
+        self._clock = clock
         self.node = ""
         self.healed = 0.0
         self._max_logged = max_logged
@@ -179,7 +191,7 @@ class MemoryLog(NodeLog):
 
     def append(self, number: int, message: Loggable) -> None:
         """Add a message."""
-        self._add((time.monotonic(), number, _ENTRY_BYTES, message), _ENTRY_BYTES)
+        self._add((self._clock(), number, _ENTRY_BYTES, message), _ENTRY_BYTES)
 
     def append_event(
         self, number: int, to: Target, namespace: str, body: Body, skip: str | None
@@ -189,7 +201,7 @@ class MemoryLog(NodeLog):
         size = len(text) + _ENTRY_BYTES
         if attachments:
             size += sum(map(len, attachments))
-        self._add((time.monotonic(), number, size, to, namespace, text, attachments, skip), size)
+        self._add((self._clock(), number, size, to, namespace, text, attachments, skip), size)
 
     def _add(self, entry: _Entry, size: int) -> None:
         self._entries.append(entry)
@@ -206,9 +218,9 @@ class MemoryLog(NodeLog):
         if start.node != self.node or start.own > self.last:
             raise LogLostError
         oldest_at, oldest = (
-            self._entries[0][:2] if self._entries else (time.monotonic(), self.last + 1)
+            self._entries[0][:2] if self._entries else (self._clock(), self.last + 1)
         )
-        if start.own + 1 < oldest and oldest_at > time.monotonic() - self.healed:
+        if start.own + 1 < oldest and oldest_at > self._clock() - self.healed:
             raise LogLostError
 
     def select(

@@ -184,14 +184,6 @@ async def test_the_worker_says_what_is_due(nodes: Nodes) -> None:
 
 
 @on_nodes
-async def test_too_many_messages_at_once_are_refused_and_can_be_said_later(nodes: Nodes) -> None:
-    async with Device(nodes.urls[0], "ann11") as ann:
-        acks = [await ann.say("spam") for _ in range(21)]
-        assert ["error" in each for each in acks] == [False] * 20 + [True]
-        assert acks[-1]["error"]["type"] == "rate-limited"
-
-
-@on_nodes
 async def test_a_node_that_is_killed_takes_no_message_with_it(nodes: Nodes) -> None:
     """The last test: it kills the second node."""
     async with Device(nodes.urls[0], "ann12") as ann, Device(nodes.urls[1], "bob12") as bob:

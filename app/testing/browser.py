@@ -1,0 +1,125 @@
+"""Somebody's browser: requests and sockets with the same cookies, in process."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .connection import Connection, Message
+from .http import httpx
+from .node import Node, NodeKilledError
+from .socket import WITHIN, ClientSocket
+
+_CLIENT = ("127.0.0.1", 123)
+
+
+class _NodeTransport(httpx.AsyncBaseTransport):
+    """Serves requests on the node that the browser is on at the time."""
+
+    def __init__(self, node: Callable[[], Node], *, raise_app_exceptions: bool) -> None:
+        self._node = node
+        self._raises = raise_app_exceptions
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        node = self._node()
+        if not node.alive:
+            raise httpx.ConnectError("the node was killed, or is not running", request=request)
+        asgi = httpx.ASGITransport(node.app, raise_app_exceptions=self._raises, client=_CLIENT)
+        try:
+            return await node.call(asgi.handle_async_request(request))
+        except NodeKilledError as error:
+            raise httpx.ReadError(str(error), request=request) from None
+
+
+class Browser(httpx.AsyncClient):
+    """An httpx.AsyncClient whose requests and sockets go to a node of a TestApp, with the same cookies.
+
+    `TestApp.browser` makes it. Each is a visitor of its own.
+
+    Attributes:
+        on: the number of the node that it talks to; a test may set it, as a balancer would.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        on: int,
+        *,
+        socket_path: str,
+        raise_app_exceptions: bool,
+        **options: Any,
+    ) -> None:
+        self._nodes = nodes
+        self._socket_path = socket_path
+        self._sockets: list[ClientSocket] = []
+        self.on = on
+        transport = _NodeTransport(
+            lambda: self.node(None), raise_app_exceptions=raise_app_exceptions
+        )
+        super().__init__(transport=transport, **options)
+
+    async def connect(
+        self,
+        namespace: str = "/",
+        *,
+        auth: Any = None,
+        node: int | None = None,
+        within: float = WITHIN,
+    ) -> ClientSocket:
+        """Open a socket; return it when its namespace has let it in.
+
+        Args:
+            namespace: to connect to.
+            auth: to send with the CONNECT packet: something that JSON has, or a function that returns it.
+            node: its number; the browser's own if None is given.
+            within: seconds of real time to wait for it.
+
+        Raises:
+            ConnectError: it is refused.
+            ConnectionError: the node does not run, or the connection was lost meanwhile.
+        """
+        socket = ClientSocket(self, namespace, auth)
+        self._sockets.append(socket)
+        await socket.reconnect(node=node, within=within)
+        return socket
+
+    async def aclose(self) -> None:
+        """Disconnect the sockets, and close."""
+        for each in self._sockets:
+            each.disconnect()
+        await super().aclose()
+
+    def node(self, node: int | None) -> Node:
+        """Return the node of a number, or the browser's own."""
+        return self._nodes[self.on if node is None else node]
+
+    def open(self, node: Node, receive: Callable[[Message], None]) -> Connection:
+        """Open a WebSocket to the Socket.IO server of a node; `connect` makes a socket of one."""
+        if not node.alive:
+            raise NodeKilledError("the node was killed, or is not running")
+        url = f"{self._socket_path}/?EIO=4&transport=websocket"
+        request = self.build_request("GET", url)
+        return Connection(node, _scope(request, node), receive)
+
+    def keep_cookies(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Keep the cookies of an answer to a handshake."""
+        request = self.build_request("GET", self._socket_path + "/")
+        self.cookies.extract_cookies(httpx.Response(101, headers=list(headers), request=request))
+
+
+def _scope(request: httpx.Request, node: Node) -> dict[str, Any]:
+    """Return the ASGI scope of a WebSocket."""
+    return {
+        "type": "websocket",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "scheme": "wss" if request.url.scheme == "https" else "ws",
+        "path": request.url.path,
+        "raw_path": request.url.raw_path.split(b"?")[0],
+        "query_string": request.url.query,
+        "root_path": "",
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "client": _CLIENT,
+        "server": (request.url.host, request.url.port),
+        "subprotocols": [],
+        "state": dict(node.state),
+        "extensions": {"websocket.http.response": {}},
+    }

@@ -1,0 +1,62 @@
+"""A clock that tests move."""
+
+import time
+from collections.abc import Awaitable, Callable
+
+from ..realtime.stop_detector import running_time
+
+_STEPS = 100
+_SHORTEST_STEP = 1.0
+
+
+class FakeClock:
+    """The time, and what a test has advanced it by.
+
+    It goes on as the real one does, so that nothing hangs that waits for a while, and it never goes back.
+    Its methods are what is passed in as a clock: `MemoryStore(clock=clock.time)`.
+    """
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+        self._settle: list[Callable[[], Awaitable[None]]] = []
+
+    def time(self) -> float:
+        """Return seconds since the epoch."""
+        return time.time() + self._ahead
+
+    def monotonic(self) -> float:
+        """Return seconds of a clock that never goes back."""
+        return time.monotonic() + self._ahead
+
+    def running(self) -> float:
+        """Return seconds of a clock that goes on while the machine sleeps."""
+        return running_time() + self._ahead
+
+    async def advance(self, seconds: float) -> None:
+        """Move on, and return when the nodes on this clock have done what was due until then.
+
+        It moves in steps, a hundred or of a second each, between which clients answer what they are sent: a
+        heartbeat is not missed because an hour is over at once.
+
+        Args:
+            seconds: by which to move on.
+
+        Raises:
+            ValueError: they are negative.
+        """
+        if seconds < 0:
+            raise ValueError("a clock does not go back")
+        step = max(_SHORTEST_STEP, seconds / _STEPS)
+        while seconds > 0:
+            self._ahead += min(step, seconds)
+            seconds -= step
+            for settle in self._settle:
+                await settle()
+
+    def on_advance(self, settle: Callable[[], Awaitable[None]]) -> None:
+        """Await a function after each step, until `off_advance`."""
+        self._settle.append(settle)
+
+    def off_advance(self, settle: Callable[[], Awaitable[None]]) -> None:
+        """Await a function no longer."""
+        self._settle.remove(settle)

@@ -1,0 +1,172 @@
+"""TestApp: an app on one node or several, in the test's own process."""
+
+import threading
+from functools import partial
+from typing import Any, Self
+
+from fastapi import FastAPI
+
+from ..backends import Backend, new_node_id
+from ..mooring import mooring_of
+from ..realtime.bus.base import MemoryBus
+from ..realtime.counters import MemoryCounters
+from ..realtime.recovery.store import MemoryRecoveryStore
+from ..realtime.streams.memory import MemoryStreamLog
+from ..sessions import MemoryStore, SessionStore
+from .browser import Browser
+from .clock import FakeClock
+from .node import Node
+from .presence import Presences, SharedPresence, SharedUserPresence
+
+_ROUNDS = 1000
+
+
+class TestApp:
+    """Runs an app that has a Mooring, without a port, on nodes that share a store and a bus in memory.
+
+        async with TestApp(app) as test:
+            ann = test.browser()
+            await ann.post("/login", json={"name": "ann"})
+            socket = await ann.connect()
+            assert await socket.call("incr") == 1
+
+    The app is used as it is, with its settings, its lifespan (on each node) and its overrides; but not with
+    its store: each TestApp begins with nothing. Each node has an event loop and a thread of its own, of
+    which one runs at a time. It needs httpx, and a test that runs on asyncio.
+
+    Args:
+        app: the FastAPI app.
+        nodes: how many nodes to start.
+        clock: by which sessions, timers and heartbeats go; a new one if None is given.
+        store: to keep the sessions in, for all nodes; a MemoryStore on the clock if None is given.
+        base_url: of the browsers. By `https` cookies that are Secure are sent, too.
+        raise_app_exceptions: whether a request raises what the app has let through, as httpx does it.
+
+    Attributes:
+        app: the FastAPI app.
+        clock: the clock.
+        nodes: those that were started, in order; killed ones are among them.
+    """
+
+    __test__ = False  # it is no test of pytest's
+
+    def __init__(
+        self,
+        app: FastAPI,
+        *,
+        nodes: int = 1,
+        clock: FakeClock | None = None,
+        store: SessionStore | None = None,
+        base_url: str = "https://testserver",
+        raise_app_exceptions: bool = True,
+    ) -> None:
+        self.app = app
+        self.clock = FakeClock() if clock is None else clock
+        self.nodes: list[Node] = []
+        self._socket_path = mooring_of(app).settings.socket_path
+        self._number = nodes
+        self._base_url = base_url
+        self._raises = raise_app_exceptions
+        self._turn = threading.Lock()
+        self._presences = Presences(self.clock.monotonic)
+        self._backend = Backend(
+            MemoryStore(clock=self.clock.time) if store is None else store,
+            MemoryBus(),
+            counters=MemoryCounters(self.clock.monotonic),
+            streams=MemoryStreamLog(clock=self.clock.monotonic),
+            clock=self.clock.running,
+        )
+        self._browsers: list[Browser] = []
+
+    async def __aenter__(self) -> Self:
+        """Start the nodes; raise what the app's lifespan raises."""
+        try:
+            for _ in range(self._number):
+                await self.add_node()
+        except BaseException:
+            await self._stop()
+            raise
+        self.clock.on_advance(self.settle)
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        """Close the browsers, and stop the nodes."""
+        self.clock.off_advance(self.settle)
+        for node in self.nodes:
+            if node.hung and node.alive:
+                node.resume()
+        for browser in self._browsers:
+            await browser.aclose()
+        await self.settle()
+        await self._stop()
+
+    async def add_node(self) -> Node:
+        """Start one more node, and return it. Its number is its place in `nodes`."""
+        backend = self._new_backend()
+        node = Node(self.app, backend, self.clock.monotonic, self._turn)
+        await node.start()
+        node.on_killed.append(partial(self._presences.forget, backend.node_id))
+        self.nodes.append(node)
+        await self.settle()
+        return node
+
+    def browser(self, *, node: int = 0, **options: Any) -> Browser:
+        """Return a browser with no cookies; it is closed with the TestApp.
+
+        Args:
+            node: the number of the node that it talks to.
+            **options: as httpx.AsyncClient takes them: `headers`, `follow_redirects` and others.
+        """
+        browser = Browser(
+            self.nodes,
+            node,
+            socket_path=self._socket_path,
+            raise_app_exceptions=self._raises,
+            **{"base_url": self._base_url} | options,
+        )
+        self._browsers.append(browser)
+        return browser
+
+    async def settle(self) -> None:
+        """Return when all nodes that run have done what they have to do, and wait for something.
+
+        What they sent is received then. For what waits in other threads, as a handler that is no coroutine
+        function does, it does not wait.
+        """
+        for _ in range(_ROUNDS):
+            before = self._handed_in()
+            for node in self._running():
+                await node.idle()
+            if self._handed_in() == before:
+                return
+        raise AssertionError("the nodes do not come to rest")
+
+    def _handed_in(self) -> int:
+        return sum(node.loop.handed_in for node in self._running())
+
+    def _running(self) -> list[Node]:
+        return [node for node in self.nodes if node.alive and not node.hung]
+
+    def _new_backend(self) -> Backend:
+        name, shared = new_node_id(), self._backend
+        return Backend(
+            shared.store,
+            shared.bus,
+            SharedPresence(self._presences, name),
+            shared.counters,
+            name,
+            SharedUserPresence(self._presences, name),
+            MemoryRecoveryStore(self.clock.monotonic),
+            shared.streams,
+            clock=shared.clock,
+        )
+
+    async def _stop(self) -> None:
+        errors = []
+        for node in sorted(self.nodes, key=lambda node: not node.alive):
+            try:
+                await node.stop()
+            except Exception as error:  # noqa: BLE001 - the other nodes stop, too; it is raised below
+                errors.append(error)
+        if errors:
+            raise errors[0]

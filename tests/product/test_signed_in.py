@@ -30,6 +30,11 @@ async def test_a_session_has_a_user_whether_a_route_or_a_handshake_opens_it(
             assert (device["label"], device["sockets"]) == ("Firefox on Linux", 1)
 
 
+def without_xdist() -> dict[str, str]:
+    """Return the environment without what says that a test runs beside others."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+
+
 @pytest.mark.slow
 def test_a_test_of_each_promise_passes_with_them() -> None:
     files = sorted(str(each) for each in promised_files())
@@ -37,7 +42,7 @@ def test_a_test_of_each_promise_passes_with_them() -> None:
     done = subprocess.run(
         [*command, "-m", "product and smoke", *files],
         cwd=ROOT,
-        env={**os.environ, "MOORING_TEST_APP": SIGNED_IN},
+        env={**without_xdist(), "MOORING_TEST_APP": SIGNED_IN},
         capture_output=True,
         text=True,
         check=False,

@@ -34,7 +34,7 @@ PRELOADED = (
     "logging.config",
     "multiprocessing.connection",
     "orjson",
-    "prometheus_client",
+    "prometheus_client.core",
     "pydantic.v1",
     "pydantic_settings",
     "redis.asyncio.cluster",

@@ -82,6 +82,8 @@ class BusRelay:
         self._read_at = time.monotonic()
         self._reader_failed_at: float | None = None
         self._may_have_missed = False
+        self._entered = True
+        """Whether the streams have what this node appends to them at its start, and behind a gap."""
 
     def start(self) -> None:
         """Start to receive; needs a running event loop."""
@@ -259,11 +261,14 @@ class BusRelay:
         batch = await self._read_after(offset)
         if batch.gap:
             self.on_loss()
-            await self._join()
+            await self._enter_again()
+            await self._make_up()
             self._note_place(batch.offset.own)
             BUS_GAPS.inc()
             logger.warning("bus messages lost, all sessions reloaded")
             return batch.offset  # messages of the meantime, too
+        if not self._entered:
+            await self._enter_again()
         for entry in batch.entries:
             if entry.node_id != self.node:
                 await self._receive(entry)
@@ -276,16 +281,31 @@ class BusRelay:
         return await self._bus.read(offset)
 
     async def _join(self) -> Offset:
-        """Return the offset to read on from, after `on_gap` has made up for earlier messages.
+        """Return the offset to read on from, after `on_gap` has made up for earlier messages."""
+        offset = await self._enter()
+        self._note_place(offset.own)
+        await self._make_up()
+        return offset
+
+    async def _enter(self) -> Offset:
+        """Have a stream, and return the offset of its end.
 
         The hello message guarantees an entry to read on from: if it is gone after an outage, the
         server has restarted without its data.
         """
         await self._bus.publish(self.node, 0, write(HelloMessage()))
-        offset = await (self._bus.open(self.node) if self._addressed else self._bus.tail())
-        self._note_place(offset.own)
-        await self._make_up()
-        return offset
+        return await (self._bus.open(self.node) if self._addressed else self._bus.tail())
+
+    async def _enter_again(self) -> None:
+        """Enter behind a gap, or later: a server whose memory is full lets nobody in, and can be read."""
+        entered, self._entered = self._entered, False
+        try:
+            await self._enter()
+        except BusUnavailableError as error:
+            if entered:
+                logger.warning("no stream for this node yet, reading the common one: %s", error)
+        else:
+            self._entered = True
 
     async def _make_up(self) -> None:
         try:

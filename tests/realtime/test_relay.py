@@ -330,6 +330,26 @@ async def test_after_a_gap_all_sessions_are_reloaded_and_reading_continues(
     await eventually(lambda: there.versions[-1:] == [1])
 
 
+async def test_behind_a_gap_reading_continues_though_a_full_server_takes_no_hello(
+    there: Node, here: Node, bus: FaultyBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    bus.down = True
+    await eventually(lambda: "bus reader failed" in caplog.text)
+    for _ in range(1001):
+        await super(FaultyBus, bus).publish("busy", 0, write(state(0)))
+    bus.full, bus.down = True, False
+    await eventually(lambda: there.reloads == 2)
+    send(here, [1])
+    await eventually(lambda: there.versions[-1:] == [1])
+    said = [each for each in caplog.records if "no stream for this node yet" in each.message]
+    assert len(said) == 2, "each node says so once"
+    assert not bus.hellos("there")
+
+    bus.full = False
+    await eventually(lambda: bus.hellos("there"))
+    assert there.reloads == 2
+
+
 async def test_a_reload_after_a_gap_is_repeated_until_the_store_is_available(
     bus: FaultyBus,
 ) -> None:

@@ -10,6 +10,8 @@ class FaultyBus(MemoryBus):
         super().__init__(maxlen=kept, wait=0.05)
         self.down = False
         """Whether publishing and reading fail."""
+        self.full = False
+        """Whether hello messages are refused, as all are by a server that makes room for ends alone."""
         self.refused: set[int] = set()
         """Sequence numbers of messages that are refused, once."""
         self.unanswered: set[int] = set()
@@ -21,7 +23,7 @@ class FaultyBus(MemoryBus):
 
     async def publish(self, node_id: str, sequence: int, payload: bytes) -> None:
         self.tries += 1
-        if self.down or sequence in self.refused:
+        if self.down or sequence in self.refused or (self.full and sequence == 0):
             self.refused.discard(sequence)
             raise BusUnavailableError("no")
         await super().publish(node_id, sequence, payload)
@@ -37,3 +39,7 @@ class FaultyBus(MemoryBus):
         if self.down:
             raise BusUnavailableError("no")
         return batch
+
+    def hellos(self, node: str) -> int:
+        """Count the hello messages of a node that are kept."""
+        return sum(each.node_id == node and each.sequence == 0 for each in self._entries)

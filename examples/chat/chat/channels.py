@@ -80,8 +80,10 @@ async def put_out(db: Database, emitter: EmitterDep, channel: str, name: str, *,
     """Take somebody out of a channel, and tell all members, the one who goes included."""
     await in_thread(remove_member, db, channel, name)
     change = Membership(channel=channel, name=name, joined=False, by=by)
-    await emitter.emit("membership", change, to=room(channel))
+    # First out of the room: whoever hears of it and comes back at once is to stay in.
     await emitter.leave(to_user(name), room(channel))
+    for whom in (room(channel), to_user(name)):
+        await emitter.emit("membership", change, to=whom)
 
 
 @events.on_connect

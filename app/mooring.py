@@ -414,7 +414,7 @@ def start_node(app: FastAPI, backend: Backend) -> None:
 
 
 def forget_node(app: FastAPI, loop: asyncio.AbstractEventLoop) -> None:
-    """Let go of the node of an event loop that has been given up."""
+    """Drop the node of an event loop that is not run any more."""
     mooring_of(app)._runtimes.forget(loop)  # noqa: SLF001 - its module
 
 

@@ -378,7 +378,7 @@ class EventRouter:
     if not TYPE_CHECKING:  # else every name would be one, to type checkers
 
         def __getattr__(self, name: str) -> Any:
-            """Say where a router of events belongs: an app's `include_router` asks it for `routes`."""
+            """Raise AttributeError, with where it belongs: an app's `include_router` asks for `routes`."""
             raise AttributeError(
                 f"an EventRouter has no {name!r}: it is included by mooring.include_router, "
                 "not by an app or an APIRouter",

@@ -207,7 +207,7 @@ class Messenger:
         return await self.streams.stream(to, event, source, namespace=namespace, id_=id_)
 
     def announce_stream(self, message: StreamMessage) -> None:
-        """Tell other nodes that have sockets for it that there is more of a stream."""
+        """Notify other nodes with readers of a stream that there is more of it."""
         if not self._relay.alone:
             to = Target(message.space, message.name)
             self._relay.send(message, address_of(to, message.namespace))

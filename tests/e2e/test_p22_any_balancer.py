@@ -275,7 +275,9 @@ async def test_a_post_that_is_none_is_refused_as_at_its_own_node(trio: Trio, bod
         async with trio.polling(leave=False) as raw:
             trio.turns = [node, node, 2]
             posted = await raw.post(body)
-            await raw.post('421["peek"]')  # whose ack the poll returns, if the socket is there still
+            await raw.post(
+                '421["peek"]'
+            )  # whose ack the poll returns, if the socket is there still
             polled = await raw.client.get(trio.nodes[node].url + raw.address)
             answers.append((problem(posted), polled.status_code))
             if polled.status_code == httpx.codes.OK:

@@ -169,7 +169,7 @@ class Trial:
             with suppress(AssertionError):
                 await self.client.wait_for(
                     "said",
-                    where=lambda event, source=source: (  # type: ignore[misc]
+                    where=lambda event, source=source: (  # type: ignore[misc] # of a default
                         event.args[:2] == (source.name, source.taken[-1])
                     ),
                     within=_LAST_SECONDS,

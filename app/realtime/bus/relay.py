@@ -288,7 +288,7 @@ class BusRelay:
         return offset
 
     async def _enter(self) -> Offset:
-        """Have a stream, and return the offset of its end.
+        """Return the offset of the bus' end, behind which this node has messages of its own.
 
         The hello message guarantees an entry to read on from: if it is gone after an outage, the
         server has restarted without its data.

@@ -170,7 +170,7 @@ class _Served:
         self._over.set()
 
     def release(self) -> None:
-        """Have a poll answered now."""
+        """Answer the poll that waits, if there is one."""
         if self.socket is not None:
             self.socket.end_poll()
 

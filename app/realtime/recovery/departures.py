@@ -10,7 +10,7 @@ from ..registry import Member
 from ..rooms import namespace_key, room_key
 from ..user_sockets import user_key
 from .parts import Parts, key_of
-from .recoverable import Away, Recoverable
+from .recoverable import Disconnected, Recoverable
 
 _GRACE_SECONDS = 10.0
 """How long what is sent to a socket is kept when it has been forgotten: somebody may have read its entry just
@@ -18,7 +18,7 @@ before. It is longer than a recovery may take."""
 
 
 class Departures:
-    """Keeps sockets that are away, each for the window.
+    """Keeps disconnected sockets, each for the window.
 
     Args:
         parts: of the node.
@@ -27,12 +27,12 @@ class Departures:
 
     def __init__(self, parts: Parts, seconds: float) -> None:
         self._parts = parts
-        self._away: dict[str, Away] = {}
-        self._expiry = TimeoutQueue[Away](seconds, self._expire)
+        self._disconnected: dict[str, Disconnected] = {}
+        self._expiry = TimeoutQueue[Disconnected](seconds, self._expire)
 
     def __len__(self) -> int:
-        """Return how many sockets are away."""
-        return len(self._away)
+        """Return how many sockets are disconnected."""
+        return len(self._disconnected)
 
     def lost(self, member: Member) -> None:
         """Keep a socket whose connection has ended, unless its session did.
@@ -45,52 +45,54 @@ class Departures:
         if ended or not (recoverable.stored and member.greeted):
             return
         member.recovery = None
-        self._keep(Away(member.sid, member.namespace, key_of(member), recoverable, _of(member)))
+        self._keep(
+            Disconnected(member.sid, member.namespace, key_of(member), recoverable, _of(member))
+        )
 
     def dropped(self, member: Member, recoverable: Recoverable) -> None:
         """Forget a socket that has ended on purpose, or whose connect is refused."""
         key = key_of(member)
         if recoverable.missed is not None and not recoverable.refused:
             # Its connection was lost while it came back: it may do so again.
-            self._keep(Away(member.sid, member.namespace, key, recoverable, set()))
+            self._keep(Disconnected(member.sid, member.namespace, key, recoverable, set()))
         elif recoverable.stored or recoverable.recovered:
             self._parts.sender.engine.run(self._remove(key, recoverable))
 
     def returned(self, pid: str) -> None:
         """Release a socket that has come back to this node."""
-        away = self._away.pop(pid, None)
-        if away is not None:
-            self._parts.presence.release(away)
+        disconnected = self._disconnected.pop(pid, None)
+        if disconnected is not None:
+            self._parts.presence.release(disconnected)
 
-    def _keep(self, away: Away) -> None:
-        before = self._away.get(away.recoverable.pid)
+    def _keep(self, disconnected: Disconnected) -> None:
+        before = self._disconnected.get(disconnected.recoverable.pid)
         if before is not None:  # it has come back and was lost again before it was connected
-            away.addresses |= before.addresses
-        self._parts.presence.retain(away)
+            disconnected.addresses |= before.addresses
+        self._parts.presence.retain(disconnected)
         if before is not None:
             self._parts.presence.release(before)
-        self._away[away.recoverable.pid] = away
-        self._expiry.add(away)
+        self._disconnected[disconnected.recoverable.pid] = disconnected
+        self._expiry.add(disconnected)
 
     async def _remove(self, key: str, recoverable: Recoverable) -> None:
         with suppress(BusUnavailableError):
             await self._parts.store.remove(key, recoverable.pid, recoverable.token)
 
-    def _expire(self, away: Away) -> None:
-        if self._away.get(away.recoverable.pid) is away:
-            self._parts.sender.engine.run(self._forget(away))
+    def _expire(self, disconnected: Disconnected) -> None:
+        if self._disconnected.get(disconnected.recoverable.pid) is disconnected:
+            self._parts.sender.engine.run(self._forget(disconnected))
 
-    async def _forget(self, away: Away) -> None:
-        recoverable = away.recoverable
+    async def _forget(self, disconnected: Disconnected) -> None:
+        recoverable = disconnected.recoverable
         try:
-            await self._parts.store.remove(away.key, recoverable.pid, recoverable.token)
+            await self._parts.store.remove(disconnected.key, recoverable.pid, recoverable.token)
         except BusUnavailableError:
-            self._expiry.add(away)
+            self._expiry.add(disconnected)
             return
-        if self._away.get(recoverable.pid) is away:
-            del self._away[recoverable.pid]
+        if self._disconnected.get(recoverable.pid) is disconnected:
+            del self._disconnected[recoverable.pid]
         loop = asyncio.get_running_loop()
-        loop.call_later(_GRACE_SECONDS, self._parts.presence.release, away)
+        loop.call_later(_GRACE_SECONDS, self._parts.presence.release, disconnected)
 
 
 def has_ended(reason: EndReason | None) -> bool:

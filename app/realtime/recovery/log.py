@@ -1,4 +1,4 @@
-"""What a node has delivered to its sockets, for those that are away."""
+"""What a node has delivered to its sockets, for disconnected ones."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable

@@ -20,7 +20,7 @@ from ..targets import Target
 from .held import Sending
 from .log import Identity, NumberedDisconnect, NumberedEvent, NumberedMembership
 from .position import Position
-from .recoverable import Away, Recoverable
+from .recoverable import Disconnected, Recoverable
 from .retention import RetainingPresence
 from .store import RecoveryStore
 
@@ -31,7 +31,7 @@ class RecoveringMessenger(Messenger):
     """A Messenger of a node that has namespaces with recovery.
 
     What it sends itself is delivered here at once, as without recovery. It is numbered, and where a socket
-    here, connected or away, may have to get it again the bus logs it. What other nodes send stands in
+    here, connected or not, may have to get it again the bus logs it. What other nodes send stands in
     the log that this node reads.
 
     Args:
@@ -122,7 +122,7 @@ class RecoveringMessenger(Messenger):
             await self._note_move(member, room, None)
 
     async def disconnect(self, to: Target, *, reconnect: bool, namespace: str | None) -> None:
-        if reconnect:  # the clients come back, and so may those that are away
+        if reconnect:  # the clients come back, and so may disconnected ones
             await super().disconnect(to, reconnect=reconnect, namespace=namespace)
             return
         if namespace is None and to.space == "room":
@@ -351,9 +351,9 @@ class RecoveringMessenger(Messenger):
 
     def _have_away_join(self, to: Target, namespace: str, key: str) -> None:
         address = address_of(to, namespace)
-        for away in self._retaining.away(address):
-            if away.namespace == namespace and _is_for(to, away):
-                self._retaining.retain_also(away, key)
+        for disconnected in self._retaining.disconnected(address):
+            if disconnected.namespace == namespace and _is_for(to, disconnected):
+                self._retaining.retain_also(disconnected, key)
 
     async def _note_move(self, member: Member, room: str, joined: Position | None) -> None:
         recoverable: Recoverable = member.recovery
@@ -361,8 +361,8 @@ class RecoveringMessenger(Messenger):
         await self.moved(recoverable, member)
 
 
-def _is_for(to: Target, away: Away) -> bool:
-    return to.space != "socket" or to.name == away.sid
+def _is_for(to: Target, disconnected: Disconnected) -> bool:
+    return to.space != "socket" or to.name == disconnected.sid
 
 
 async def _ignore(_recoverable: Recoverable, _member: Member) -> None:

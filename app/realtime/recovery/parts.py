@@ -22,7 +22,7 @@ class Parts:
         registry: the sockets of this node.
         sender: sends packets to them.
         relay: this node's end of the bus.
-        presence: has messages sent on for sockets that are away.
+        presence: has messages sent on for disconnected sockets.
         store: keeps what sockets are, and has the logs.
         state_sync: reads a session's state.
     """

@@ -1,4 +1,4 @@
-"""What a node keeps of a connected socket of a namespace with recovery, and of one that is away."""
+"""What a node keeps of a connected socket of a namespace with recovery, and of a disconnected one."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -89,7 +89,7 @@ class Recoverable:
 
 
 @dataclass(eq=False, slots=True)
-class Away:
+class Disconnected:
     """A socket whose connection was lost.
 
     Attributes:

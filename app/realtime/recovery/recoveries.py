@@ -89,7 +89,7 @@ class Recoveries:
         return self._parts.presence.retains
 
     def __len__(self) -> int:
-        """Return how many sockets are away."""
+        """Return how many sockets are disconnected."""
         return len(self._departures)
 
     def start(self) -> None:

@@ -157,6 +157,6 @@ class Replay:
         for name, value in self._parts.state_sync.values(newest, namespace, key):
             last = sockets.last_sent(name)
             is_newer = last is not None and last.received and last.version > newest.version
-            value = last.value if last is not None and is_newer else value  # noqa: PLW2901
-            found.append(codec.encode_event(name, value, namespace=namespace))
+            latest = last.value if last is not None and is_newer else value
+            found.append(codec.encode_event(name, latest, namespace=namespace))
         return found

@@ -1,13 +1,13 @@
-"""Has other nodes send on what is for sockets that are away."""
+"""Has other nodes send on what is for disconnected sockets."""
 
 from collections.abc import Iterable
 
 from ..presence import Presence
-from .recoverable import Away
+from .recoverable import Disconnected
 
 
 class RetainingPresence(Presence):
-    """Publishes that a node has no sockets under a key only once none is away either.
+    """Publishes that a node has no sockets under a key only once none is disconnected either.
 
     Until then the number is 0, and messages are addressed to the node all the same.
 
@@ -17,49 +17,49 @@ class RetainingPresence(Presence):
 
     def __init__(self, presence: Presence) -> None:
         self._presence = presence
-        self._away: dict[str, dict[Away, None]] = {}
+        self._disconnected: dict[str, dict[Disconnected, None]] = {}
         self._emptied: set[str] = set()
 
     def __contains__(self, key: str) -> bool:
-        """Return True if a socket that is away is to get what is sent to a key."""
-        return key in self._away
+        """Return True if a disconnected socket is to get what is sent to a key."""
+        return key in self._disconnected
 
     @property
     def retains(self) -> bool:
-        """Whether any socket is away."""
-        return bool(self._away)
+        """Whether any socket is disconnected."""
+        return bool(self._disconnected)
 
-    def away(self, key: str) -> Iterable[Away]:
-        """Return the sockets that are away and are to get what is sent to a key."""
-        return list(self._away.get(key, ()))
+    def disconnected(self, key: str) -> Iterable[Disconnected]:
+        """Return the disconnected sockets that are to get what is sent to a key."""
+        return list(self._disconnected.get(key, ()))
 
-    def retain(self, away: Away) -> None:
+    def retain(self, disconnected: Disconnected) -> None:
         """Keep the addresses of a socket, until it is released."""
-        for key in away.addresses:
-            self._away.setdefault(key, {})[away] = None
+        for key in disconnected.addresses:
+            self._disconnected.setdefault(key, {})[disconnected] = None
 
-    def retain_also(self, away: Away, key: str) -> None:
+    def retain_also(self, disconnected: Disconnected, key: str) -> None:
         """Keep one more address of a socket, if it is kept, and publish it."""
-        if any(away in self._away.get(each, ()) for each in away.addresses):
-            away.addresses.add(key)
-            if key not in self._away:
+        if any(disconnected in self._disconnected.get(each, ()) for each in disconnected.addresses):
+            disconnected.addresses.add(key)
+            if key not in self._disconnected:
                 self._emptied.add(key)
                 self._presence.publish_count(key, 0)
-            self._away.setdefault(key, {})[away] = None
+            self._disconnected.setdefault(key, {})[disconnected] = None
 
-    def release(self, away: Away) -> None:
+    def release(self, disconnected: Disconnected) -> None:
         """Drop the addresses of a socket, and publish those that nobody needs. May be called twice."""
-        for key in away.addresses:
-            sockets = self._away.get(key, {})
-            sockets.pop(away, None)
-            if not sockets and key in self._away:
-                del self._away[key]
+        for key in disconnected.addresses:
+            sockets = self._disconnected.get(key, {})
+            sockets.pop(disconnected, None)
+            if not sockets and key in self._disconnected:
+                del self._disconnected[key]
                 if key in self._emptied:
                     self._emptied.discard(key)
                     self._presence.publish_count(key, None)
 
     def publish_count(self, key: str, sockets: int | None) -> None:
-        if sockets is None and key in self._away:
+        if sockets is None and key in self._disconnected:
             self._emptied.add(key)
             sockets = 0
         elif self._emptied:
@@ -82,6 +82,6 @@ class RetainingPresence(Presence):
         self._presence.start()
 
     async def aclose(self) -> None:
-        """Close it; what sockets need that are away is left to other nodes."""
+        """Close it; what disconnected sockets need is left to other nodes."""
         self._presence.stays = self.retains
         await self._presence.aclose()

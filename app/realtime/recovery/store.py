@@ -100,7 +100,7 @@ class RecoveryStore(ABC):
 
         Args:
             node: the node.
-            window: seconds for which sockets that are away are kept.
+            window: seconds for which disconnected sockets are kept.
             healed: seconds after which a message has been received, if the client has not come back since.
         """
         return

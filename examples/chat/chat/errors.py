@@ -67,7 +67,7 @@ def install(app: FastAPI, events: EventRouter) -> None:
         return JSONResponse(problem, error.status, media_type="application/problem+json")
 
     @events.middleware
-    async def acknowledge(call_next, socket: Socket, event: Event) -> object:  # type: ignore[no-untyped-def]
+    async def acknowledge(call_next, socket: Socket, event: Event) -> object:  # type: ignore[no-untyped-def] # it takes any
         try:
             return await call_next(event)
         except RefusedError as error:

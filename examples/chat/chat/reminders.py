@@ -49,7 +49,7 @@ async def say_what_is_due(db: Database, emitter: Emitter) -> None:
         try:
             await emitter.emit("message", message, to=room(message.channel))
         except BusUnavailableError as error:
-            print(f"message {message.number} of {message.channel} was not sent: {error}")  # noqa: T201
+            print(f"message {message.number} of {message.channel} was not sent: {error}")  # noqa: T201 - its log
 
 
 async def keep_reminding(path: Path, emitter: Emitter, interval: float) -> None:

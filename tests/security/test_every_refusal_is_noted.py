@@ -46,8 +46,12 @@ _NOTES = {"refused", "note", "Refusal"}
 """A function that names one of these notes a refusal, or has its caller do so by the kind."""
 
 
+_ELSEWHERE = {"vendor", "testing"}
+
+
 def _sources() -> list[Path]:
-    return [path for path in sorted(APP.rglob("*.py")) if "vendor" not in path.parts]
+    """The files of the package, but for the browser's and for the test kit, which serves nobody."""
+    return [each for each in sorted(APP.rglob("*.py")) if not _ELSEWHERE & set(each.parts)]
 
 
 def _functions(path: Path) -> Iterator[tuple[str, ast.AST]]:

@@ -316,7 +316,7 @@ class SocketRegistry:
         return member
 
     def rename(self, member: Member, sid: str) -> None:
-        """Give a socket another id, which no other socket has."""
+        """Change the id of a socket to one that no other socket has."""
         del self._members[member.sid]
         member.sid = sid
         self._members[sid] = member

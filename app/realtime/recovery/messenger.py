@@ -151,7 +151,7 @@ class RecoveringMessenger(Messenger):
                 if message.joins:
                     key = room_key(message.namespace, message.room)
                     to = Target(message.space, message.name)
-                    self._have_away_join(to, message.namespace, key)
+                    self._join_disconnected(to, message.namespace, key)
                 # Before anything else is delivered: so the offset of what follows is proof of it.
                 await self._store_moves()
         finally:
@@ -322,7 +322,7 @@ class RecoveringMessenger(Messenger):
         self._identity = None
         key = room_key(namespace, room)
         if joins:
-            self._have_away_join(to, namespace, key)
+            self._join_disconnected(to, namespace, key)
             await self._presence.settle(key)
         await self._store_moves()
         if to.space == "socket" and here:
@@ -349,7 +349,7 @@ class RecoveringMessenger(Messenger):
             if member.recovery is not None:
                 await self.moved(member.recovery, member)
 
-    def _have_away_join(self, to: Target, namespace: str, key: str) -> None:
+    def _join_disconnected(self, to: Target, namespace: str, key: str) -> None:
         address = address_of(to, namespace)
         for disconnected in self._retaining.disconnected(address):
             if disconnected.namespace == namespace and _is_for(to, disconnected):

@@ -146,14 +146,14 @@ class Recoveries:
         REPLAYED.inc(replayed)
 
     def _withdraw(self, member: Member, recoverable: Recoverable) -> None:
-        """Give nothing back to a socket whose session has ended since it was looked at."""
+        """Recover nothing for a socket whose session has ended since it was read."""
         member.held, member.recovery = [], None
         recoverable.refused = True
         self._departures.dropped(member, recoverable)
         RECOVERIES["unknown"].inc()
 
     def refuse(self, member: Member) -> None:
-        """Have a socket forgotten whose connect is refused."""
+        """Forget a socket whose connect is refused."""
         if member.recovery is not None:
             member.recovery.refused = True
 
@@ -213,7 +213,7 @@ class Recoveries:
             raise NotRecoveredError("too-much")
 
     def _give(self, member: Member, state: SocketState, recoverable: Recoverable) -> None:
-        """Have a socket be what it was, but for its rooms, and hold what it is sent from here on."""
+        """Restore what a socket was, but for its rooms, and hold what it is sent from here on."""
         messenger, registry = self._parts.messenger, self._parts.registry
         if state.node != self._parts.relay.node:
             number = recoverable.segments[-1].number + 1

@@ -138,7 +138,7 @@ class NodeStreams:
             leaving.add_done_callback(self._leaving.discard)
 
     def receive(self, message: StreamMessage) -> None:
-        """Have those who read a stream look what there is."""
+        """Read a stream on for the sockets here that are its readers."""
         to = Target(message.space, message.name)
         name = StreamName(to, message.namespace, message.stream)
         for member in self._members_of(to, message.namespace):

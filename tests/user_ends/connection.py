@@ -32,6 +32,7 @@ class Connection:
     is_route: bool
     frames: list[tuple[float, str]] = field(default_factory=list)
     closed_at: float | None = None
+    _questions: int = 0
     _websocket: ClientConnection | None = None
     _reader: asyncio.Task[None] | None = None
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -67,15 +68,20 @@ class Connection:
         return any(text.startswith(prefix) for at, text in self.frames if at >= since)
 
     async def whoami(self, within: float) -> tuple[str | None, float]:
-        """Return who is signed in, and since when; nobody if it is closed, or does not answer."""
-        await self.send('429["since"]')
+        """Return who is signed in, and since when; nobody if it is closed, or gets no such answer."""
+        self._questions += 1
+        await self.send(f'42{self._questions}["since"]')
+        ack = f"43{self._questions}["
         with suppress(TimeoutError):
-            await self._until(lambda: self.has("439"), within)
-        for _, text in self.frames:
-            if text.startswith("439["):
-                user, at = json.loads(text[3:])[0]
-                return user, at or 0.0
-        return None, 0.0
+            await self._until(lambda: self.has(ack), within)
+        answers = [
+            json.loads(text[len(ack) - 1 :])[0] for _, text in self.frames if text.startswith(ack)
+        ]
+        # What is refused (no store, an ended session) is answered with an object.
+        if not answers or not isinstance(answers[0], list):
+            return None, 0.0
+        user, at = answers[0]
+        return user, at or 0.0
 
     async def send(self, frame: str) -> None:
         """Send a frame, if it is open."""

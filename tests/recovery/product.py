@@ -1,6 +1,6 @@
 """A product with recovery, whose users sign in by name, and which sends whatever it is asked to."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Body, FastAPI
 from pydantic import BaseModel
@@ -53,6 +53,12 @@ async def send(emitter: EmitterDep, message: Message) -> None:
     elif message.space == "all":
         to = EVERYBODY
     await emitter.emit("said", message.source, message.number, to=to)
+
+
+@app.get("/paid")
+async def paid(session: SessionDep) -> int:
+    """Say how often the session has paid."""
+    return int(session.get("paid", 0))
 
 
 @app.post("/state")
@@ -118,10 +124,21 @@ async def leave(room: str, socket: SocketDep) -> None:
     await socket.leave(room)
 
 
+@events.on("pay", once=True)
+async def pay(session: SessionDep) -> int:
+    """Pay once for each id; return how often the session has paid."""
+    return await session.transact(_one_more)
+
+
 @events.on("rooms")
 async def rooms(socket: SocketDep) -> list[str]:
     """Say which rooms the socket is in."""
     return sorted(socket.rooms)
+
+
+def _one_more(data: dict[str, Any]) -> int:
+    data["paid"] = int(data.get("paid", 0)) + 1
+    return int(data["paid"])
 
 
 events.sends("said", str, int, description="A message: its source, and its number there.")

@@ -10,6 +10,7 @@ from app import Emitter
 from tests.support.driver import Driver
 from tests.support.http import http_client
 from tests.support.proxy import Proxy
+from tests.support.sentinel import Watched
 from tests.support.servers import StoreServer
 from tests.support.service import Service, service
 from tests.support.stores import server_settings
@@ -55,7 +56,9 @@ class World:
 
 
 @asynccontextmanager
-async def world(server: StoreServer, driver: Driver, **settings: object) -> AsyncIterator[World]:
+async def world(
+    server: StoreServer | Watched, driver: Driver, **settings: object
+) -> AsyncIterator[World]:
     """Start two nodes on a store. Their clients notice within two seconds that nothing comes any more."""
     async with AsyncExitStack() as stack:
         options = {"app": PRODUCT, "log_level": "info", **server_settings(server)}

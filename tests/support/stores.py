@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.support.sentinel import Watched
 from tests.support.servers import STORE_SERVERS, StoreServer
 from tests.support.service import SECRET
 
@@ -16,6 +17,6 @@ def memory_settings() -> StoreSettings:
     return {"session_store": "memory", "session_secrets": SECRET}
 
 
-def server_settings(server: StoreServer) -> StoreSettings:
+def server_settings(server: StoreServer | Watched) -> StoreSettings:
     """A store on a server, for any number of nodes."""
     return {"session_store": "redis", "redis_url": server.url, "session_secrets": SECRET}

@@ -337,6 +337,10 @@ class BusRelay:
         try:
             async with asyncio.timeout(self._deliver_timeout):
                 await self._deliver(message)
+        except TimeoutError:
+            # The process may have been stopped meanwhile: what the message says may be in the records.
+            self._may_have_missed = True
+            logger.warning("bus message not applied in time, reloading: %s", message.kind)
         except Exception:
             logger.exception("bus message not applied: %s", message.kind)
 
@@ -364,11 +368,11 @@ class BusRelay:
             logger.warning("bus reader failed, retrying: %s", error)
 
     async def _recover(self) -> None:
-        """Make up for a failure that is over: another server may have taken over, without all writes."""
-        if self._reader_failed_at is None:
-            return
+        """Make up for what was not received, or a failure that is over: a replica may lack some writes."""
         if self._may_have_missed:
             await self._make_up()
+        if self._reader_failed_at is None:
+            return
         downtime = round(time.monotonic() - self._reader_failed_at, 3)
         logger.warning("bus reader recovered", extra={"downtime_seconds": downtime})
         self._reader_failed_at = None

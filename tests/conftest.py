@@ -28,9 +28,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if only_fast and not selection.may_be_fast(collection_path) else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests for the selections of `make test-fast` and of CI."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests for the selections of `make test-fast` and of CI, and leave out what says nothing new."""
     selection.mark(items)
+    selection.of_one_server(config, items)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,8 +4,10 @@
 Tests marked `alone` come one after another, in one process, so that the others wait for them once.
 """
 
+import os
 import re
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from hypothesis import is_hypothesis_test
@@ -22,6 +24,9 @@ _NO_FAST_PATH = (
     *("benchmarks", "browser", "deploy", "docs", "package", "sessions", "upgrade"),
     *("test_settings.py", "http/test_documents.py"),
 )
+
+_SERVERS = ("valkey", "redis")
+_BOTH = ("e2e", "sessions", "upgrade")
 
 _FAST_FOLDERS = ("http", "realtime", "server", "sessions", "websockets")
 _FAST_FILES = re.compile(r"test_(?!redis_|bus_on_cluster|settings)\w+\.py")
@@ -40,6 +45,32 @@ def mark(items: list[pytest.Item]) -> None:
             item.add_marker("fast")
         if item.get_closest_marker("alone"):
             item.add_marker(pytest.mark.xdist_group("alone"))
+
+
+def of_one_server(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave each test of a node that comes on Valkey and on Redis to one of them, unless it was named.
+
+    What a store may do differently on them is in the stores' own suites, which have both. Which of the two
+    it is follows from the test's name, and is the other one without fast paths: CI runs both. EVERY_SERVER=1
+    runs all; a product is tested on Valkey alone anyway.
+    """
+    named = any("::" in each for each in config.args)
+    if named or "EVERY_SERVER" in os.environ or config.option.markexpr == "product":
+        return
+    left_out = [each for each in items if _is_left_to_the_other(each)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [each for each in items if each not in set(left_out)]
+
+
+def _is_left_to_the_other(item: pytest.Item) -> bool:
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    server = parameters.get("store_name")
+    if server not in _SERVERS or any(item.path.is_relative_to(TESTS / each) for each in _BOTH):
+        return False
+    name = f"{item.path.name}::{item.name}".replace(server, "")
+    turn = crc32(name.encode()) + (os.environ.get("FAST_PATHS") == "off")
+    return server != _SERVERS[turn % len(_SERVERS)]
 
 
 def _is_of_any_app(item: pytest.Item) -> bool:

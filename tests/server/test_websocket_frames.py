@@ -2,6 +2,7 @@
 
 import asyncio
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -88,6 +89,51 @@ def test_both_receive_and_send_the_same(sent: list[bytes], cuts: list[int]) -> N
         assert fast.closed == library.closed
 
     asyncio.run(compare())
+
+
+@steadily
+@given(SENT, CUTS)
+@example([frame(TEXT, b"x" * 125), frame(TEXT, b"y" * 126), frame(TEXT, b"z" * 127)], [])
+@example([frame(TEXT, b"short") + frame(TEXT, b"x" * 116), frame(TEXT, b"more")], [])
+@example([frame(TEXT, b"\xff"), frame(TEXT, b"too late")], [])
+@example([frame(PING, b"?"), frame(TEXT, b"taken")], [])
+@example([frame(BINARY, b"half", fin=False), frame(TEXT, b"text")], [])
+@example([frame(TEXT, b"short", wide=2), frame(TEXT, b"", masked=False)], [])
+def test_what_is_taken_at_once_is_what_would_have_been_received(
+    sent: list[bytes], cuts: list[int]
+) -> None:
+    stream = b"".join(sent)
+    for arriving in (sent, pieces(stream, cuts)):
+        asyncio.run(_compare_taken(sent, arriving))
+
+
+async def _compare_taken(sent: list[bytes], arriving: list[bytes]) -> None:
+    """Compare what the library receives with what is offered, half of which is declined, and received."""
+    library, fast = await library_connection(), await fast_connection()
+    library.receive(sent)
+    received: list[dict[str, Any]] = []
+
+    def take(text: str) -> bool:
+        if len(text) % 2:
+            received.append({"type": "websocket.receive", "text": text})
+        return bool(len(text) % 2)
+
+    async def receive() -> None:
+        while True:
+            received.append(await fast.protocol.receive())
+
+    receiving = asyncio.create_task(receive())
+    fast.protocol.take = take
+    for piece in arriving:
+        fast.receive([piece])
+        for _ in range(3):  # until it has received that, and waits again
+            await asyncio.sleep(0)
+    while not fast.protocol.queue.empty() or fast.protocol._scheduled:
+        await asyncio.sleep(0)
+    receiving.cancel()
+    assert received == library.events()
+    assert fast.written() == library.written()
+    assert fast.closed == library.closed
 
 
 @steadily

@@ -128,8 +128,9 @@ async def _compare_taken(sent: list[bytes], arriving: list[bytes]) -> None:
         fast.receive([piece])
         for _ in range(3):  # until it has received that, and waits again
             await asyncio.sleep(0)
-    while not fast.protocol.queue.empty() or fast.protocol._scheduled:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while not fast.protocol.queue.empty() or fast.protocol._scheduled:
+            await asyncio.sleep(0)
     receiving.cancel()
     assert received == library.events()
     assert fast.written() == library.written()

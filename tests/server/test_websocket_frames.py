@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from app.server.websocket_frames import read_alone
 from tests.server.protocols import MAX_SIZE, Connection, fast_connection, library_connection
 
 steadily = settings(derandomize=True, deadline=None, max_examples=300)
@@ -135,6 +136,13 @@ async def _compare_taken(sent: list[bytes], arriving: list[bytes]) -> None:
     assert received == library.events()
     assert fast.written() == library.written()
     assert fast.closed == library.closed
+
+
+def test_a_short_frame_with_something_behind_it_is_not_alone() -> None:
+    short, mask = frame(TEXT, b"short"), b"\x9f\x00\xf0\x01"
+    for length in range(1, 300):
+        assert read_alone(short + bytes(ord("a") ^ mask[nth % 4] for nth in range(length))) is None
+    assert read_alone(short) == "short"
 
 
 @steadily

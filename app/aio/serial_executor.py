@@ -4,8 +4,12 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from contextvars import Context
+from typing import Any
+
+from .eager import EagerRunner
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +40,8 @@ class SerialExecutor:
         self._slice_seconds = slice_seconds
         self._queues: dict[str, _SerialQueue] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._eager = EagerRunner()
+        self._unused: _SerialQueue | None = None
 
     def is_busy(self, sid: str) -> bool:
         """Return True if a job of this socket is running or waits."""
@@ -78,6 +84,26 @@ class SerialExecutor:
         queue.bytes += size
         return True
 
+    def run_now(self, sid: str, job: Coroutine[Any, Any, None], variables: Context) -> None:
+        """Run a job of a socket that is not busy, up to its first wait at once.
+
+        Args:
+            sid: the socket.
+            job: a coroutine.
+            variables: the context that a copy of is its own.
+        """
+        queue = self._unused or _SerialQueue()
+        self._unused = None
+        self._queues[sid] = queue
+        loop = self._loop = self._loop or asyncio.get_running_loop()
+        queue.task = self._eager.run(loop, self._serve_first(sid, queue, job), variables.copy())
+        if queue.task is None:
+            self._unused = queue
+
+    def close(self) -> None:
+        """End the task that waits for jobs that are to run at once. May be called twice."""
+        self._eager.close()
+
     async def drain(self, seconds: float | None = None) -> None:
         """Wait until all jobs are done, but no longer than so many seconds."""
         with suppress(TimeoutError):
@@ -85,20 +111,39 @@ class SerialExecutor:
                 while tasks := [queue.task for queue in self._queues.values() if queue.task]:
                     await asyncio.wait(tasks)
 
-    async def _serve(self, sid: str, queue: "_SerialQueue") -> None:
-        until = time.monotonic() + self._slice_seconds
+    async def _serve_first(
+        self, sid: str, queue: "_SerialQueue", job: Coroutine[Any, Any, None]
+    ) -> None:
+        """Run a job, and what was put behind it meanwhile."""
         try:
-            while (entry := queue.next()) is not None:
-                job, size = entry
-                queue.begun(size)
-                await _run(job)
-                del job, entry  # they may hold a lot
-                if queue.waiting and time.monotonic() >= until:
-                    await asyncio.sleep(0)
-                    until = time.monotonic() + self._slice_seconds
+            try:
+                await job
+            except Exception:
+                logger.exception("job failed")
+            if queue.waiting:
+                await self._serve_all(queue)
+        finally:
+            del self._queues[sid]
+            if queue.bytes:
+                queue.begun(queue.bytes)
+
+    async def _serve(self, sid: str, queue: "_SerialQueue") -> None:
+        try:
+            await self._serve_all(queue)
         finally:
             del self._queues[sid]
             queue.begun(queue.bytes)
+
+    async def _serve_all(self, queue: "_SerialQueue") -> None:
+        until = time.monotonic() + self._slice_seconds
+        while (entry := queue.next()) is not None:
+            job, size = entry
+            queue.begun(size)
+            await _run(job)
+            del job, entry  # they may hold a lot
+            if queue.waiting and time.monotonic() >= until:
+                await asyncio.sleep(0)
+                until = time.monotonic() + self._slice_seconds
 
 
 class _SerialQueue:

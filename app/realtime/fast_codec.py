@@ -9,12 +9,15 @@ library.
 from typing import Any
 
 import orjson
-from engineio import packet as eio_packet
 
 from .codec import ROOT, DecodedEvent, Encoded, LibraryCodec, ack_arguments
+from .engineio.payload import TextMessage
 
 _MAX_ID_DIGITS = 15
 _MAX_NAMESPACE = 100
+
+_new = tuple.__new__
+"""A named tuple's own is a function in Python."""
 
 _LONG_DIGITS = 19
 _AS_ZEROS = bytes(ord("0") if chr(byte).isdecimal() else byte for byte in range(128)) + bytes(128)
@@ -27,20 +30,20 @@ class FastCodec(LibraryCodec):
 
     def decode_event(self, text: str) -> DecodedEvent | None:
         """Return an event, or None for what is not plainly one."""
-        begin, namespace = 1, ROOT
-        if text[1:2] == "/":
+        begin, namespace, number = 1, ROOT, None
+        if text.startswith("/", 1):
             comma = text.find(",", 1, _MAX_NAMESPACE)
             if comma < 0 or "?" in (namespace := text[1:comma]):
                 return None
             begin = comma + 1
         start = text.find("[", begin, begin + _MAX_ID_DIGITS + 1)
-        digits = text[begin:start]
-        if (
-            start < 0
-            or text[0] != "2"
-            or (digits and not (digits.isdecimal() and digits.isascii()))
-        ):
+        if start < 0 or text[0] != "2":
             return None
+        if start > begin:
+            digits = text[begin:start]
+            if not (digits.isdecimal() and digits.isascii()):
+                return None
+            number = int(digits)
         if len(text) > start + _LONG_DIGITS and _LONG_INTEGER in text.encode(
             errors="replace"
         ).translate(_AS_ZEROS):
@@ -49,12 +52,12 @@ class FastCodec(LibraryCodec):
             data = orjson.loads(text[start:])
         except orjson.JSONDecodeError:
             return None
-        return DecodedEvent(int(digits) if digits else None, data, namespace)
+        return _new(DecodedEvent, (number, data, namespace))
 
     def encode_connect(self, data: dict[str, str], namespace: str = ROOT) -> Encoded:
         """Encode the answer to a client that has connected to a namespace."""
         head = "0" if namespace == ROOT else f"0{namespace},"
-        return [eio_packet.Packet(eio_packet.MESSAGE, head + orjson.dumps(data).decode())]
+        return [TextMessage(head + orjson.dumps(data).decode())]
 
     def encode_event(self, name: str, *arguments: Any, namespace: str = ROOT) -> Encoded:
         """Encode an event."""
@@ -75,4 +78,4 @@ def _encode(head: str, data: list[Any]) -> Encoded | None:
         text = orjson.dumps(data).decode()
     except TypeError:
         return None
-    return [eio_packet.Packet(eio_packet.MESSAGE, head + text)]
+    return [TextMessage(head + text)]

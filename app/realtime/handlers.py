@@ -98,6 +98,8 @@ class Callee:
 
     def start(self, context: Context | EventContext, arguments: list[Any]) -> Awaitable[Any]:
         """Call the function with validated arguments; it has no dependencies that are to be solved."""
+        if not arguments and not self._keywords:
+            return self._call(*[value_of(context) for _, value_of in self._plain])
         for index, value_of in self._plain:
             arguments.insert(index, value_of(context))
         if self._keywords:
@@ -160,6 +162,7 @@ class ClientEvent:
         self.once = once
         self.handler = handler
         self.reload = reload
+        self.looks_first = reload or self.limit is not None
         self.description = inspect.getdoc(handler) or ""
         self.dependencies = tuple(dependencies)
         self.middleware = middleware
@@ -213,6 +216,15 @@ class ClientEvent:
             limit=None if self.limit is None else self.limit.text,
         )
 
+    @property
+    def is_simple(self) -> bool:
+        """Whether nothing is between an event and its handler: then `start` is all of it."""
+        return self._simple and not self.middleware
+
+    def start(self, context: Any, arguments: tuple[Any, ...]) -> Awaitable[Any]:
+        """Return what is awaited for the result of a simple event, for `dump`. Raise InvalidPayloadError."""
+        return self._callee.start(context, self._validate(arguments))
+
     async def __call__(
         self, context: Any, arguments: tuple[Any, ...], reply: Reply | None = None
     ) -> Any:
@@ -224,9 +236,6 @@ class ClientEvent:
             reply: awaited with the ack, before what is left behind it is left.
         """
         if not self.middleware:
-            if self._simple:  # without the coroutines in between: it is what most events are
-                answer = await self._callee.start(context, self._validate(arguments))
-                return answer if type(answer) in PLAIN_TYPES else self._dump(answer)
             return await self._handle(context, arguments, reply)
         handled = Handled()
         async with AsyncExitStack() as left_last:
@@ -266,14 +275,15 @@ class ClientEvent:
         values = self._validate(arguments)
         callee = self._callee
         if callee.solver is None:
-            return self._dump(await callee.start(context, values))
+            return self.dump(await callee.start(context, values))
 
         async def handle(solved: dict[str, Any]) -> Any:
-            return self._dump(await callee.with_values(context, values, solved))
+            return self.dump(await callee.with_values(context, values, solved))
 
         return await callee.solver.call(context, handle, reply, left_last)
 
-    def _dump(self, answer: Any) -> Any:
+    def dump(self, answer: Any) -> Any:
+        """Return a handler's result as JSON data."""
         kind = type(answer)
         if kind in PLAIN_TYPES:
             return answer

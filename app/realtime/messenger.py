@@ -27,6 +27,7 @@ from .bus.relay import BusRelay
 from .emitter import ack_of_call, check_event
 from .events import EventRouter
 from .metrics import emits_of
+from .namespace_events import NamespaceEvents
 from .payloads import PLAIN_TYPES
 from .presence import Presence
 from .registry import Member, SocketRegistry
@@ -83,10 +84,11 @@ class Messenger:
     def publish(self, key: str, version: int, event: str, value: Any) -> None:
         """Send an event of state to the sockets of a session key, on all nodes."""
         name = "other"
-        for declared in self._router.sending(event):
-            [value] = declared.dump(event, value)
+        namespaces = self._router.sending(event)
+        for declared in namespaces:
+            value = declared.dump_one(event, value)
             name = event if event in declared.sent else name
-        self._publish_here(key, version, event, value)
+        self._publish_here(key, version, event, value, namespaces)
         emits_of(name).inc()
         if not self._relay.alone:
             self._relay.send(_state_message(key, version, event, value), key)
@@ -288,7 +290,8 @@ class Messenger:
         value = message.value
         if message.body is not None:
             [value] = read_body(Body.from_the_bus(message.body))
-        self._publish_here(message.key, message.version, message.event, value)
+        namespaces = self._router.sending(message.event)
+        self._publish_here(message.key, message.version, message.event, value, namespaces)
 
     def _receive_call(self, message: CallMessage | ReplyMessage) -> None:
         if isinstance(message, CallMessage):
@@ -347,11 +350,18 @@ class Messenger:
                 written[member.namespace] = encoded
             self._sender.deliver(member, encoded, volatile=volatile)
 
-    def _publish_here(self, key: str, version: int, event: str, value: Any) -> None:
+    def _publish_here(
+        self,
+        key: str,
+        version: int,
+        event: str,
+        value: Any,
+        namespaces: Iterable[NamespaceEvents],
+    ) -> None:
         session_sockets = self.registry.session_sockets(key)
         if session_sockets is None or not session_sockets.accept(event, version, value):
             return
-        for declared in self._router.sending(event):
+        for declared in namespaces:
             self._sender.send_event(session_sockets.loaded(declared.name), event, value)
 
     async def _send(

@@ -28,7 +28,6 @@ from ..sessions.ids import short, user_name
 from ..sessions.sign_in import user_of
 from .connect_token import ConnectTokens, TokenRotatedError
 from .context import Context, Resources
-from .dependencies import Reply
 from .disconnect import disconnect_socket
 from .errors import (
     INTERNAL_ERROR,
@@ -47,7 +46,7 @@ from .registry import Connection, Member, SessionSockets, SocketRegistry
 from .sender import PacketSender
 from .state_sync import StateSync
 from .streams.node import NodeStreams
-from .tracing import tracing
+from .tracing import NO_OUTCOME, tracing
 
 logger = logging.getLogger(__name__)
 
@@ -195,11 +194,13 @@ class Namespaces:
         arguments: tuple[Any, ...],
         received_at: float,
         ack: "Ack | None" = None,
+        now: float | None = None,
     ) -> Any:
         """Handle an event, commit what it changed, and send its ack; return that.
 
-        `received_at` is a time of time.monotonic().
+        `received_at` and `now` are times of time.monotonic().
         """
+        now = time.monotonic() if now is None else now
         events = self._router.namespaces.get(member.namespace)
         event = None if events is None else events.received.get(name)
         session_sockets = member.connection.session_sockets
@@ -210,9 +211,14 @@ class Namespaces:
             if ack is not None:
                 ack.send(answer)
             return answer
-        with tracing.event(name, member.namespace) as note:
-            answer, outcome = await self._outcome(event, member, arguments, received_at, ack)
-            note(outcome)
+        handled = self._outcome(event, member, arguments, received_at, ack, now)
+        span = tracing.event(name, member.namespace, now)
+        if span is NO_OUTCOME:
+            answer, outcome = await handled
+        else:
+            with span as note:
+                answer, outcome = await handled
+                note(outcome)
         if ack is not None:
             ack.send(answer)
         _outcomes(name if member.namespace == "/" else f"{member.namespace} {name}", outcome).inc()
@@ -229,12 +235,13 @@ class Namespaces:
         arguments: tuple[Any, ...],
         received_at: float,
         ack: "Ack | None",
+        started: float,
     ) -> tuple[Any, str]:
-        started = time.monotonic()
         try:
             self._manager.fail_fast.check(received_at)
-            handle = self._handle_once if event.once else self._handle
-            return await handle(event, member, arguments, ack), "handled"
+            if event.once:
+                return await self._handle_once(event, member, arguments, ack), "handled"
+            return await self._handle(event, member, arguments, ack), "handled"
         except Exception as error:  # noqa: BLE001 - each has its answer, and its line in the log
             return self._answer_to(error, event, member, started)
 
@@ -402,11 +409,8 @@ class Namespaces:
         connection = member.connection
         session_sockets = connection.session_sockets
         record = _record_of(member)
-        if event.limit is not None:
-            counters, key = self._resources.counters, session_sockets.key
-            await event.limit.check(counters, event.name, member.namespace, key, record)
-        if event.reload:
-            record = await self._reload(session_sockets)
+        if event.looks_first:
+            record = await self._look_first(event, member, record)
         usage = Usage(
             extends=self._reconciler.extends,
             before_destroy=partial(self._begin_end, connection),
@@ -416,23 +420,35 @@ class Namespaces:
         session = self._manager.attach(session_sockets.key, record, usage)
         context = Context(member, session, self._resources)
         try:
-            if event.leaves_late(context):
-                return await _call(
-                    event, context, arguments, partial(_save_and_reply, session, ack, attempt)
+            if event.is_simple:
+                answer = event.dump(await event.start(context, arguments))
+            elif event.leaves_late(context):
+                return await event(
+                    context, arguments, partial(_save_and_reply, session, ack, attempt)
                 )
-            answer = await _call(event, context, arguments)
-            if not session.destroyed:
+            else:
+                answer = await event(context, arguments)
+            if session.accessed and not session.destroyed:
                 await session.save()
             if attempt is not None:
                 await keep(attempt, answer)
-        except BaseException:
+        except BaseException as error:
             session.discard_changes()
+            _refuse_if_not_cancelled(error)
             raise
         finally:
             usage.over = True
             if usage.record is not None:
                 self._reconciler.take_written(session_sockets, usage.record, record)
         return answer
+
+    async def _look_first(self, event: ClientEvent, member: Member, record: Record) -> Record:
+        """Check the event's limit, and reload its session if it wants that; return the record."""
+        session_sockets = member.connection.session_sockets
+        if event.limit is not None:
+            counters, key = self._resources.counters, session_sockets.key
+            await event.limit.check(counters, event.name, member.namespace, key, record)
+        return await self._reload(session_sockets) if event.reload else record
 
     async def _reload(self, session_sockets: SessionSockets) -> Record:
         found = await self._reconciler.load(session_sockets)
@@ -501,19 +517,10 @@ def _record_of(member: Member) -> Record:
     return record
 
 
-async def _call(
-    event: ClientEvent,
-    context: Context,
-    arguments: tuple[Any, ...],
-    reply: Reply | None = None,
-) -> Any:
-    """Call a handler; what it waited for may have been cancelled without the handler being so."""
-    try:
-        return await event(context, arguments, reply)
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
+def _refuse_if_not_cancelled(error: BaseException) -> None:
+    """Raise RuntimeError if what a handler waited for was cancelled, and not the handler itself."""
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task is not None and not task.cancelling():
         raise RuntimeError("the handler waited for a task that was cancelled") from error
 
 

@@ -44,6 +44,10 @@ class ServerEvent:
             raise_naming(self.name, [each.accept for each in self.arguments], values)
             raise
 
+    def takes(self, value: Any) -> bool:
+        """Return True if it has one argument, and this is a value that it takes as it is."""
+        return len(self.arguments) == 1 and type(value) is self.arguments[0].plain
+
     def read_state(self, data: Mapping[str, Any]) -> Any:
         """Return the argument as a session's data have it, as JSON data."""
         if self.state is None:
@@ -95,6 +99,14 @@ class NamespaceEvents:
         """Return the arguments of an event as JSON data, validated if the event is declared."""
         event = self.sent.get(name)
         return jsonable_all(name, values) if event is None else event.dump(*values)
+
+    def dump_one(self, name: str, value: Any) -> Any:
+        """Return the one argument of an event likewise."""
+        event = self.sent.get(name)
+        if event is not None and event.takes(value):
+            return value
+        [dumped] = self.dump(name, value)
+        return dumped
 
     def refuse_incomplete(self) -> None:
         """Raise TypeError for a declaration whose types name one that is not there."""

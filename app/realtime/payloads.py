@@ -35,7 +35,7 @@ class PayloadType:
 
     def __init__(self, hint: Any) -> None:
         self.adapter: TypeAdapter[Any] = TypeAdapter(hint)
-        self.plain: type | None = next((each for each in PLAIN_TYPES if hint is each), None)
+        self.plain: type | None = None
         self._note_kinds()
 
     def is_complete(self) -> bool:
@@ -46,6 +46,7 @@ class PayloadType:
         return self.adapter.pydantic_complete
 
     def _note_kinds(self) -> None:
+        self.plain = _plain_type(self.adapter.core_schema)
         kinds = set(_kinds(self.adapter.core_schema))
         self._binary = "bytes" in kinds
         self._open = bool(kinds & {"any", "is-instance"})
@@ -164,6 +165,18 @@ def _jsonable_object(value: Any) -> Any:
         return to_jsonable_python(value)
     except ValueError as error:  # PydanticSerializationError is one
         raise TypeError(f"{kind_of(value)} has no form in JSON") from error
+
+
+def _plain_type(schema: Any) -> type | None:
+    """Return the type of a schema that takes all of its values, as they are; None for any other."""
+    if not isinstance(schema, dict) or not schema.keys() <= _SAYS_NOTHING:
+        return None
+    return _PLAIN_KINDS.get(schema.get("type", ""))
+
+
+_PLAIN_KINDS: dict[str, type] = {"bool": bool, "int": int, "str": str, "none": NoneType}
+_SAYS_NOTHING = {"type", "metadata", "ref", "strict"}
+"""Keys of a schema without constraints: a description, say, or an example."""
 
 
 def _kinds(schema: Any) -> Any:

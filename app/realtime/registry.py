@@ -200,8 +200,12 @@ class SessionSockets:
 
     def loaded(self, namespace: str = "/") -> list[Member]:
         """Return the sockets in a namespace that have loaded the session: to these its state may be sent."""
-        members = [each.members.get(namespace) for each in self.sockets.values()]
-        return [member for member in members if member is not None and member.loaded]
+        found = []
+        for each in self.sockets.values():
+            member = each.members.get(namespace)
+            if member is not None and member.loaded:
+                found.append(member)
+        return found
 
     def refresh(self, record: Record) -> None:
         """Keep a record for the events to come, if it is newer than the one known."""
@@ -363,7 +367,7 @@ class SocketRegistry:
 
     def session_sockets(self, key: str) -> SessionSockets | None:
         """Return the connections of a session, None if it has none here."""
-        return self._sessions[slot_of(key)].get(key)
+        return self._sessions[hash(key) % SLOTS].get(key)  # as slot_of says
 
     def reloaded_version(self, key: str) -> int:
         """Return the version of a session that a reload need not read again; see SessionSockets."""

@@ -23,6 +23,8 @@ class PacketSender:
         self.codec = codec
         self.held = HeldPackets()
         self.is_stopped: Callable[[], bool] = bool
+        self.just_checked = False
+        """Whether `is_stopped` was called in this turn of the event loop: what is sent leaves at its end."""
 
     def send_event(self, members: Iterable[Member], name: str, *arguments: Any) -> None:
         """Send an event to sockets of one namespace."""
@@ -61,8 +63,12 @@ class PacketSender:
 
     def send_encoded(self, eio_sid: str, encoded: Encoded) -> None:
         """Send a packet that is encoded already."""
-        if not (self.is_stopped() and self.held.hold(eio_sid, encoded)):
-            self.send_now(eio_sid, encoded)
+        if not self.just_checked and self.is_stopped() and self.held.hold(eio_sid, encoded):
+            return
+        socket = self.engine.sockets.get(eio_sid)
+        if socket is not None:
+            for part in encoded:
+                socket.send_nowait(part)
 
     def send_now(self, eio_sid: str, encoded: Encoded) -> None:
         """Send a packet that is encoded already, stopped or not."""

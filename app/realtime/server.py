@@ -5,6 +5,7 @@ import logging
 import secrets
 import time
 from collections import Counter
+from contextvars import Context as Variables
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -106,6 +107,7 @@ class SocketServer:
         self.engine.on("connect", self._handle_eio_connect)
         self.engine.on("message", self._handle_eio_message)
         self.engine.on("disconnect", self._handle_eio_disconnect)
+        self.engine.event_handler = self._take_event
 
     @property
     def engine(self) -> EngineServer:
@@ -169,6 +171,35 @@ class SocketServer:
         if self._namespaces.has_disconnects(member):
             job = partial(self._namespaces.disconnected, member, reason)
             self.executor.put(member.connection.eio_sid, job, always=True)
+
+    def _take_event(self, eio_sid: str, data: str, variables: Variables) -> bool:
+        """Handle an event, up to its first wait at once, if nothing is before it.
+
+        Return False for one that is to be handled as a message, and for what is no event.
+        """
+        connection = self.registry.connection(eio_sid)
+        if (
+            connection is None
+            or len(data) > LARGE_EVENT_BYTES
+            or eio_sid in self._incomplete
+            or self.executor.is_busy(eio_sid)
+            or self._stop.check()
+        ):
+            return False
+        event = self._sender.codec.decode_event(data)
+        if event is None or not is_event(event.data):
+            return False
+        member = connection.members.get(event.namespace)
+        if member is None or not member.connected:
+            return False
+        now = time.monotonic()
+        job = self._handle_event(member, event, now, now)
+        self._sender.just_checked = True
+        try:
+            self.executor.run_now(eio_sid, job, variables)
+        finally:
+            self._sender.just_checked = False
+        return True
 
     async def _handle_eio_message(self, eio_sid: str, data: str | bytes) -> None:
         """Handle a message; return when the socket may send more."""
@@ -453,14 +484,19 @@ class SocketServer:
             if event.namespace not in connection.left:
                 await self._close_out_of_order(connection.eio_sid)
             return
-        if self._stop.check() and not await self._looked_at(connection, event):
-            return
+        if not self._stop.check() or await self._looked_at(connection, event):
+            await self._handle_event(member, event, received_at, time.monotonic())
+
+    async def _handle_event(
+        self, member: Member, event: DecodedEvent, received_at: float, now: float
+    ) -> None:
+        connection = member.connection
         number, data, namespace = event
         name = data[0] if isinstance(data[0], str) else name_of_number(data[0])
         ack = None
         if number is not None:
             ack = Ack(self._sender, connection.eio_sid, number, namespace)
-        await self._namespaces.handle_event(member, name, tuple(data[1:]), received_at, ack)
+        await self._namespaces.handle_event(member, name, tuple(data[1:]), received_at, ack, now)
         if connection.ending:
             await self._namespaces.finish_end(connection)
 
@@ -491,11 +527,10 @@ class SocketServer:
 
 def is_event(data: Any) -> bool:
     """Return True if data are those of an event that a client may emit."""
-    return isinstance(data, list) and bool(data) and _is_name(data[0])
-
-
-def _is_name(name: Any) -> bool:
-    if isinstance(name, str):
+    if type(data) is not list or not data:
+        return False
+    name = data[0]
+    if type(name) is str:
         return name not in RESERVED
     return isinstance(name, int | float) and not isinstance(name, bool)
 

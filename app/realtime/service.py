@@ -205,6 +205,7 @@ class RealtimeService:
         if self.app.carrier is not None:
             await self.app.carrier.aclose()
         await self.stop.aclose()
+        self.server.executor.close()
         await self.reload_task.aclose()
         self.reconciler.deadlines.close()
         self.reconciler.rechecks.close()

@@ -26,16 +26,12 @@ _RETRY_SECONDS = 0.1
 """A connection that was lost meanwhile costs the first look."""
 
 
-def running_time() -> float:
-    """Return seconds of a clock that goes on while the machine sleeps, where there is one."""
-    return _clock()
-
-
-_clock: Callable[[], float] = (
+running_time: Callable[[], float] = (
     partial(time.clock_gettime, time.CLOCK_BOOTTIME)
     if hasattr(time, "CLOCK_BOOTTIME")
     else time.monotonic
 )
+"""Returns seconds of a clock that goes on while the machine sleeps, where there is one."""
 
 
 class StopDetector:
@@ -82,12 +78,12 @@ class StopDetector:
 
     def check(self) -> bool:
         """Return True if the node was stopped, and its sessions were not all looked at since."""
-        if self._seen_at is None:
+        seen_at = self._seen_at
+        if seen_at is None:
             return False
-        now = self._clock()
-        stopped_for = now - self._seen_at
+        stopped_for = self._clock() - seen_at
         if stopped_for > TOLERANCE_SECONDS:
-            self._seen_at = now
+            self._seen_at = seen_at + stopped_for
             self._begin(stopped_for)
         return self.stopped_for > 0
 

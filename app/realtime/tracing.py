@@ -34,12 +34,12 @@ class Tracing:
     def handshake(self, transport: str) -> AbstractContextManager[Outcome]:
         """Return the span of a handshake: until its session is open, or it is refused."""
         spans = self.spans or self._look()
-        return _NO_OUTCOME if spans is None else spans.handshake(transport)
+        return NO_OUTCOME if spans is None else spans.handshake(transport)
 
-    def event(self, name: str, namespace: str) -> AbstractContextManager[Outcome]:
-        """Return the span of an event that a client has sent: from its turn to its ack."""
-        spans = self.spans or self._look()
-        return _NO_OUTCOME if spans is None else spans.event(name, namespace)
+    def event(self, name: str, namespace: str, now: float) -> AbstractContextManager[Outcome]:
+        """Return the span of an event that a client has sent: from its turn, `now`, to its ack."""
+        spans = self.spans or (self._look(now) if now >= self._look_at else None)
+        return NO_OUTCOME if spans is None else spans.event(name, namespace)
 
     def emit(self, name: str, namespace: str) -> AbstractContextManager[str | None]:
         """Return the span of an emit; entered it gives the `traceparent` for who delivers it."""
@@ -53,8 +53,8 @@ class Tracing:
         spans = self.spans or self._look()
         return _NOTHING if spans is None else spans.delivery(name, namespace, traceparent)
 
-    def _look(self) -> "Spans | None":
-        now = time.monotonic()
+    def _look(self, now: float | None = None) -> "Spans | None":
+        now = time.monotonic() if now is None else now
         if now < self._look_at:
             return None
         self._look_at = now + LOOK_SECONDS
@@ -69,7 +69,7 @@ def _ignore(outcome: str) -> None:
     """Do nothing with what there is no span for."""
 
 
-_NO_OUTCOME: AbstractContextManager[Outcome] = nullcontext(_ignore)
+NO_OUTCOME: AbstractContextManager[Outcome] = nullcontext(_ignore)
 _NOTHING: AbstractContextManager[None] = nullcontext()
 
 tracing = Tracing()

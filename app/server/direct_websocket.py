@@ -1,8 +1,11 @@
 """The WebSocket of a connection as Engine.IO uses it, without ASGI's events for plain frames."""
 
+from collections.abc import Callable
+
 from starlette.types import Send
 
 from ..realtime.engineio.websocket import AsgiWebSocket, frame_of
+from .websocket_frames import LONGEST_ALONE
 from .websocket_protocol import FastWebSocketProtocol
 
 
@@ -19,6 +22,11 @@ class DirectWebSocket(AsgiWebSocket):
         """Return the next frame. Raise OSError when the connection is closed."""
         item = await self._protocol.next()
         return item if isinstance(item, str) else frame_of(item)
+
+    def offer(self, take: Callable[[str], bool] | None) -> None:
+        """Offer texts to a function while `wait` is waited for; what it returns False for is queued."""
+        if take is None or self._protocol.config.ws_max_size >= LONGEST_ALONE:
+            self._protocol.take = take
 
     def send_nowait(self, frame: str | bytes) -> bool:
         """Send a frame if it is a plain one and can be sent at once, and return whether it was."""

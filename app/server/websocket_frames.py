@@ -12,6 +12,10 @@ _FIN, _OPCODE, _CONTROL = 0x80, 0x0F, (0x9, 0xA)
 _MASKED = 0x80
 _LENGTH = 0x7F
 _TWO_BYTES, _EIGHT_BYTES = 126, 127
+_HEAD = 6
+"""Bytes before the payload of a client's short frame."""
+LONGEST_ALONE = _HEAD + _TWO_BYTES - 1
+"""Bytes of the longest frame that `read_alone` reads."""
 _SHORT_HEADS = [bytes((_PLAIN, length)) for length in range(_TWO_BYTES)]
 _MAX_PLAIN_BYTES = 0xFFFF
 
@@ -42,6 +46,19 @@ def read_plain(data: bytes | bytearray, start: int, end: int) -> str | None:
     mask = start + (2 if second < _MASKED | _TWO_BYTES else 4)
     try:
         return str(_unmask(data, mask, end), "utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def read_alone(data: bytes) -> str | None:
+    """Return the text of a client's plain frame if it is short, and all of the data; else None."""
+    size = len(data)
+    if not _HEAD <= size <= LONGEST_ALONE:
+        return None
+    if data[0] != _PLAIN or data[1] != _MASKED | (size - _HEAD):
+        return None
+    try:
+        return str(apply_mask(data[_HEAD:], data[2:_HEAD]), "utf-8")
     except UnicodeDecodeError:
         return None
 

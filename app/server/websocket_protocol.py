@@ -8,6 +8,7 @@ is between two frames whenever the fast path is taken.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.config import Config
@@ -21,10 +22,17 @@ from ..aio.packet_queue import PacketQueue
 from ..asgi.refusals import Refusal, refused
 from .paced_websocket_protocol import CLOSE_SECONDS, PacedWebSocketProtocol
 from .plain_websocket_protocol import AnsweringProtocol, refusal
-from .websocket_frames import CLOSES, read_close, read_plain, write_close, write_plain
+from .websocket_frames import CLOSES, read_alone, read_close, read_plain, write_close, write_plain
 from .websocket_handshake import switching_protocols
 
 logger = logging.getLogger("uvicorn.error")
+
+
+_last: list[tuple[str | None, bytes | None]] = [(None, None)]
+"""The text that was sent last, and its frame: what is sent to many is written once.
+
+Replaced as one, as several threads may have an event loop.
+"""
 
 
 class FastWebSocketProtocol(PacedWebSocketProtocol):
@@ -47,6 +55,8 @@ class FastWebSocketProtocol(PacedWebSocketProtocol):
     ping_interval = ping_timeout = ping_timer = pong_timer = pending_ping_payload = None
     curr_msg_data_type = "bytes"
     logger = logger
+    take: Callable[[str], bool] | None = None
+    """Handles a text at once, or returns False; offered those that came alone while the app waited."""
 
     def __init__(
         self,
@@ -97,9 +107,23 @@ class FastWebSocketProtocol(PacedWebSocketProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Handle bytes from the client."""
+        if self.take is not None and self._may_be_taken():
+            text = read_alone(data)
+            if text is not None and self.take(text):
+                return
         super().data_received(data)
         if not self.handshake_initiated:
             self._send_refusal()
+
+    def _may_be_taken(self) -> bool:
+        """Return True if nothing is before what comes now, and the app waits for it."""
+        return (
+            self._rest is None
+            and not self._by_library
+            and not self._over
+            and self.queue.awaited
+            and (self._conn is None or self._conn.current_size is None)
+        )
 
     def _send_refusal(self) -> None:
         """Send the library's response to a request that it could not read; uvicorn does not."""
@@ -176,10 +200,12 @@ class FastWebSocketProtocol(PacedWebSocketProtocol):
         """Send a text as a plain frame if that is possible at once, and return whether it was."""
         if self._by_library or self.disconnected or self.close_sent or not self.writable.is_set():
             return False
-        frame = write_plain(text)
-        if frame is None:
+        last = _last[0]
+        if last[0] is not text:
+            last = _last[0] = (text, write_plain(text))
+        if last[1] is None:
             return False
-        self.transport.write(frame)
+        self.transport.write(last[1])
         return True
 
     def release_handshake(self) -> None:

@@ -1,6 +1,7 @@
 """Packets arrive whole and in order, whether the connection takes them at once or not."""
 
 import asyncio
+from collections.abc import Callable
 from unittest.mock import AsyncMock
 
 from engineio import packet
@@ -32,6 +33,9 @@ class FakeWebSocket:
     async def wait(self) -> str | bytes:
         await self._closed
         raise OSError("closed")
+
+    def offer(self, take: Callable[[str], bool] | None) -> None:
+        pass  # what comes, `wait` returns
 
     def send_nowait(self, frame: str | bytes) -> bool:
         takes = self._takes_at_once.pop() if self._takes_at_once else True

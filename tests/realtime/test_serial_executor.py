@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextvars import copy_context
 
 import pytest
 
@@ -156,3 +157,85 @@ async def test_it_is_full_by_bytes_until_enough_of_them_have_begun() -> None:
         event.set()
     await executor.drain()
     await executor.until("socket", 0)
+
+
+def run_now(executor: SerialExecutor, job: Job) -> None:
+    """Run a job of a socket that is not busy."""
+
+    async def run() -> None:
+        await job()
+
+    executor.run_now("socket", run(), copy_context())
+
+
+async def test_a_job_that_waits_for_nothing_is_done_at_once(executor: SerialExecutor) -> None:
+    lines: list[str] = []
+
+    async def job() -> None:
+        assert executor.is_busy("socket")
+        lines.append("done")
+
+    for _ in range(3):
+        run_now(executor, job)
+        assert not executor.is_busy("socket")
+    assert lines == ["done"] * 3
+
+
+async def test_jobs_come_behind_one_that_has_begun_at_once_and_waits(
+    executor: SerialExecutor,
+) -> None:
+    log = Log()
+    run_now(executor, log.job("first"))
+    assert log.lines == ["first begins"]
+    assert executor.is_busy("socket")
+    executor.put("socket", log.job("second"))
+    await executor.drain()
+
+    assert log.lines == ["first begins", "first ends", "second begins", "second ends"]
+    assert not executor.is_busy("socket")
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_job_that_is_put_by_one_that_runs_at_once_comes_behind_it(
+    executor: SerialExecutor, waits: bool
+) -> None:
+    log = Log()
+
+    async def put_another() -> None:
+        executor.put("socket", log.job("added"))
+        if waits:
+            await asyncio.sleep(0)
+        log.lines.append("end of the first")
+
+    run_now(executor, put_another)
+    await executor.drain()
+
+    assert log.lines == ["end of the first", "added begins", "added ends"]
+    run_now(executor, log.job("another"))
+    await executor.drain()
+    assert log.lines[3:] == ["another begins", "another ends"]
+
+
+async def test_an_error_of_a_job_that_runs_at_once_is_logged(
+    executor: SerialExecutor, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail() -> None:
+        raise ValueError
+
+    with caplog.at_level(logging.ERROR):
+        run_now(executor, fail)
+    assert "job failed" in caplog.text
+    assert not executor.is_busy("socket")
+
+
+async def test_closed_it_leaves_no_task(executor: SerialExecutor) -> None:
+    async def job() -> None:
+        return
+
+    before = asyncio.all_tasks()
+    run_now(executor, job)
+    left = asyncio.all_tasks() - before
+    executor.close()
+    executor.close()
+    await asyncio.wait(left)
+    assert asyncio.all_tasks() == before

@@ -2,10 +2,12 @@
 
 import asyncio
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from app.server.websocket_frames import read_alone
 from tests.server.protocols import MAX_SIZE, Connection, fast_connection, library_connection
 
 steadily = settings(derandomize=True, deadline=None, max_examples=300)
@@ -88,6 +90,59 @@ def test_both_receive_and_send_the_same(sent: list[bytes], cuts: list[int]) -> N
         assert fast.closed == library.closed
 
     asyncio.run(compare())
+
+
+@steadily
+@given(SENT, CUTS)
+@example([frame(TEXT, b"x" * 125), frame(TEXT, b"y" * 126), frame(TEXT, b"z" * 127)], [])
+@example([frame(TEXT, b"short") + frame(TEXT, b"x" * 122), frame(TEXT, b"more")], [])
+@example([frame(TEXT, b"\xff"), frame(TEXT, b"too late")], [])
+@example([frame(PING, b"?"), frame(TEXT, b"taken")], [])
+@example([frame(BINARY, b"half", fin=False), frame(TEXT, b"text")], [])
+@example([frame(TEXT, b"short", wide=2), frame(TEXT, b"", masked=False)], [])
+def test_what_is_taken_at_once_is_what_would_have_been_received(
+    sent: list[bytes], cuts: list[int]
+) -> None:
+    stream = b"".join(sent)
+    for arriving in (sent, pieces(stream, cuts)):
+        asyncio.run(_compare_taken(sent, arriving))
+
+
+async def _compare_taken(sent: list[bytes], arriving: list[bytes]) -> None:
+    """Compare what the library receives with what is offered, half of which is declined, and received."""
+    library, fast = await library_connection(), await fast_connection()
+    library.receive(sent)
+    received: list[dict[str, Any]] = []
+
+    def take(text: str) -> bool:
+        if len(text) % 2:
+            received.append({"type": "websocket.receive", "text": text})
+        return bool(len(text) % 2)
+
+    async def receive() -> None:
+        while True:
+            received.append(await fast.protocol.receive())
+
+    receiving = asyncio.create_task(receive())
+    fast.protocol.take = take
+    for piece in arriving:
+        fast.receive([piece])
+        for _ in range(3):  # until it has received that, and waits again
+            await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while not fast.protocol.queue.empty() or fast.protocol._scheduled:
+            await asyncio.sleep(0)
+    receiving.cancel()
+    assert received == library.events()
+    assert fast.written() == library.written()
+    assert fast.closed == library.closed
+
+
+def test_a_short_frame_with_something_behind_it_is_not_alone() -> None:
+    short, mask = frame(TEXT, b"short"), b"\x9f\x00\xf0\x01"
+    for length in range(1, 300):
+        assert read_alone(short + bytes(ord("a") ^ mask[nth % 4] for nth in range(length))) is None
+    assert read_alone(short) == "short"
 
 
 @steadily

@@ -20,6 +20,16 @@ class PacketError(ValueError):
     """A client sent what is no packet, or a packet that only servers send."""
 
 
+class TextMessage(packet.Packet):  # type: ignore[misc] # the library has no types
+    """A message of text, encoded when it is made; it may be sent to thousands."""
+
+    def __init__(self, text: str) -> None:
+        self.packet_type = packet.MESSAGE
+        self.data = text
+        self.binary = False
+        self.encode_cache = "4" + text
+
+
 def decode_frame(frame: str | bytes) -> packet.Packet:
     """Return the packet in a WebSocket frame; raise PacketError for a malformed one."""
     try:

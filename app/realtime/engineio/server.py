@@ -6,6 +6,7 @@ import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from contextvars import Context
 from typing import Any
 
 import orjson
@@ -76,6 +77,8 @@ class EngineServer:
         self.ping_due = TimeoutQueue(ping_interval, self._ping)
         self.pong_due = TimeoutQueue(ping_timeout, self._check_pong)
         self._handlers: dict[str, Handler] = {}
+        self.event_handler: Callable[[str, str, Context], bool] | None = None
+        """Handles an event at once, or returns False: then it is handled as a message."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def on(self, event: str, handler: Handler) -> None:

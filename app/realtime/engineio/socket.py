@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from contextvars import Context, copy_context
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -71,6 +72,10 @@ class Engine(Protocol):
         """Take a socket off the list of those that poll."""
 
     @property
+    def event_handler(self) -> Callable[[str, str, Context], bool] | None:
+        """The handler of events that may be handled at once, None if there is none."""
+
+    @property
     def message_handler(self) -> Callable[[str, str | bytes], Awaitable[None]]:
         """The handler of messages."""
 
@@ -107,6 +112,7 @@ class EngineSocket(PacketWriter):
         "_poll_ended",
         "_server",
         "_upgrade",
+        "_variables",
         "address",
         "closing",
         "connected",
@@ -127,6 +133,7 @@ class EngineSocket(PacketWriter):
         self._overflowed = self._handling = False
         self._idle: Allowance | None = None
         self._poll_ended: asyncio.Event | None = None
+        self._variables: Context | None = None
         self.sid = sid
         self.address = address
         self.owner: Owner | None = None
@@ -336,6 +343,9 @@ class EngineSocket(PacketWriter):
         if self.closing:  # since the handshake
             self._queue.put_nowait(None)
         self._flush()
+        if self._server.event_handler is not None:
+            self._variables = copy_context()
+            ws.offer(self._take)
         try:
             await self._read(ws)
         except OSError:
@@ -343,6 +353,7 @@ class EngineSocket(PacketWriter):
         except PacketError as error:
             await self.reject(error)
         finally:
+            ws.offer(None)
             await self.close(abort=True, reason=DisconnectReason.TRANSPORT_CLOSE)
             await self._wait_until_written()
 
@@ -374,6 +385,13 @@ class EngineSocket(PacketWriter):
         if self._poll_ended is not None:
             self._queue.put_nowait(_NOOP)
             await self._poll_ended.wait()
+
+    def _take(self, frame: str) -> bool:
+        """Handle an event at once, without the task that reads; return False for all else."""
+        handler, variables = self._server.event_handler, self._variables
+        if frame[:2] != _EVENT or self.closing or handler is None or variables is None:
+            return False
+        return handler(self.sid, frame[1:], variables)
 
     async def _read(self, ws: WebSocket) -> None:
         limit = self._server.max_packet_bytes

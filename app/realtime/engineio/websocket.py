@@ -23,6 +23,12 @@ class WebSocket(Protocol):
     async def wait(self) -> str | bytes:
         """Return the next frame; raise OSError if the connection is closed."""
 
+    def offer(self, take: Callable[[str], bool] | None) -> None:
+        """Offer texts to a function while `wait` is waited for; what it returns False for is queued.
+
+        A WebSocket that cannot do so returns all of them from `wait`.
+        """
+
     def send_nowait(self, frame: str | bytes) -> bool:
         """Send a frame without waiting. Return False if `send` has to be awaited instead."""
 
@@ -52,6 +58,9 @@ class AsgiWebSocket:
     async def wait(self) -> str | bytes:
         """Return the next frame; raise OSError if the connection is closed."""
         return frame_of(await self._receive())
+
+    def offer(self, take: Callable[[str], bool] | None) -> None:
+        """Do nothing: ASGI has one way to receive."""
 
     def send_nowait(self, _frame: str | bytes) -> bool:
         """Return False: ASGI can only be awaited."""

@@ -45,11 +45,6 @@ def fields_of(scope: Scope) -> Mapping[bytes, bytes]:
     return read_fields(scope) if found is None else found
 
 
-def names_in(fields: Iterable[Field]) -> bytes:
-    """Return the names of fields as one text in lower case, in which a search takes no time."""
-    return b"\n".join([name for name, _ in fields]).lower()
-
-
 def index_of(fields: Sequence[Field], name: bytes) -> int:
     """Return the index of the first field of a name in lower case, -1 if there is none."""
     size, index = len(name), 0
@@ -60,13 +55,23 @@ def index_of(fields: Sequence[Field], name: bytes) -> int:
     return -1
 
 
+def has_field(fields: Sequence[Field], name: bytes) -> bool:
+    """Return True if there is a field of a name in lower case: many without it cost one search."""
+    return _names_in(fields).find(name) >= 0 and index_of(fields, name) >= 0
+
+
+def _names_in(fields: Sequence[Field]) -> bytes:
+    """Return the names of fields as one text in lower case."""
+    return b"\n".join([name for name, _ in fields]).lower()
+
+
 def mark_private(fields: Iterable[Field]) -> list[Field]:
     """Return a copy of the fields that keeps a response which depends on its session out of caches.
 
     A `Cache-Control` that says `private` or `no-store` stays as it is; any other is replaced.
     """
     kept = list(fields)
-    names = names_in(kept)
+    names = _names_in(kept)
     if names.find(_CACHE) < 0 and names.find(_VARY) < 0:
         kept += _PRIVATE_FIELDS
         return kept

@@ -1,8 +1,11 @@
 """Header fields in the form in which ASGI hands them over, without a copy of them all."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from starlette.types import Scope
+
+from .scope import FIELDS
 
 Field = tuple[bytes, bytes]
 
@@ -11,6 +14,7 @@ RESPONSE_STARTS = {"http.response.start", "websocket.accept", "websocket.http.re
 
 _CACHE = b"cache-control"
 _VARY = b"vary"
+_PRIVATE_FIELDS = ((_CACHE, b"no-store"), (_VARY, b"Cookie"))
 _PRIVATE = (b"no-store", b"private")
 """Cache directives of a route that keep its response out of shared caches (RFC 9111, 5.2.2)."""
 
@@ -24,6 +28,23 @@ def get_header(scope: Scope, name: bytes) -> bytes | None:
     return None
 
 
+def read_fields(scope: Scope) -> Mapping[bytes, bytes]:
+    """Return a request's fields by their names in lower case, the first value of each.
+
+    `fields_of` returns the same from then on. A layer of somebody else's may have changed the fields,
+    so the outermost of ours calls this.
+    """
+    found: Mapping[bytes, bytes] = dict(reversed([*scope["headers"]]))
+    scope[FIELDS] = found
+    return found
+
+
+def fields_of(scope: Scope) -> Mapping[bytes, bytes]:
+    """Return what `read_fields` has found: for layers with nobody else's between it and themselves."""
+    found: Mapping[bytes, bytes] | None = scope.get(FIELDS)
+    return read_fields(scope) if found is None else found
+
+
 def index_of(fields: Sequence[Field], name: bytes) -> int:
     """Return the index of the first field of a name in lower case, -1 if there is none."""
     size, index = len(name), 0
@@ -34,12 +55,26 @@ def index_of(fields: Sequence[Field], name: bytes) -> int:
     return -1
 
 
+def has_field(fields: Sequence[Field], name: bytes) -> bool:
+    """Return True if there is a field of a name in lower case: many without it cost one search."""
+    return _names_in(fields).find(name) >= 0 and index_of(fields, name) >= 0
+
+
+def _names_in(fields: Sequence[Field]) -> bytes:
+    """Return the names of fields as one text in lower case."""
+    return b"\n".join([name for name, _ in fields]).lower()
+
+
 def mark_private(fields: Iterable[Field]) -> list[Field]:
     """Return a copy of the fields that keeps a response which depends on its session out of caches.
 
     A `Cache-Control` that says `private` or `no-store` stays as it is; any other is replaced.
     """
     kept = list(fields)
+    names = _names_in(kept)
+    if names.find(_CACHE) < 0 and names.find(_VARY) < 0:
+        kept += _PRIVATE_FIELDS
+        return kept
     if index_of(kept, _CACHE) >= 0:
         kept = [each for each in kept if each[0].lower() != _CACHE or _is_private(each[1])]
         if index_of(kept, _CACHE) >= 0:
@@ -52,13 +87,18 @@ def mark_private(fields: Iterable[Field]) -> list[Field]:
 
 def add_vary(fields: list[Field], by: bytes) -> None:
     """Add a name to `Vary`, which stays a single line; one that is there already is not added again."""
-    index = index_of(fields, _VARY)
+    # A layer below has added its own at the end.
+    index = len(fields) - 1 if fields and fields[-1][0] == _VARY else index_of(fields, _VARY)
     if index < 0:
         fields.append((_VARY, by))
         return
     field, value = fields[index]
-    if not _is_named(value, by.lower()):
-        fields[index] = (field, value + b", " + by)
+    fields[index] = (field, _varying(value, by))
+
+
+@lru_cache(maxsize=500)
+def _varying(vary: bytes, by: bytes) -> bytes:
+    return vary if _is_named(vary, by.lower()) else vary + b", " + by
 
 
 def _is_named(vary: bytes, name: bytes) -> bool:

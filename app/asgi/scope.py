@@ -21,6 +21,9 @@ EVENT_SOCKET = "mooring.socket"
 REQUEST_ID = "mooring.request_id"
 """The id of a request that a layer outside has named already."""
 
+FIELDS = "mooring.fields"
+"""A request's header fields by their names; see `fields_of`."""
+
 CROSS_ORIGIN = "mooring.cross_origin"
 """True for a request to which Mooring's own CORS layer adds header fields."""
 

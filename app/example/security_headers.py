@@ -9,6 +9,7 @@ _ALWAYS = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
+_TYPE = b"content-type"
 _POLICY = b"content-security-policy"
 _NAMES = {_POLICY, *(name for name, _ in _ALWAYS)}
 _NOTHING = (*_ALWAYS, (_POLICY, b"default-src 'none'; base-uri 'none'; frame-ancestors 'none'"))
@@ -43,7 +44,11 @@ class SecurityHeadersMiddleware:
 
 def _with_security(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     fields = list(headers)
-    given = dict(fields)
-    added = _PAGE if given.get(b"content-type", b"").startswith(b"text/html") else _NOTHING
-    fields += added if given.keys().isdisjoint(_NAMES) else [e for e in added if e[0] not in given]
+    names = [name for name, _ in fields]
+    added = _PAGE if _is_page(fields, names) else _NOTHING
+    fields += added if _NAMES.isdisjoint(names) else [e for e in added if e[0] not in names]
     return fields
+
+
+def _is_page(fields: list[tuple[bytes, bytes]], names: list[bytes]) -> bool:
+    return _TYPE in names and fields[names.index(_TYPE)][1].startswith(b"text/html")

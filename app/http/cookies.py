@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
-from itertools import product
+from itertools import chain, product
 from typing import Literal
 
 from ..sessions import CookieSigner
@@ -16,6 +17,9 @@ _Variant = tuple[str | None, bool]
 
 _MOST_IDS = 16
 _BLANKS = b" \t"
+_SHORT_LINE = 500
+_REMEMBERED = 1_000
+"""Lines of at most so many bytes whose ids are cached: a browser sends the same one with every request."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,7 @@ class SessionCookie:
         self._signer = signer
         self._name = attributes.full_name.encode()
         self._clear_others = attributes.clear_others()
+        self._ids_of_line = lru_cache(maxsize=_REMEMBERED)(self._ids_in)
 
     def session_ids(self, headers: Headers) -> list[str]:
         """Return the session ids of a request's valid cookies, each once, in the order sent.
@@ -96,8 +101,17 @@ class SessionCookie:
         There may be several: a browser that has the cookie in more than one variant sends them all,
         and does not say which is which. No more than sixteen are of interest.
         """
+        lines = [line for field, line in headers if field == b"cookie"]
+        if len(lines) == 1 and len(lines[0]) <= _SHORT_LINE:
+            return [*self._ids_of_line(lines[0])]
+        return self._ids(chain.from_iterable(map(self._values_of, lines)))
+
+    def _ids_in(self, line: bytes) -> list[str]:
+        return self._ids(self._values_of(line))
+
+    def _ids(self, values: Iterable[str]) -> list[str]:
         found: list[str] = []
-        for value in self._values(headers):
+        for value in values:
             verified = self._signer.verify(value)
             if verified is not None and verified not in found:
                 found.append(verified)
@@ -107,14 +121,14 @@ class SessionCookie:
 
     def present(self, headers: Headers) -> bool:
         """Return True if a request carries a cookie of this name, valid or not."""
-        return any(True for _ in self._values(headers))
+        return bool(self._values(headers))
 
     def presented(self, headers: Headers) -> str | None:
         """Return a fingerprint of the cookies of this name in a request, None if there are none.
 
         It is the same on all nodes.
         """
-        values = tuple(self._values(headers))
+        values = self._values(headers)
         return fingerprint(*values) if values else None
 
     def set(self, session_id: str, seconds: float) -> str:
@@ -129,20 +143,25 @@ class SessionCookie:
         """Return the values that remove it wherever earlier settings may have set it."""
         return self._clear_others
 
-    def _values(self, headers: Headers) -> Iterable[str]:
-        """Yield the values of all cookies of our name, read as tolerantly as other servers do.
+    def _values(self, headers: Headers) -> list[str]:
+        """Return the values of all cookies of our name."""
+        lines = [line for field, line in headers if field == b"cookie"]
+        return [*chain.from_iterable(map(self._values_of, lines))]
+
+    def _values_of(self, line: bytes) -> Iterable[str]:
+        """Yield the values of the cookies of our name in a line, read as tolerantly as other servers do.
 
         Some clients write blanks around the equals sign, and some (JDK, by RFC 2965) quote values and
         add pairs such as `$Path="/"`.
         """
         ours = self._name
-        for field, line in headers:
-            if field == b"cookie" and line.find(ours) >= 0:  # `in` raises an error inside
-                for pair in line.split(b";"):
-                    if pair.find(ours) >= 0:
-                        name, _, value = pair.partition(b"=")
-                        if name.strip(_BLANKS) == ours:
-                            yield _unquoted(value.strip(_BLANKS)).decode("latin-1")
+        if line.find(ours) < 0:  # `in` raises an error inside
+            return
+        for pair in line.split(b";"):
+            if pair.find(ours) >= 0:
+                name, _, value = pair.partition(b"=")
+                if name.strip(_BLANKS) == ours:
+                    yield _unquoted(value.strip(_BLANKS)).decode("latin-1")
 
 
 def fingerprint(*values: str) -> str:

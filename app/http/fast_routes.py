@@ -11,8 +11,8 @@ import copy
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
-from itertools import chain
-from operator import attrgetter, is_, itemgetter
+from itertools import zip_longest
+from operator import is_, itemgetter
 from types import FunctionType
 from typing import Any
 
@@ -20,6 +20,7 @@ from fastapi import APIRouter, routing
 from fastapi.datastructures import DefaultPlaceholder
 from fastapi.dependencies import utils
 from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import ResponseValidationError
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi.routing import APIRoute, APIWebSocketRoute
 from fastapi.utils import is_body_allowed_for_status_code
@@ -177,16 +178,20 @@ class _Plan:
     async def serve(self, scope: Scope, receive: Receive, send: Send, exceptions: ASGIApp) -> None:
         """Serve one request; `exceptions` is the app that raises what an endpoint raised."""
         self._enter(scope)
-        sender = Sender(send)
+        started = False
         try:
             response = await self._call.run(scope)
             if isinstance(response, bytes):
-                sender.started = True
+                started = True
                 await send_json(self._status, response, send)
-            else:
+                return
+            sender = Sender(send)
+            try:
                 await response(scope, receive, sender.send)
+            finally:
+                started = sender.started
         except Exception as error:  # noqa: BLE001 - raised again inside the app's exception handlers
-            scope[RAISED] = (error, sender.started)
+            scope[RAISED] = (error, started)
         if RAISED in scope:
             await exceptions(scope, receive, partial(send_unmarked, send))
 
@@ -199,43 +204,44 @@ class _Plan:
             scope.setdefault(_FASTAPI, {}).update(self._fastapi)
 
 
-_routes_of = attrgetter("routes")
-_version_of = attrgetter("_routes_version")
-
-
 class _Decision:
-    """What FastAPI chose for a method and a path, and the lists that it chose from."""
+    """What FastAPI chose for a method and a path, and the lists that it chose from.
 
-    def __init__(self, chosen: object, routers: list[APIRouter]) -> None:
+    Args:
+        within: the routers whose routes it looked at, the app's first.
+        looked_at: how many of the app's own routes; those behind its choice make no difference.
+    """
+
+    def __init__(self, chosen: object, within: list[APIRouter], looked_at: int) -> None:
         self.chosen = chosen
-        self._routers = routers
-        self._versions = [*map(_version_of, routers)]
-        self._lengths = [*map(len, map(_routes_of, routers))]
-        self._routes = [*chain.from_iterable(map(_routes_of, routers))]
+        self._seen = [
+            (router, router._routes_version, len(router.routes), router.routes[:end])
+            for router, end in zip_longest(within, [looked_at])
+        ]
 
     @classmethod
     def again(cls, router: APIRouter, known: frozenset[type], key: Key) -> "_Decision | None":
         """Ask the routes once more; None if the answer may depend on more than method and path."""
         scope = {"type": "http", "method": key[0], "path": key[1], "root_path": ""}
         routers = [router]
-        for route in router.routes:
+        for number, route in enumerate(router.routes, start=1):
             within = _routers_within(route, known)
             if within is None:
                 return None
             routers += within
             if route.matches(scope)[0] is Match.FULL:
-                return cls(_innermost(route, scope), routers)
+                return cls(_innermost(route, scope), routers, number)
         return None
 
     def holds(self) -> bool:
         """Return True if the lists have the same routes, in the same order."""
-        lists = [*map(_routes_of, self._routers)]
-        return (
-            [*map(_version_of, self._routers)] == self._versions
-            and [*map(len, lists)] == self._lengths
+        for router, version, length, then in self._seen:
+            now = router.routes
             # Not by `==`: equal routes may have other dependencies.
-            and all(map(is_, chain.from_iterable(lists), self._routes))
-        )
+            same = router._routes_version == version and len(now) == length
+            if not (same and all(map(is_, then, now))):
+                return False
+        return True
 
 
 def _routers_within(route: Any, known: frozenset[type]) -> list[APIRouter] | None:
@@ -315,8 +321,20 @@ class _Call:
         result = await self._endpoint(**values)
         if isinstance(result, Response):
             return result
-        content = await self._response.content(result, scope)
-        return content if self._response.is_json else self._response.of(content)
+        if self._response.is_json:
+            return self._response.json(result, scope)
+        return self._response.of(await self._response.content(result, scope))
+
+
+_DEFAULTS = {
+    "include": None,
+    "exclude": None,
+    "by_alias": True,
+    "exclude_unset": False,
+    "exclude_defaults": False,
+    "exclude_none": False,
+}
+"""What `serialize_json` takes if it is not given."""
 
 
 class _ResponseMaker:
@@ -327,28 +345,46 @@ class _ResponseMaker:
         self._status: int | None = cells["status_code"]
         self._class = cells["actual_response_class"]
         placeholder = isinstance(cells["response_class"], DefaultPlaceholder)
-        self.is_json = cells["response_field"] is not None and placeholder
+        self._field = cells["response_field"]
+        self.is_json = self._field is not None and placeholder
         """Whether it is JSON and nothing else; FastAPI has no such route for a status without a body."""
         self._context: Any = None
         self._options = {
-            "field": cells["response_field"],
             "include": cells["response_model_include"],
             "exclude": cells["response_model_exclude"],
             "by_alias": cells["response_model_by_alias"],
             "exclude_unset": cells["response_model_exclude_unset"],
             "exclude_defaults": cells["response_model_exclude_defaults"],
             "exclude_none": cells["response_model_exclude_none"],
-            "dump_json": self.is_json,
+        }
+        self._chosen = {
+            name: value for name, value in self._options.items() if value is not _DEFAULTS[name]
         }
 
+    def json(self, result: Any, scope: Scope) -> bytes:
+        """Return a result as JSON, as `serialize_response` does.
+
+        Raises:
+            ResponseValidationError: the result is not what the route says.
+        """
+        value, errors = self._field.validate(result, {}, loc=("response",))
+        if errors:
+            context = self._endpoint_context(scope)
+            raise ResponseValidationError(errors=errors, body=result, endpoint_ctx=context)
+        text: bytes = self._field.serialize_json(value, **self._chosen)
+        return text
+
     def content(self, result: Any, scope: Scope) -> Awaitable[Any]:
-        """Return what serialises a result, to be awaited.
+        """Return what makes a result fit for JSON, to be awaited.
 
         Raises:
             ResponseValidationError: the result is not what the route says.
         """
         return routing.serialize_response(
-            response_content=result, endpoint_ctx=self._endpoint_context(scope), **self._options
+            field=self._field,
+            response_content=result,
+            endpoint_ctx=self._endpoint_context(scope),
+            **self._options,
         )
 
     def of(self, content: Any) -> Response:

@@ -8,7 +8,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import HTTPConnection, Request
 from starlette.types import Scope
 
-from ..asgi.headers import get_header
+from ..asgi.headers import fields_of, get_header
 from ..asgi.provided import provides
 from ..sessions import SCOPE_KEY, Attempt, OnceKeyError, RequestSession, SessionError
 from ..sessions.once import REQUESTS, is_key
@@ -24,8 +24,8 @@ _DESCRIPTION = (
 
 
 def has_key(scope: Scope) -> bool:
-    """Return True if a request asks to take effect once."""
-    return get_header(scope, KEY_HEADER) is not None
+    """Return True if a request asks to take effect once; for layers directly below Mooring's own."""
+    return KEY_HEADER in fields_of(scope)
 
 
 def mark_idempotent(scope: Scope) -> None:

@@ -22,7 +22,7 @@ def request_id(scope: Scope) -> str:
     given = get_header(scope, HEADER)
     if given is not None and _USABLE.fullmatch(given):
         return given.decode()
-    return f"{random.getrandbits(64):016x}"
+    return random.getrandbits(64).to_bytes(8).hex()
 
 
 def name_request(scope: Scope) -> str:

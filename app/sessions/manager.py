@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
@@ -104,7 +103,7 @@ class SessionManager:
         self.fail_fast = FailFast()
         self.dead_keys = DeadKeys()
         self._write_locks: WeakValueDictionary[str, WriteLock] = WeakValueDictionary()
-        self._recent: deque[WriteLock] = deque(maxlen=_RECENT_LOCKS)
+        self._recent_locks: dict[str, WriteLock] = {}
         self._listeners: list[EndListener] = []
         self._before_end: BeforeEndListener = lambda _key: None
         self._life: LifeListener | None = None
@@ -186,10 +185,13 @@ class SessionManager:
 
     def write_lock(self, key: str) -> WriteLock:
         """Return the lock that serialises this node's writers of a session; needs a running event loop."""
-        write_lock = self._write_locks.get(key)
+        write_lock = self._recent_locks.get(key) or self._write_locks.get(key)
         if write_lock is None or not write_lock.usable:
             write_lock = self._write_locks[key] = WriteLock(self.fail_fast)
-            self._recent.append(write_lock)
+            self._recent_locks.pop(key, None)
+            self._recent_locks[key] = write_lock
+            if len(self._recent_locks) > _RECENT_LOCKS:
+                del self._recent_locks[next(iter(self._recent_locks))]
         return write_lock
 
     async def commit(

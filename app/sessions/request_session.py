@@ -39,6 +39,17 @@ class RequestSession:
     """
 
     attempt: Attempt | None = None
+    surplus = False
+    """Whether all cookies are to be cleared but the one that belongs to the session."""
+    session: Session | None = None
+    """The session that was loaded or created so far."""
+    asked_for = False
+    """Whether anybody has asked for it: the response may depend on there being none."""
+    error: SessionError | None = None
+    """Why the session could not be loaded or created, if that failed."""
+
+    _created_key: str | None = None
+    _conflict = _discarded = _logged_out = False
 
     def __init__(
         self,
@@ -54,24 +65,12 @@ class RequestSession:
         self._other_ids = other_ids
         self._before_create = before_create
         self._in_use = in_use
-        self._logged_out = False
-        self._conflict = False
-        self.surplus = False
-        """Whether all cookies are to be cleared but the one that belongs to the session."""
-        self._created_key: str | None = None
-        self._discarded = False
         self.usage = Usage()
         """That of the session's handle: whether the response has started, and the request is over."""
-        self.session: Session | None = None
-        """The session that was loaded or created so far."""
-        self.asked_for = False
-        """Whether anybody has asked for it: the response may depend on there being none."""
         self.on_loaded: Callable[[Session], None] = _ignore
         """Called with the session, each time that there is another one."""
         self.new_data: dict[str, Any] = {}
         """What a visitor without a session has in `request.session`."""
-        self.error: SessionError | None = None
-        """Why the session could not be loaded or created, if that failed."""
 
     @property
     def requested_key(self) -> str | None:
@@ -98,11 +97,11 @@ class RequestSession:
     @property
     def issued_id(self) -> str | None:
         """Return the id to set in the cookie, or None if it is one that was sent, and may stay."""
-        if self.session is None or self.cookie_cleared or self._discarded:
+        session = self.session
+        if session is None or self._discarded or self.cookie_cleared:
             return None
-        if self._was_sent(self.session.id) and not self.surplus:
-            return None
-        return self.session.id
+        session_id = session.id
+        return None if not self.surplus and self._was_sent(session_id) else session_id
 
     @property
     def created(self) -> bool:
@@ -120,9 +119,9 @@ class RequestSession:
     @property
     def cookie_cleared(self) -> bool:
         """Return True if the response must clear the cookie: its session ended, or it is of two users."""
-        if self.session is None:
-            return self._logged_out or self._conflict
-        return self._logged_out or self.session.destroyed
+        if self._logged_out:
+            return True
+        return self._conflict if self.session is None else self.session.destroyed
 
     @property
     def others_cleared(self) -> bool:

@@ -428,19 +428,17 @@ class Session(SessionMapping):
         async with self._manager.write_lock(self._key) as lock:
             # Under the lock: what another task wrote by this object while this one was queued is stored.
             changes, mark = self._changes(), self._mark()
-            removed: set[str] = set()
-            draft: Data | None = None
+            before: list[str] = []
+            draft: Data = {}
 
             def change(data: Data) -> Result:
-                nonlocal removed, draft
-                changes.apply_to(data)
-                before = set(data)
+                nonlocal before, draft
+                if changes is not NO_CHANGES:
+                    changes.apply_to(data)
+                before, draft = [*data], data
                 result = fn(data)
-                _refuse_awaitable(result)
-                removed = before.difference(data)
-                # A function may have kept or returned a list or dict of it, or brought one.
-                keeps = fn is not _no_further_change and _has_containers(data)
-                draft = data if keeps else None
+                if hasattr(result, "__await__"):
+                    _refuse_awaitable(result)
                 return result
 
             try:
@@ -460,7 +458,10 @@ class Session(SessionMapping):
             except SessionEndedError as error:
                 self._end(error.reason)
                 raise
-            self._rebase(record, mark, removed, draft)
+            # A function may have kept or returned a list or dict of it, or brought one.
+            keeps = fn is not _no_further_change and _has_containers(draft)
+            removed = () if self._data is None else {*before}.difference(draft)
+            self._rebase(record, mark, removed, draft if keeps else None)
             return result
 
 
@@ -473,9 +474,6 @@ def _no_further_change(_: Data) -> None:
 
 
 def _refuse_awaitable(result: object) -> None:
-    if hasattr(result, "__await__"):
-        if inspect.iscoroutine(result):
-            result.close()
-        raise TypeError(
-            "session.transact takes a plain function: it is called again after a conflict"
-        )
+    if inspect.iscoroutine(result):
+        result.close()
+    raise TypeError("session.transact takes a plain function: it is called again after a conflict")

@@ -34,10 +34,9 @@ class Usage:
         steps: names its transactions if it takes effect once, else None.
     """
 
-    __slots__ = (
-        *("answered", "before_destroy", "extends", "idempotent", "over", "record", "refused"),
-        *("steps", "visitor"),
-    )
+    answered = over = refused = idempotent = False
+    record: Record | None = None
+    visitor: Callable[[], Visitor] = Visitor
 
     def __init__(
         self,
@@ -47,11 +46,5 @@ class Usage:
         steps: Steps | None = None,
     ) -> None:
         self.extends = extends
-        self.answered = False
-        self.over = False
-        self.refused = False
-        self.record: Record | None = None
         self.before_destroy = before_destroy
-        self.visitor: Callable[[], Visitor] = Visitor
-        self.idempotent = False
         self.steps = steps

@@ -56,6 +56,15 @@ def test_no_more_than_sixteen_are_of_interest() -> None:
     assert _ids("; ".join(f"session={each}" for each in VALUES)) == IDS[:16]
 
 
+@pytest.mark.parametrize("others", ["", f"a={'b' * 600}; "], ids=["a short line", "a long one"])
+def test_a_line_means_the_same_each_time_whoever_changes_what_was_returned(others: str) -> None:
+    header = f"{others}session=wrong; session={ONE}"
+    for _ in range(3):
+        found = _ids(header)
+        assert found == IDS[:1]
+        found.clear()
+
+
 @pytest.mark.parametrize("header", ["", ";", "=", "session", "session=", 'session="', "sess=1"])
 def test_without_one_there_is_none(header: str) -> None:
     assert _ids(header) == []

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ...asgi.headers import get_header
+from ...asgi.headers import fields_of
 from ...asgi.paths import SocketPath
 from ...asgi.problems import Problem
 
@@ -52,8 +52,8 @@ class BodyLimitMiddleware:
         limit = self._socket_limit if self._socket_path.matches(scope) else self._limit
         if not limit:
             return self._app(scope, receive, send)
-        fields = dict(scope["headers"])
-        declared = get_header(scope, b"content-length") if b"content-length" in fields else None
+        fields = fields_of(scope)
+        declared = fields.get(b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > limit:
             return _refuse(scope, receive, send)
         # A body may be longer than its declared length: none, if that is not there.

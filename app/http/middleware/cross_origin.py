@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ...asgi.headers import get_header
+from ...asgi.headers import fields_of
 from ...asgi.paths import SocketPath
 from ...asgi.problems import Problem
 from ...asgi.refusals import Refusal
@@ -68,21 +68,22 @@ class CrossOriginProtection:
             return True
         # Every sandboxed frame of every site has this origin: where it is listed, CORS would show it
         # the answer to a cookie.
-        return get_header(scope, b"origin") == _OPAQUE.encode() and self._origins.allows(
+        return fields_of(scope).get(b"origin") == _OPAQUE.encode() and self._origins.allows(
             _OPAQUE, scope
         )
 
     def _is_foreign(self, scope: Scope) -> bool:
-        origin = get_header(scope, b"origin")
+        fields = fields_of(scope)
+        origin = fields.get(b"origin")
         if origin is None:
-            return get_header(scope, b"sec-fetch-site") == b"cross-site"
+            return fields.get(b"sec-fetch-site") == b"cross-site"
         named = origin.decode("latin-1")
         if named != _OPAQUE and self._origins.allows(named, scope):
             return False
         # A page cannot set this, and the browser knows both addresses, whatever proxies make of them.
-        return get_header(scope, b"sec-fetch-site") != b"same-origin"
+        return fields.get(b"sec-fetch-site") != b"same-origin"
 
 
 def _named(scope: Scope) -> str:
     """Return the origin that a request names, for the log: it may be missing in CORS_ORIGINS."""
-    return (get_header(scope, b"origin") or b"none").decode("latin-1")
+    return (fields_of(scope).get(b"origin") or b"none").decode("latin-1")

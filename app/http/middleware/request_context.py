@@ -6,7 +6,7 @@ from time import perf_counter
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ...asgi.headers import RESPONSE_STARTS, add_vary, get_header
+from ...asgi.headers import RESPONSE_STARTS, add_vary, read_fields
 from ...asgi.paths import SocketPath
 from ...asgi.scope import CROSS_ORIGIN, REQUEST_ID
 from .. import metrics
@@ -32,15 +32,15 @@ class RequestContextMiddleware:
         """Serve one request or WebSocket."""
         if REQUEST_ID not in scope:
             name_request(scope)
+        fields = read_fields(scope)
         if scope["type"] != "http":
             return self._app(scope, receive, send)
-        timed = not self._socket_path.matches(scope)
         cors = self._cors
-        if cors is None or get_header(scope, b"origin") is None:
-            response = _Response(scope, send, varies=cors is not None, timed=timed)
+        varies = cors is not None and b"origin" not in fields
+        response = _Response(scope, send, varies, not self._socket_path.matches(scope))
+        if cors is None or varies:
             return self._app(scope, receive, response.send)
         scope[CROSS_ORIGIN] = True
-        response = _Response(scope, send, varies=False, timed=timed)
         return cors(scope, receive, response.send)
 
 
@@ -49,7 +49,7 @@ class _Response:
 
     __slots__ = ("_scope", "_send", "_started_at", "_timed", "_varies")
 
-    def __init__(self, scope: Scope, send: Send, *, varies: bool, timed: bool) -> None:
+    def __init__(self, scope: Scope, send: Send, varies: bool, timed: bool) -> None:
         self._scope = scope
         self._send = send
         self._varies = varies

@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ...asgi.headers import RESPONSE_STARTS, index_of
+from ...asgi.headers import RESPONSE_STARTS, has_field
 from ..problems import INTERNAL_ERROR
 from ..request_id import HEADER, name_request
 
@@ -54,6 +54,6 @@ class _Response:
         if message["type"] in RESPONSE_STARTS:
             self.started = True
             message["headers"] = fields = list(message.get("headers", ()))
-            if index_of(fields, HEADER) < 0:  # else an app's own stands alone
+            if not has_field(fields, HEADER):  # else an app's own stands alone
                 fields.append((HEADER, self._name))
         return self._send(message)

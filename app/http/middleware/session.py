@@ -2,7 +2,7 @@
 
 import logging
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import quote
@@ -23,6 +23,7 @@ from ...sessions import (
     SessionError,
     SessionManager,
     StoreUnavailableError,
+    Visitor,
 )
 from ...sessions.ids import short
 from ...sessions.watch import SessionWatch
@@ -103,14 +104,14 @@ class SessionMiddleware:
         self._app = app
         self._manager = manager
         self._cookie = cookie
-        self._rate_limiter = rate_limiter
+        self.rate_limiter = rate_limiter
         self._send_error = send_error
-        self._keep_address = options.keep_address
+        self.visitor = partial(visitor, keep_address=options.keep_address)
         self._loads = options.loads
         self._token = options.token
         self._watch = options.watch
         self._socket_path = options.socket_path
-        self._varies = () if options.token is None else _TOKEN_FIELDS
+        self.varies = () if options.token is None else _TOKEN_FIELDS
         self._presented: Presented = cookie.presented
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -130,23 +131,23 @@ class SessionMiddleware:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         carrier, ids = self._carried(scope)
-        check = partial(self._rate_limiter.check, scope)
-        request_session = RequestSession(
+        is_websocket = scope["type"] == "websocket"
+        responder = _SessionResponder(self, carrier, scope, send)
+        request_session = responder.request_session = RequestSession(
             self._manager(scope),
             ids[0] if ids else None,
-            check,
+            responder.check_rate,
             other_ids=ids[1:],
-            in_use=scope["type"] == "websocket",
+            in_use=is_websocket,
         )
-        request_session.usage.visitor = partial(visitor, scope, keep_address=self._keep_address)
+        request_session.usage.visitor = responder.visitor
+        request_session.on_loaded = responder.offer
         scope[SCOPE_KEY] = request_session
         scope[PRESENTED] = self._presented if carrier is self._cookie else carrier.presented
-        responder = _SessionResponder(carrier, request_session, scope, send, self._varies)
-        request_session.on_loaded = partial(_offer, scope, request_session)
         try:
             if self._loads:
                 await _load(scope, request_session)
-            if scope["type"] == "websocket" and self._ends_with_session(scope):
+            if is_websocket and self._ends_with_session(scope):
                 await self._serve_websocket(scope, receive, responder)
             else:
                 await self._app(scope, receive, responder.send)
@@ -186,29 +187,39 @@ class _SessionResponder:
     """One request and its response."""
 
     __slots__ = (
-        *("_carrier", "_replaced", "_request_session", "_scope", "_send", "_started", "_varies"),
+        *("_carrier", "_middleware", "_replaced", "_scope", "_send", "_started", "request_session"),
     )
 
+    request_session: RequestSession
+
     def __init__(
-        self,
-        carrier: Carrier,
-        request_session: RequestSession,
-        scope: Scope,
-        send: Send,
-        varies: Sequence[bytes],
+        self, middleware: SessionMiddleware, carrier: Carrier, scope: Scope, send: Send
     ) -> None:
+        self._middleware = middleware
         self._carrier = carrier
-        self._varies = varies
-        self._request_session = request_session
         self._scope = scope
         self._send = send
         self._started = False
         self._replaced = False
 
+    def check_rate(self) -> None:
+        """Return if the client may open a session; raise RateLimitExceededError if not."""
+        self._middleware.rate_limiter.check(self._scope)
+
+    def visitor(self) -> Visitor:
+        """Return what the request says of its client."""
+        return self._middleware.visitor(self._scope)
+
+    def offer(self, session: Session) -> None:
+        """Put a session into the scope, unless Starlette's own SessionMiddleware has put one there."""
+        new_data = self.request_session.new_data
+        if self._scope.get(_STARLETTE_S, new_data) is new_data:
+            self._scope[_STARLETTE_S] = session
+
     @property
     def must_answer(self) -> bool:
         """Return True if the response to an error has a cookie to carry, or is for another origin."""
-        pending = self._request_session.cookie_changed or self._scope.get(CROSS_ORIGIN, False)
+        pending = self.request_session.cookie_changed or self._scope.get(CROSS_ORIGIN, False)
         return pending and not self._started and self._scope["type"] == "http"
 
     async def answer(self, error: SessionError | RequestRefusedError) -> None:
@@ -221,8 +232,8 @@ class _SessionResponder:
         """Drop what an app that has failed wrote, unless its response has started."""
         if self._started:
             return
-        if self._request_session.session is not None:
-            self._request_session.session.discard_changes()
+        if self.request_session.session is not None:
+            self.request_session.session.discard_changes()
         await self._discard_unused()
 
     def send(self, message: Message) -> Awaitable[None]:
@@ -231,26 +242,28 @@ class _SessionResponder:
         return self._send(message)
 
     async def _start(self, message: Message) -> None:
-        attempt = self._request_session.attempt
+        request_session = self.request_session
+        attempt = request_session.attempt
         if self._replaced or (attempt is not None and await self._is_repeated(attempt)):
             return  # the rest of a response that the client does not get
-        status = _REFUSED if message["type"] == _CLOSE else message.get("status", 200)
+        is_refused = message["type"] == _CLOSE
+        status = _REFUSED if is_refused else message.get("status", 200)
         try:
-            if self._request_session.new_data and status < _SERVER_ERROR:
-                await self._request_session.get_or_create()
+            if request_session.new_data and status < _SERVER_ERROR:
+                await request_session.get_or_create()
             session = self._session_to_save(status)
             if session is not None:
                 await session.save()
             if status >= _CLIENT_ERROR:
                 await self._discard_unused()
-            if self._request_session.surplus:
-                await self._request_session.confirm_surplus()
+            if request_session.surplus:
+                await request_session.confirm_surplus()
         except SessionError as error:
             self._replaced = True
             await self._respond(error)
             return
-        self._started = self._request_session.usage.answered = True
-        if message["type"] != _CLOSE:
+        self._started = request_session.usage.answered = True
+        if not is_refused:
             self._add_headers(message)
         await self._send(message)
 
@@ -260,7 +273,7 @@ class _SessionResponder:
             self._send = ResponseKeeper(attempt, self._scope, self._send).send
             return False
         self._replaced = True
-        self._started = self._request_session.usage.answered = True
+        self._started = self.request_session.usage.answered = True
         start, body = KeptResponse.decode(attempt.answer).messages()
         await self._send_with_cookie(start)
         await self._send(body)
@@ -268,14 +281,14 @@ class _SessionResponder:
 
     async def _discard_unused(self) -> None:
         """Delete the session if it would be left over for nobody: the visitor was refused."""
-        if self._request_session.unused:
-            await self._request_session.discard()
+        if self.request_session.unused:
+            await self.request_session.discard()
 
     def _session_to_save(self, status: int) -> Session | None:
-        error = self._request_session.error
+        error = self.request_session.error
         if error is not None and status >= _SERVER_ERROR:
             raise error  # an app that is mounted in the app made a 500 of it
-        session = self._request_session.session
+        session = self.request_session.session
         if session is None or not session.accessed or session.ended is not None:
             return None
         if status >= _SERVER_ERROR:
@@ -285,18 +298,18 @@ class _SessionResponder:
 
     async def _respond(self, error: SessionError | RequestRefusedError) -> None:
         problem = answer_to(error, self._scope)
-        self._started = self._request_session.usage.answered = True
+        self._started = self.request_session.usage.answered = True
         if problem is INTERNAL_ERROR:
             logger.warning("%s: answered %s: %s", _name(self._scope), problem.status, error)
-        if self._request_session.session is not None:
-            self._request_session.session.discard_changes()
+        if self.request_session.session is not None:
+            self.request_session.session.discard_changes()
         if not isinstance(error, _IN_DOUBT):
             await self._discard_unused()
-        if self._request_session.attempt is not None:
-            await self._request_session.attempt.release()
+        if self.request_session.attempt is not None:
+            await self.request_session.attempt.release()
         # One that has ended gets no cookie at all; one that was rotated has no other way to its client.
         send = self._send if isinstance(error, SessionEndedError) else self._send_with_cookie
-        key = self._request_session.requested_key
+        key = self.request_session.requested_key
         session = None if key is None else short(key)
         await problem.respond(self._scope, send, reason=str(error), session=session)
 
@@ -306,28 +319,29 @@ class _SessionResponder:
         await self._send(message)
 
     def _add_headers(self, message: Message) -> None:
-        if not self._request_session.accessed and not self._request_session.asked_for:
-            return
+        request_session = self.request_session
         fields = message.get("headers", ())
-        if self._request_session.accessed:
+        if request_session.accessed:
             message["headers"] = fields = mark_private(fields)
-        else:  # a cache is not to give this to whoever has a session
+        elif request_session.asked_for:  # a cache is not to give this to whoever has a session
             message["headers"] = fields = list(fields)
             add_vary(fields, b"Cookie")
-        for each in self._varies:
+        else:
+            return
+        for each in self._middleware.varies:
             add_vary(fields, each)
-        if not self._request_session.cookie_changed:
+        if not request_session.cookie_changed:
             return
         name = self._carrier.response_field
         # Before the cookie is set: a browser that does not know a variant apart keeps what comes last.
-        values = self._carrier.clear_others() if self._request_session.others_cleared else []
+        values = self._carrier.clear_others() if request_session.others_cleared else []
         cookie = self._set_cookie()
         if cookie is not None:
             values = [*values, cookie]
         message["headers"] += [(name, each.encode("latin-1")) for each in values]
 
     def _set_cookie(self) -> str | None:
-        request_session = self._request_session
+        request_session = self.request_session
         if request_session.cookie_cleared:
             return self._carrier.clear()
         if request_session.issued_id is None or request_session.session is None:
@@ -336,17 +350,16 @@ class _SessionResponder:
 
     async def finish(self) -> None:
         """Store what was written late; delete a session whose visitor got no response, nor its cookie."""
-        await self._save_late_writes()
+        session = self.request_session.session
+        if session is not None and session.accessed:
+            await self._save_late_writes(session)
         if not self._started:
             await self._discard_unused()
-        if self._request_session.attempt is not None:
-            await self._request_session.attempt.release()
+        if self.request_session.attempt is not None:
+            await self.request_session.attempt.release()
 
-    async def _save_late_writes(self) -> None:
+    async def _save_late_writes(self, session: Session) -> None:
         """Store what a background task or a streamed body wrote after the response had started."""
-        session = self._request_session.session
-        if session is None:
-            return
         try:
             if session.modified:
                 await session.save()
@@ -356,12 +369,6 @@ class _SessionResponder:
         except CancelledError:
             logger.warning("%s: a write after the response was lost: cancelled", _name(self._scope))
             raise
-
-
-def _offer(scope: Scope, request_session: RequestSession, session: Session) -> None:
-    """Put a session into a scope, unless Starlette's own SessionMiddleware has put one there."""
-    if scope.get(_STARLETTE_S, request_session.new_data) is request_session.new_data:
-        scope[_STARLETTE_S] = session
 
 
 async def _load(scope: Scope, request_session: RequestSession) -> None:

@@ -51,10 +51,21 @@ class InstrumentedStore(SessionStore):
     ) -> list[ConditionalResult]:
         return await _LOAD_IF_CHANGED(self._store.load_if_changed(keys, versions))
 
-    async def commit(self, key: str, version: int, data: bytes, **options: Any) -> CommitOutcome:
+    async def commit(
+        self,
+        key: str,
+        version: int,
+        data: bytes,
+        *,
+        idle: float | None = None,
+        owner: str | None = None,
+        predecessor: str | None = None,
+    ) -> CommitOutcome:
         start = perf_counter()
         try:
-            outcome = await self._store.commit(key, version, data, **options)
+            outcome = await self._store.commit(
+                key, version, data, idle=idle, owner=owner, predecessor=predecessor
+            )
         except StoreUnavailableError:
             _COMMIT_ERRORS.inc()
             raise

@@ -1,5 +1,6 @@
 """Calls to a Redis server on behalf of a store: its scripts, its keys, its errors."""
 
+from collections.abc import Awaitable
 from typing import Any
 
 from ...redis.commands import Repeatable
@@ -34,17 +35,17 @@ class RedisCaller:
         self._client = client
         self._prefix = prefix
 
-    async def _run(
+    def _run(
         self, script: Script, key: str, *arguments: Argument, how: tuple[str, str] = ONCE
-    ) -> Any:
-        return await self._run_on(script, 1, self._name(key), *arguments, how=how)
+    ) -> Awaitable[Any]:
+        return self._run_on(script, 1, self._name(key), *arguments, how=how)
 
-    async def _run_on_both(
+    def _run_on_both(
         self, script: Script, key: str, *arguments: Argument, how: tuple[str, str] = ONCE
-    ) -> Any:
+    ) -> Awaitable[Any]:
         """Run a script on a session's record and its answers."""
         names = self._name(key), self._answers_name(key)
-        return await self._run_on(script, 2, *names, *arguments, how=how)
+        return self._run_on(script, 2, *names, *arguments, how=how)
 
     async def _run_on(
         self, script: Script, keys: int, *arguments: Argument, how: tuple[str, str] = ONCE

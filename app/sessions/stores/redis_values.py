@@ -1,5 +1,6 @@
 """Records, tombstones and outcomes as the scripts of the Redis store write them."""
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -24,6 +25,7 @@ def to_ms(seconds: float) -> int:
     return max(1, round(seconds * 1000))
 
 
+@lru_cache(maxsize=100)  # all calls are for the same timeouts
 def optional_ms(seconds: float | None) -> Argument:
     """Return the same as an argument of a script, for which nothing is the empty string."""
     return "" if seconds is None else to_ms(seconds)
@@ -45,14 +47,12 @@ def _unpack(word: bytes) -> str | None:
 
 def outcome_of(key: str, reply: list[Any]) -> CommitOutcome:
     """Return the outcome of a commit or an end."""
-    match reply:
-        case [b"committed", *found]:
-            return Committed(record_of(key, found))
-        case [b"conflict", *found]:
-            return Conflict(record_of(key, found))
-        case [_, tombstone]:
-            return Gone(tombstone_of(tombstone))
-    return Gone()
+    kind, *found = reply
+    if kind == b"committed":
+        return Committed(record_of(key, found))
+    if kind == b"conflict":
+        return Conflict(record_of(key, found))
+    return Gone(tombstone_of(found[0])) if found else Gone()
 
 
 def record_of(key: str, found: list[Any]) -> Record:

@@ -11,7 +11,7 @@ IN ?= .
 APP_VENV ?= .venv-app
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run app-env chat test test-fast test-product test-signed-in fuzz once differential failovers user-ends recovery balancer test-needs bench bench-needs siege
+.PHONY: help setup run app-env chat test test-fast test-product test-signed-in fuzz once differential failovers user-ends recovery balancer test-needs bench bench-needs instructions siege
 .PHONY: check format api site
 
 help: ## Show the targets
@@ -90,6 +90,10 @@ test-needs: setup ## Fetch what tests need: node, npm packages, redis-server, ha
 
 bench: bench-needs ## Side by side with the Node system; ARGS="--quick", ARGS="--only incr-http"
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+instructions: setup ## Count instructions an operation by Valgrind; ARGS="--against main --store redis --only post"
+	@scripts/bench-needs valgrind
+	@$(BIN)/python -m benchmarks.instructions $(ARGS)
 
 siege: setup ## Flood a node with each kind of attack: what others wait, what it holds; ARGS="--only resets"
 	@$(BIN)/python -m benchmarks.siege $(ARGS)

@@ -5,7 +5,7 @@ import time
 from benchmarks.load import LoadError, Sample, Sockets, measured
 from benchmarks.processes import memory_bytes
 from benchmarks.rounds import SESSIONS
-from benchmarks.systems import NODE, OURS, PEER, Server, System
+from benchmarks.systems import NODE, OURS, PEER, Server, System, Times
 from benchmarks.world import Results, Scale, World
 
 _OFTEN, _NEVER = 1.0, 3600.0
@@ -65,7 +65,7 @@ def _reload(scale: Scale, store: str, system: System) -> Sample:
 def _use_of_reloads(scale: Scale, store: str, system: System, interval: float) -> Sample:
     seconds = scale.seconds * 3
     reloads = scale.reloading * seconds / _OFTEN
-    with World(store, [system], reload_interval=interval) as world:
+    with World(store, [system], Times(reload_interval=interval)) as world:
         [server] = world.servers
         sockets = world.sockets[server]
         sockets.ask("cookies", url=server.url, count=scale.reloading)
@@ -80,7 +80,7 @@ def _use_of_reloads(scale: Scale, store: str, system: System, interval: float) -
 
 def _deadline(scale: Scale, store: str, system: System) -> Sample:
     idle, interval = scale.idle_timeout, scale.reload_interval
-    with World(store, [system], idle_timeout=idle, reload_interval=interval) as world:
+    with World(store, [system], Times(idle, interval)) as world:
         [server] = world.servers
         sockets = world.sockets[server]
         # Each session is asked for its deadline right after its socket is open: the last answer

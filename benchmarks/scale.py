@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.load import Sample, measured
 from benchmarks.processes import memory_bytes, settle_here
-from benchmarks.systems import OURS, Server
+from benchmarks.systems import OURS, Server, Times
 from benchmarks.world import World
 
 _REST = 60.0
@@ -70,7 +70,7 @@ def _at_rest(count: int) -> Sample:
 
 def _deadline(count: int) -> Sample:
     """All sessions end by time, within as long as it took to open them."""
-    with World("redis", [OURS], idle_timeout=_IDLE_TIMEOUT) as world:
+    with World("redis", [OURS], Times(_IDLE_TIMEOUT)) as world:
         [server] = world.servers
         _open(world, server, count, sessions=count, refresh=server.url)
         sockets = world.sockets[server]

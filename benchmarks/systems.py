@@ -2,20 +2,25 @@
 
 import http.client
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import redis
 
-from benchmarks.processes import LOAD_CORE, SERVER_CORE, Pinned
+from benchmarks.processes import LOAD_CORE, SERVER_CORE, Pinned, no_prefix
 from tests.support.driver import node_binary
 from tests.support.processes import ROOT, free_port
 from tests.support.servers import valkey_binary
 
 NODE_DIRECTORY = ROOT / "benchmarks" / "node"
+APPS = ROOT / "benchmarks" / "apps"
+"""Apps that any tree's `app` may be measured with."""
 STORES = ("memory", "redis")
 _SECRET = "a-secret-of-benchmarks-that-is-long-enough"  # it protects nothing
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,17 @@ OURS = System("mooring", "Mooring", (sys.executable, "-m", "app"))
 PEER = System("peer", "starsessions", (sys.executable, "-m", "benchmarks.peer"))
 LAYERS = System("layers", "no session", (sys.executable, "-m", "benchmarks.bare", "layers"))
 FASTAPI = System("fastapi", "FastAPI", (sys.executable, "-m", "benchmarks.bare", "fastapi"))
+
+
+@dataclass(frozen=True)
+class Times:
+    """After how many seconds a session ends, and how often a socket reloads its own."""
+
+    idle_timeout: float = 1800
+    reload_interval: float = 30
+
+
+DEFAULT_TIMES = Times()
 
 
 class StoreServer(Pinned):
@@ -61,15 +77,20 @@ class StoreServer(Pinned):
 
 
 class Server(Pinned):
-    """A system that runs; `store` is a server's, None for the memory store."""
+    """A system that runs; `store` is a server's, None for the memory store.
+
+    `tree` is the checkout whose `app` it imports, `more` goes into its environment.
+    """
 
     def __init__(
         self,
         system: System,
         store: StoreServer | None,
+        times: Times = DEFAULT_TIMES,
         *,
-        idle_timeout: float = 1800,
-        reload_interval: float = 30,
+        tree: Path = ROOT,
+        prefix: Callable[[Path], list[str]] = no_prefix,
+        more: Mapping[str, str] = _NOTHING,
     ) -> None:
         self.system = system
         self.port = free_port()
@@ -77,19 +98,19 @@ class Server(Pinned):
         env = {
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": f"{tree}:{APPS}",
             "SESSION_STORE": "redis" if store else "memory",
             "SESSION_SECRETS": _SECRET,
             "SESSION_MAX_SOCKETS": "10000",
-            "SESSION_IDLE_TIMEOUT": str(idle_timeout),
-            "SESSION_RELOAD_INTERVAL": str(reload_interval),
-            "IDLE_TIMEOUT": str(idle_timeout),
-            "RELOAD_INTERVAL": str(reload_interval),
+            "SESSION_IDLE_TIMEOUT": str(times.idle_timeout),
+            "SESSION_RELOAD_INTERVAL": str(times.reload_interval),
+            "IDLE_TIMEOUT": str(times.idle_timeout),
+            "RELOAD_INTERVAL": str(times.reload_interval),
             "LOG_LEVEL": "warning",  # the others write no line for each session and socket
         }
         if store:
             env["REDIS_URL"] = store.url
-        super().__init__(SERVER_CORE, system.command, env)
+        super().__init__(SERVER_CORE, system.command, {**env, **more}, prefix=prefix)
 
     def ready(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1.0)

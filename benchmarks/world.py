@@ -9,7 +9,7 @@ from statistics import median
 from typing import Self
 
 from benchmarks.load import Sample, Sockets
-from benchmarks.systems import Server, StoreServer, System
+from benchmarks.systems import DEFAULT_TIMES, Server, StoreServer, System, Times
 
 Results = dict[str, Sample]
 """A sample for each system, by its name."""
@@ -58,10 +58,10 @@ QUICK = Scale(
 class World:
     """Entered to start all of it; one server for each system named, and a load for each server."""
 
-    def __init__(self, store: str, systems: Sequence[System], **options: float) -> None:
+    def __init__(self, store: str, systems: Sequence[System], times: Times = DEFAULT_TIMES) -> None:
         self._store = store
         self._systems = systems
-        self._options = options
+        self._times = times
         self._stack = ExitStack()
         self.servers: list[Server] = []
         self.sockets: dict[Server, Sockets] = {}
@@ -84,7 +84,7 @@ class World:
         if self._store == "redis":
             self.store = self._stack.enter_context(StoreServer(self.directory))
         for system in self._systems:
-            server = Server(system, self.store, **self._options)
+            server = Server(system, self.store, self._times)
             self.servers.append(self._stack.enter_context(server))
             self.sockets[server] = self._stack.enter_context(Sockets())
 

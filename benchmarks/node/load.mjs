@@ -4,6 +4,7 @@ import { Agent, request } from "node:http";
 import { createInterface } from "node:readline";
 import { RawSocket } from "./socket.mjs";
 
+const IS_COUNT = /^43\d+\[\d+\]$/;
 const agent = new Agent({ keepAlive: true, maxSockets: 32 });
 let cookies = [];
 let sockets = [];
@@ -11,8 +12,11 @@ let back;
 
 const commands = {
   cookies: makeCookies,
+  signIn,
   open,
   events,
+  eventsTogether,
+  requestsTogether,
   handshakes,
   closes,
   logout,
@@ -29,6 +33,15 @@ async function makeCookies({ url, count }) {
     cookies.push(headers["set-cookie"][0].split(";")[0]);
   });
   return cookies;
+}
+
+/** Signs each session's user in; its cookie is another one then. */
+async function signIn({ url }) {
+  await inParallel(8, cookies.length, async (index) => {
+    const body = JSON.stringify({ name: `user ${index}` });
+    const { headers } = await fetchOnce("POST", `${url}/sign-in`, cookies[index], body);
+    cookies[index] = headers["set-cookie"][0].split(";")[0];
+  });
 }
 
 /**
@@ -51,7 +64,6 @@ function events({ last }) {
   const waits = [];
   let refused = 0;
   const end = performance.now() + last * 1000;
-  const isCount = (ack) => /^43\d+\[\d+\]$/.test(ack);
   return new Promise((resolve) => {
     let running = sockets.length;
     const next = (socket) => {
@@ -63,7 +75,7 @@ function events({ last }) {
       }
       socket.emit("incr", (ack) => {
         waits.push(performance.now() - start);
-        if (!isCount(ack)) refused += 1;
+        if (!IS_COUNT.test(ack)) refused += 1;
         next(socket);
       });
     };
@@ -71,11 +83,36 @@ function events({ last }) {
   });
 }
 
-/** Connects and closes sockets of known sessions for some seconds. */
-async function handshakes({ url, last, parallel = 10 }) {
+/** Has all sockets emit at once, and again when all are acknowledged: as many as that come together. */
+async function eventsTogether({ event = "incr", rounds }) {
+  for (let round = 0; round < rounds; round += 1)
+    await Promise.all(
+      sockets.map(
+        (socket) =>
+          new Promise((resolve, reject) => {
+            socket.emit(event, (ack) =>
+              IS_COUNT.test(ack) ? resolve() : reject(new Error(`refused: ${ack}`)),
+            );
+          }),
+      ),
+    );
+}
+
+/** The same with requests, each of another session. */
+async function requestsTogether({ method, url, rounds, parallel = 10 }) {
+  for (let round = 0; round < rounds; round += 1)
+    await Promise.all(
+      Array.from({ length: parallel }, (_, index) =>
+        fetchOnce(method, url, cookies[index % cookies.length]),
+      ),
+    );
+}
+
+/** Connects and closes sockets of known sessions for some seconds, or so many. */
+async function handshakes({ url, last = 3600, count = Infinity, parallel = 10 }) {
   const waits = [];
   const end = performance.now() + last * 1000;
-  await inParallel(parallel, Infinity, async (index) => {
+  await inParallel(parallel, count, async (index) => {
     const start = performance.now();
     if (start > end) return false;
     const socket = new RawSocket();
@@ -182,21 +219,22 @@ async function inParallel(parallel, count, job) {
   await Promise.all(Array.from({ length: parallel }, worker));
 }
 
-function fetchOnce(method, url, cookie) {
+function fetchOnce(method, url, cookie, body) {
   return new Promise((resolve, reject) => {
     const headers = cookie ? { cookie } : {};
+    if (body) headers["content-type"] = "application/json";
     const sent = request(url, { method, headers, agent, timeout: 30_000 }, (response) => {
-      let body = "";
-      response.on("data", (chunk) => (body += chunk));
+      let text = "";
+      response.on("data", (chunk) => (text += chunk));
       response.on("end", () =>
         response.statusCode < 300
-          ? resolve({ body, headers: response.headers })
-          : reject(new Error(`${method} ${url}: ${response.statusCode} ${body}`)),
+          ? resolve({ body: text, headers: response.headers })
+          : reject(new Error(`${method} ${url}: ${response.statusCode} ${text}`)),
       );
     });
     sent.on("timeout", () => sent.destroy(new Error(`${method} ${url}: no answer`)));
     sent.on("error", reject);
-    sent.end();
+    sent.end(body);
   });
 }
 

@@ -88,7 +88,7 @@ test-needs: setup ## Fetch what tests need: node, npm packages, redis-server, ha
 	@scripts/test-needs
 	@scripts/bench-needs
 
-bench: bench-needs ## Side by side with the Node system; ARGS="--quick", ARGS="--only incr-http"
+bench: bench-needs ## Side by side with the Node system, Bun and Python's; ARGS="--quick", ARGS="--only incr-http"
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 instructions: setup ## Count instructions an operation by Valgrind; ARGS="--against main --store redis --only post"
@@ -98,9 +98,9 @@ instructions: setup ## Count instructions an operation by Valgrind; ARGS="--agai
 siege: setup ## Flood a node with each kind of attack: what others wait, what it holds; ARGS="--only resets"
 	@$(BIN)/python -m benchmarks.siege $(ARGS)
 
-bench-needs: setup ## Fetch what the benchmarks need: npm packages, wrk, the Python peer
+bench-needs: setup ## Fetch what the benchmarks need: npm packages, Bun, wrk, the Python peers, a newer Python
 	@$(BIN)/uv sync --frozen --inexact --quiet --group bench
-	@scripts/bench-needs
+	@scripts/bench-needs peers
 
 check: setup ## Lint, format, types, walls, lock file, docs/api.md; the app's types
 	$(BIN)/ruff check

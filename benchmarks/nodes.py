@@ -17,9 +17,7 @@ from tempfile import TemporaryDirectory
 from app import Emitter
 from benchmarks.load import Sample, Sockets
 from benchmarks.processes import cpu_seconds, settle_here
-from benchmarks.systems import Server, StoreServer, System
-
-LOBBY = System("lobby", "Mooring", (sys.executable, "-m", "app", "benchmarks.lobby:app"))
+from benchmarks.systems import PLAIN, Server, StoreServer
 
 _SOCKETS = 10
 _AT_ONCE = 100
@@ -42,7 +40,7 @@ def _measure(count: int, messages: int) -> Sample:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="mooring-bench-")))
         store = stack.enter_context(StoreServer(directory))
-        nodes = [stack.enter_context(Server(LOBBY, store)) for _ in range(count)]
+        nodes = [stack.enter_context(Server(PLAIN, store)) for _ in range(count)]
         sockets = stack.enter_context(Sockets())
         sockets.ask("cookies", url=nodes[0].url, count=1)
         sockets.ask("open", urls=[nodes[0].url], count=_SOCKETS)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.load import Sockets
-from benchmarks.systems import OURS, Server, System
+from benchmarks.systems import OURS, PLAIN, Server, System
 
 _TOGETHER = 10
 """So many requests or events arrive at once: a busy node finds several each time it looks."""
@@ -20,7 +20,7 @@ def _costs(name: str) -> System:
     return System(name, name, (sys.executable, "-m", "app", f"costs:{name}"))
 
 
-PLAIN, RECOVERING, TRACED = (_costs(name) for name in ("plain", "recovering", "traced"))
+RECOVERING, TRACED = (_costs(name) for name in ("recovering", "traced"))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Processes on a core of their own, and what they have used of it."""
 
 import os
+import re
 import resource
 import shutil
 import tempfile
@@ -37,6 +38,14 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+def core_seconds(core: int) -> float:
+    """What everybody has used of a core so far, and what the host has taken of it."""
+    line = re.search(rf"^cpu{core} (.*)$", Path("/proc/stat").read_text(), re.MULTILINE)
+    assert line
+    user, nice, system, _idle, _iowait, *rest = map(int, line[1].split()[:8])
+    return (user + nice + system + sum(rest)) / _TICKS
+
+
 def memory_bytes(pid: int) -> int:
     """What a process holds of the machine's memory (RSS)."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
@@ -58,7 +67,7 @@ class Pinned:
     `prefix` makes the command that runs it from the directory that it has for itself.
     """
 
-    start_seconds = 20.0
+    start_seconds = 60.0
 
     def __init__(
         self,

@@ -1,9 +1,10 @@
 """What is compared, and how each is started."""
 
 import http.client
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -25,18 +26,87 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class System:
-    """A service that speaks our HTTP routes, and for all but the bare ones our socket events."""
+    """A service that speaks our HTTP routes, and for some our socket events.
+
+    Attributes:
+        stores: what it can keep sessions in.
+        sockets: whether it has any.
+        ours: whether it is Mooring, on whichever Python.
+        env: what it is to find in its environment beside what all do.
+    """
 
     name: str
     title: str
     command: tuple[str, ...]
+    stores: tuple[str, ...] = STORES
+    sockets: bool = True
+    ours: bool = False
+    env: tuple[tuple[str, str], ...] = ()
 
 
-NODE = System("node", "Node", (node_binary(), str(NODE_DIRECTORY / "server.mjs")))
-OURS = System("mooring", "Mooring", (sys.executable, "-m", "app"))
+_LOBBY = (("LOBBY", "1"),)
+"""Every socket is in one room."""
+_BUN_BINARIES = ROOT / "benchmarks" / "bun" / "node_modules" / "@oven"
+_NEWEST = ROOT / ".venv-newest" / "bin" / "python"
+_NODE_SERVER = str(NODE_DIRECTORY / "server.mjs")
+
+
+def python_version(python: str = sys.executable) -> str:
+    """Return the version of a Python."""
+    code = "import platform; print(platform.python_version())"
+    run = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    return run.stdout.strip()
+
+
+def bun_binary() -> str | None:
+    """Return where npm has put Bun; None where it has not."""
+    return next((str(path) for path in sorted(_BUN_BINARIES.glob("*/bin/bun"))), None)
+
+
+def _mooring(name: str, python: str, *app: str) -> System:
+    title = f"Mooring on Python {python_version(python)}"
+    return System(name, title, (python, "-m", "app", *app), ours=True)
+
+
+NODE = System("node", "Node", (node_binary(), _NODE_SERVER))
+BUN = System("bun", "Bun", (bun_binary() or "bun", _NODE_SERVER))
+OURS = _mooring("mooring", sys.executable)
 PEER = System("peer", "starsessions", (sys.executable, "-m", "benchmarks.peer"))
-LAYERS = System("layers", "no session", (sys.executable, "-m", "benchmarks.bare", "layers"))
-FASTAPI = System("fastapi", "FastAPI", (sys.executable, "-m", "benchmarks.bare", "fastapi"))
+SDK = System(
+    "sdk",
+    "redis-sdk",
+    (sys.executable, "-m", "benchmarks.sdk"),
+    stores=("redis",),
+    sockets=False,
+)
+BARE = (
+    System("layers", "no session", (sys.executable, "-m", "benchmarks.bare", "layers")),
+    System("fastapi", "FastAPI", (sys.executable, "-m", "benchmarks.bare", "fastapi")),
+)
+PLAIN = _mooring("plain", sys.executable, "costs:plain")
+"""An app whose sockets are all in one room."""
+
+
+def _installed() -> tuple[System, ...]:
+    """Return what can be compared on this machine; the newest Python's is there where it has one."""
+    found = [NODE, *([BUN] if bun_binary() else []), OURS]
+    if _NEWEST.exists():
+        found.append(_mooring("mooring-newest", str(_NEWEST)))
+    return (*found, PEER, SDK)
+
+
+SYSTEMS = _installed()
+OUR_NAMES = tuple(system.name for system in SYSTEMS if system.ours)
+TITLES = {system.name: system.title for system in (*SYSTEMS, *BARE)}
+
+
+def _in_a_room(system: System) -> System:
+    command = (*system.command, "costs:plain") if system.ours else system.command
+    return replace(system, command=command, env=_LOBBY)
+
+
+IN_A_ROOM = {system.name: _in_a_room(system) for system in SYSTEMS}
+"""The same systems with all sockets in one room."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +180,9 @@ class Server(Pinned):
         }
         if store:
             env["REDIS_URL"] = store.url
-        super().__init__(SERVER_CORE, system.command, {**env, **more}, prefix=prefix)
+        super().__init__(
+            SERVER_CORE, system.command, {**env, **dict(system.env), **more}, prefix=prefix
+        )
 
     def ready(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1.0)

@@ -1,10 +1,13 @@
-"""Apps that differ in one thing each, for benchmarks.instructions; they are imported beside any tree's `app`.
+"""Apps that differ in one thing each, for several benchmarks; all their sockets are in one room.
+
+They are imported beside the `app` of whichever tree is measured.
 
 plain       what the others are compared with
 recovering  the same with recovery
 traced      the same as FastAPI comes: OpenTelemetry is asked for with every request, and is not set up
 """
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI
@@ -13,6 +16,7 @@ from fastapi.telemetry import TelemetryConfig
 from app import EmitterDep, EventRouter, Mooring, SessionDep, SocketDep
 
 _ROOM = "lobby"
+_AT_ONCE = 10
 _OFF: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 
 
@@ -57,6 +61,13 @@ def _app(telemetry: TelemetryConfig, *, recovery: bool = False) -> FastAPI:
     @app.post("/say")
     async def say(emitter: EmitterDep) -> None:
         await emitter.emit("said", "hello", 1, to=_ROOM)
+
+    @app.post("/emit")
+    async def emit(emitter: EmitterDep, messages: int, room: str) -> None:
+        for _ in range(messages // _AT_ONCE):
+            await asyncio.gather(
+                *(emitter.emit("said", "hello", 1, to=room) for _ in range(_AT_ONCE))
+            )
 
     mooring.include_router(events)
     app.include_router(mooring.session_router())

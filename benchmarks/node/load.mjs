@@ -18,6 +18,7 @@ const commands = {
   eventsTogether,
   requestsTogether,
   handshakes,
+  says,
   closes,
   logout,
   close,
@@ -120,6 +121,26 @@ async function handshakes({ url, last = 3600, count = Infinity, parallel = 10 })
     waits.push(performance.now() - start);
     socket.close();
   });
+  return { ...spread(waits), count: waits.length };
+}
+
+/** Has a room told something again and again, the next when all sockets have received the last. */
+async function says({ url, last }) {
+  agent.destroy(); // while the others had their turn, servers have closed what was kept alive
+  const waits = [];
+  const end = performance.now() + last * 1000;
+  for (let start = performance.now(); start < end; start = performance.now()) {
+    const received = new Promise((resolve) => {
+      let left = sockets.length;
+      for (const socket of sockets)
+        socket.onEvent = () => {
+          left -= 1;
+          if (!left) resolve();
+        };
+    });
+    await Promise.all([fetchOnce("POST", url), received]);
+    waits.push(performance.now() - start);
+  }
   return { ...spread(waits), count: waits.length };
 }
 

@@ -11,6 +11,7 @@ export class RawSocket {
   closed = 0; // when the connection was closed, ms
   onGone = () => {};
   onClose = () => {};
+  onEvent = () => {};
   #ws;
   #ack = () => {};
   #ids = 0;
@@ -56,6 +57,8 @@ export class RawSocket {
       case 0x31: // disconnect
         this.told = performance.now();
         return this.onGone();
+      case 0x32: // event
+        return this.onEvent();
       case 0x33: // ack
         return this.#ack(data);
     }

@@ -11,7 +11,7 @@ IN ?= .
 APP_VENV ?= .venv-app
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run app-env chat test test-fast test-product test-signed-in fuzz once differential failovers user-ends recovery balancer test-needs bench bench-needs instructions siege
+.PHONY: help setup run app-env chat test test-fast test-product test-signed-in fuzz once differential failovers user-ends recovery balancer test-needs bench bench-needs instructions growth siege
 .PHONY: check format api site
 
 help: ## Show the targets
@@ -94,6 +94,9 @@ bench: bench-needs ## Side by side with the Node system, Bun and Python's; ARGS=
 instructions: setup ## Count instructions an operation by Valgrind; ARGS="--against main --store redis --only post"
 	@scripts/bench-needs valgrind
 	@$(BIN)/python -m benchmarks.instructions $(ARGS)
+
+growth: bench-needs ## What nodes, sockets and sessions take, ten minutes; ARGS="--quick", ARGS="--only nodes"
+	@$(BIN)/python -m benchmarks.growth $(ARGS)
 
 siege: setup ## Flood a node with each kind of attack: what others wait, what it holds; ARGS="--only resets"
 	@$(BIN)/python -m benchmarks.siege $(ARGS)

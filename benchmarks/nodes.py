@@ -32,11 +32,12 @@ def main() -> int:
     parser.add_argument("--messages", type=int, default=10_000)
     wanted = parser.parse_args()
     settle_here()
-    sys.stdout.write(json.dumps(_measure(wanted.nodes, wanted.messages), indent=2) + "\n")
+    sys.stdout.write(json.dumps(measure(wanted.nodes, wanted.messages), indent=2) + "\n")
     return 0
 
 
-def _measure(count: int, messages: int) -> Sample:
+def measure(count: int, messages: int) -> Sample:
+    """Return the CPU time that a message takes each of so many nodes."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="mooring-bench-")))
         store = stack.enter_context(StoreServer(directory))

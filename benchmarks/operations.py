@@ -35,7 +35,7 @@ class Operation:
     system: System
     prepare: Prepare
     act: Act
-    times: int = 500
+    times: int = 300
 
 
 def _sessions(sockets: Sockets, server: Server) -> None:

@@ -141,6 +141,10 @@ class StoreServer(Pinned):
         with redis.Redis(port=self.port, decode_responses=True) as client:
             return client.execute_command(*words)
 
+    def memory_bytes(self) -> int:
+        """Return what its data take."""
+        return int(self.command("INFO", "memory")["used_memory"])
+
     def commands_so_far(self) -> int:
         """Count the commands that it has run, those in scripts too."""
         return int(self.command("INFO", "stats")["total_commands_processed"])

@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { RawSocket } from "./socket.mjs";
 
 const IS_COUNT = /^43\d+\[\d+\]$/;
+const SOCKETS_AN_ADDRESS = 20_000;
 const agent = new Agent({ keepAlive: true, maxSockets: 32 });
 let cookies = [];
 let sockets = [];
@@ -53,11 +54,16 @@ async function open({ urls, count, refresh, parallel = 50 }) {
   await inParallel(parallel, count, async (index) => {
     const socket = new RawSocket();
     const cookie = cookies[index % cookies.length];
-    await socket.open(urls[index % urls.length], cookie);
+    await socket.open(urls[index % urls.length], cookie, address(index));
     sockets.push(socket);
     if (refresh) socket.deadline = await deadline(refresh, cookie);
   });
   return sockets.length;
+}
+
+/** One of this machine's own addresses: each has ports for so many connections to one server. */
+function address(index) {
+  return `127.0.0.${1 + Math.floor(index / SOCKETS_AN_ADDRESS)}`;
 }
 
 /** Has each socket emit `incr` again and again, the next when the last is acknowledged. */

@@ -17,10 +17,11 @@ export class RawSocket {
   #ids = 0;
 
   /** Resolves when the socket is in the namespace; rejects if it does not get there. */
-  open(url, cookie) {
+  open(url, cookie, localAddress) {
     this.url = url;
     const address = `${url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`;
-    const options = { ...NO_DEFLATE, headers: { Cookie: cookie }, handshakeTimeout: HANDSHAKE_MS };
+    const headers = { Cookie: cookie };
+    const options = { ...NO_DEFLATE, headers, localAddress, handshakeTimeout: HANDSHAKE_MS };
     this.#ws = new WebSocket(address, options);
     return new Promise((resolve, reject) => {
       this.#ws.on("message", (data) => this.#receive(data, resolve));

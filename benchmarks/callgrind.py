@@ -4,15 +4,15 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.systems import Server, StoreServer, System
+from benchmarks.systems import Server, StoreServer, System, Times
 
 _TOTAL = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)
 _START_SECONDS = 180.0
-_HASHES = {"PYTHONHASHSEED": "0"}
-"""The same layout of dicts in each run."""
+_STEADY = {"PYTHONHASHSEED": "0", "PING_INTERVAL": "3600", "CONNECT_TIMEOUT": "300"}
+"""The same layout of dicts in each run, no heartbeats amid what is counted, and time to connect."""
 
 
 class CallgrindError(Exception):
@@ -42,7 +42,15 @@ class CountedServer(Server):
     def __init__(self, system: System, store: StoreServer | None, tree: Path) -> None:
         self._dumps = 0
         self._counting = False
-        super().__init__(system, store, tree=tree, prefix=self._valgrind, more=_HASHES)
+        patient = tuple("patient" if word == "app" else word for word in system.command)
+        super().__init__(
+            replace(system, command=patient),
+            store,
+            Times(reload_interval=3600),
+            tree=tree,
+            prefix=self._valgrind,
+            more=_STEADY,
+        )
 
     @contextmanager
     def counted(self) -> Iterator[Count]:

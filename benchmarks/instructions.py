@@ -129,7 +129,7 @@ def _windows(server: CountedServer, operation: Operation, where: str) -> Counts:
                 found.append(count.instructions / operation.times)
             server.stop_counting()
     except LoadError as error:
-        print(f" failed: {error}", file=sys.stderr)
+        print(f" failed: {error}\n{server.log()}", file=sys.stderr)
         return {}
     seconds = time.perf_counter() - start
     print(f" {statistics.median(found) / 1000:,.1f} thousand, {seconds:.0f} s", file=sys.stderr)

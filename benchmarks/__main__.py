@@ -87,7 +87,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--out",
         type=Path,
-        help="a directory for results.json and results.svg; by default the one of this package, "
+        help="a directory for results.json, results.md and results.svg; by default the one of this package, "
         "and nowhere if not everything is run",
     )
     return parser.parse_args()
@@ -138,6 +138,7 @@ def _write(directory: Path, scale: Scale, figures: report.Figures) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     text = json.dumps(document, indent=1, ensure_ascii=False)
     (directory / "results.json").write_text(text + "\n")
+    (directory / "results.md").write_text(report.markdown(figures))
     (directory / "results.svg").write_text(plot.svg(figures))
 
 

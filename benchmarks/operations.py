@@ -95,7 +95,12 @@ OPERATIONS = (
         _JOINED,
         _events("incr with dependencies"),
     ),
+    Operation("plain-handshake", "handshake to a room", PLAIN, _sessions, _handshakes, 100),
     Operation("room", "POST /say to a room of 1,000", PLAIN, _FULL_ROOM, _requests("/say", 1), 10),
+    Operation("recovering-event", "an event, recovery on", RECOVERING, _JOINED, _events()),
+    Operation(
+        "recovering-handshake", "handshake, recovery on", RECOVERING, _sessions, _handshakes, 100
+    ),
     Operation(
         "recovering-room",
         "POST /say to a room of 1,000, recovery on",
@@ -104,14 +109,10 @@ OPERATIONS = (
         _requests("/say", 1),
         10,
     ),
-    Operation("recovering-event", "an event, recovery on", RECOVERING, _JOINED, _events()),
-    Operation(
-        "recovering-handshake", "handshake, recovery on", RECOVERING, _sessions, _handshakes, 100
-    ),
-    Operation("plain-handshake", "handshake to a room", PLAIN, _sessions, _handshakes, 100),
     Operation("traced-post", "a route, tracing not set up", TRACED, _sessions, _requests("/incr")),
     Operation("traced-event", "an event, tracing not set up", TRACED, _JOINED, _events()),
 )
+"""Those of one system in this order on one server: what a thousand sockets leave behind comes last."""
 
 PAIRS = (
     ("signed-in-post", "post"),

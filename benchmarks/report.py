@@ -164,6 +164,17 @@ def _cells(line: Line) -> list[str]:
     ]
 
 
+def markdown(figures: Figures) -> str:
+    """Write the lines as a table of Markdown, those with a goal alone."""
+    heads = ["", "store", "beside", "theirs", "ours", "ratio", "quartiles", "goal", ""]
+    rows = [heads, ["---"] * len(heads)]
+    for line in lines(figures):
+        if line.wanted is not None:
+            title, *cells = _cells(line)
+            rows.append([f"{title}; {TITLES[line.ours]}", *cells])
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
 def _busy(figures: Figures) -> Iterator[str]:
     """Say where a server did not keep its core busy, and how busy the load's core was."""
     rounds = [

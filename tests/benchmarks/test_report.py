@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import plot
-from benchmarks.report import Line, lines, table
+from benchmarks.report import Line, lines, markdown, table
 from benchmarks.spread import FEWEST, WIDEST, Spread, ratios, spread
 from benchmarks.world import Results
 
@@ -114,6 +114,14 @@ def test_the_table_says_whether_the_servers_set_the_pace() -> None:
     assert "servers kept their core busy to 90% and more" in text
     assert "load and Valkey took 40%" in text
     assert "other processes took 2%" in text
+
+
+def test_the_markdown_has_a_row_for_each_goal() -> None:
+    rows = markdown(_figures([100.0] * 3, [200.0] * 3)).splitlines()
+
+    [rate] = [row for row in rows if "events/s" in row]
+    assert rate.endswith("| 2.00 | 2.00 to 2.00 | ≥ 1.80 | met |")
+    assert {row.count("|") for row in rows} == {10}
 
 
 def test_the_picture_leaves_out_what_is_no_figure() -> None:

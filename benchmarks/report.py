@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.spread import Spread, ratios, spread
+from benchmarks.spread import Spread, spread, spread_of_ratios
 from benchmarks.systems import OUR_NAMES, TITLES
 from benchmarks.world import Results
 
@@ -93,7 +93,7 @@ class Line:
     @property
     def figure(self) -> float | None:
         """The ratio; None if its pairs lie too far apart for one."""
-        return None if self.ratio.too_wide and not self.ratio.too_few else self.ratio.middle
+        return None if self.ratio.too_wide else self.ratio.middle
 
     @property
     def verdict(self) -> Verdict:
@@ -119,9 +119,9 @@ def lines(figures: Figures) -> Iterator[Line]:
             }
             for ours in (name for name in OUR_NAMES if name in values):
                 for base in (name for name in values if name not in OUR_NAMES):
-                    pairs = ratios(values[ours], values[base])
-                    spreads = (spread(each) for each in (values[ours], values[base], pairs))
-                    yield Line(row, store, ours, base, *spreads)
+                    mine, theirs = values[ours], values[base]
+                    ratio = spread_of_ratios(mine, theirs)
+                    yield Line(row, store, ours, base, spread(mine), spread(theirs), ratio)
 
 
 def table(figures: Figures) -> str:

@@ -52,8 +52,14 @@ def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
     """Return the ratio in each pair; a number of ours belongs to theirs of the same round.
 
     Raises:
-        ValueError: one has rounds that the other has not, or theirs is no positive number.
+        ValueError: one has rounds that the other has not.
+        ZeroDivisionError: in one round theirs is nothing.
     """
-    if any(value <= 0 for value in theirs):
-        raise ValueError("there is no ratio to nothing")
     return [one / other for one, other in zip(ours, theirs, strict=True)]
+
+
+def spread_of_ratios(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
+    """Return the spread of the ratios; one that is too wide where a number is too small to measure."""
+    if min(theirs) <= 0:
+        return Spread(-math.inf, 0.0, math.inf, len(theirs))
+    return spread(ratios(ours, theirs))

@@ -22,7 +22,7 @@ class Scale:
     rounds: int
     seconds: int
     fresh_rounds: int
-    """Where each round needs fresh processes."""
+    """Where each round is long, or needs fresh processes."""
     sockets: int
     reloading: int
     fan_out: int

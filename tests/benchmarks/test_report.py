@@ -37,9 +37,16 @@ def test_a_round_without_its_other_half_is_refused() -> None:
         ratios([1.0, 2.0], [1.0])
 
 
-def test_there_is_no_ratio_to_nothing() -> None:
-    with pytest.raises(ValueError, match="nothing"):
-        ratios([1.0], [0.0])
+def test_there_is_no_figure_where_theirs_was_too_small_to_measure() -> None:
+    results = {
+        "node": [{"cpu_us": each} for each in (9.0, 0.0, 9.0)],
+        "mooring": [{"cpu_us": 1.0}] * 3,
+    }
+
+    [line] = lines({"reload": {"redis": results}})
+
+    assert (line.figure, line.verdict) == (None, "")
+    assert "too wide" in table({"reload": {"redis": results}})
 
 
 def test_quartiles_leave_out_what_one_round_in_five_did() -> None:

@@ -100,7 +100,7 @@ def _deadline(scale: Scale, store: str, system: System) -> Sample:
         _open(sockets, [server], scale.sockets, refresh=server.url)
         within = idle + interval + 10
         answer = sockets.ask("closes", seconds=within + 10, within=within)
-        return _lags(answer)
+        return _lags(answer, system.title)
 
 
 def _logout(scale: Scale, store: str, system: System) -> Sample:
@@ -112,7 +112,9 @@ def _logout(scale: Scale, store: str, system: System) -> Sample:
         time.sleep(scale.settle)
         answer = sockets.ask("logout", url=one.url, within=20, seconds=60)
         if answer["left"]:
-            raise LoadError(f"{answer['left']} sockets were never told of the logout")
+            raise LoadError(
+                f"{system.title}: {answer['left']} sockets were never told of the logout"
+            )
         return {"last_ms": answer["last_ms"]}
 
 
@@ -128,9 +130,9 @@ def _open(
     sockets.ask("open", seconds=180, urls=urls, count=count, refresh=refresh)
 
 
-def _lags(answer: dict[str, float]) -> Sample:
+def _lags(answer: dict[str, float], title: str) -> Sample:
     if answer["left"]:
-        raise LoadError(f"{answer['left']} sockets outlived their session")
+        raise LoadError(f"{title}: {answer['left']} sockets outlived their session")
     if answer["min_ms"] < -_EARLY_MS:
-        raise LoadError(f"a socket was closed {-answer['min_ms']:.0f} ms too early")
+        raise LoadError(f"{title}: a socket was closed {-answer['min_ms']:.0f} ms too early")
     return {name: answer[name] for name in ("p50_ms", "p99_ms", "max_ms")}

@@ -53,7 +53,7 @@ QUICK = Scale(
     reloading=500,
     fan_out=200,
     settle=0.5,
-    idle_timeout=3,
+    idle_timeout=10,
     reload_interval=3,
 )
 

@@ -26,6 +26,9 @@ class Row:
     wanted: Mapping[str, Mapping[str, float]]
 
 
+QUIET = 0.10
+"""The share of the servers' core that others may take."""
+
 _AS_BUN = {"bun": {"redis": 1.1, "memory": 0.9}}
 
 ROWS = (
@@ -192,6 +195,8 @@ def _busy(figures: Figures) -> Iterator[str]:
         yield f"servers kept their core busy to {least[1]['busy']:.0%} and more ({least[0]})"
         yield f"load and Valkey took {most[1]['load_busy']:.0%} of theirs at the most ({most[0]})"
         yield f"other processes took {other[1]['others']:.0%} of the servers' core at the most ({other[0]})"
+        if other[1]["others"] > QUIET:
+            yield "that is no quiet machine: the figures are to see that it runs, and no more"
 
 
 def number(value: float) -> str:

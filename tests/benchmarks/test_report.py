@@ -121,6 +121,14 @@ def test_the_table_says_whether_the_servers_set_the_pace() -> None:
     assert "servers kept their core busy to 90% and more" in text
     assert "load and Valkey took 40%" in text
     assert "other processes took 2%" in text
+    assert "no quiet machine" not in text
+
+
+def test_the_table_says_when_the_machine_was_not_quiet() -> None:
+    figures = _figures([100.0] * 3, [200.0] * 3)
+    figures["incr-socket"]["redis"]["node"][1]["others"] = 0.5
+
+    assert "no quiet machine" in table(figures)
 
 
 def test_the_markdown_has_a_row_for_each_goal() -> None:

@@ -11,7 +11,7 @@ IN ?= .
 APP_VENV ?= .venv-app
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run app-env chat test test-fast test-product test-signed-in fuzz once differential failovers user-ends recovery balancer test-needs bench bench-needs siege
+.PHONY: help setup run app-env chat test test-fast test-product test-signed-in fuzz once differential failovers user-ends recovery balancer test-needs bench bench-needs instructions growth siege
 .PHONY: check format api site
 
 help: ## Show the targets
@@ -88,15 +88,22 @@ test-needs: setup ## Fetch what tests need: node, npm packages, redis-server, ha
 	@scripts/test-needs
 	@scripts/bench-needs
 
-bench: bench-needs ## Side by side with the Node system; ARGS="--quick", ARGS="--only incr-http"
+bench: bench-needs ## Side by side with the Node system, Bun and Python's; ARGS="--quick", ARGS="--only incr-http"
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+instructions: setup ## Count instructions an operation by Valgrind; ARGS="--against main --store redis --only post"
+	@scripts/bench-needs valgrind
+	@$(BIN)/python -m benchmarks.instructions $(ARGS)
+
+growth: bench-needs ## What nodes, sockets and sessions take, ten minutes; ARGS="--quick", ARGS="--only nodes"
+	@$(BIN)/python -m benchmarks.growth $(ARGS)
 
 siege: setup ## Flood a node with each kind of attack: what others wait, what it holds; ARGS="--only resets"
 	@$(BIN)/python -m benchmarks.siege $(ARGS)
 
-bench-needs: setup ## Fetch what the benchmarks need: npm packages, wrk, the Python peer
+bench-needs: setup ## Fetch what the benchmarks need: npm packages, Bun, wrk, the Python peers, a newer Python
 	@$(BIN)/uv sync --frozen --inexact --quiet --group bench
-	@scripts/bench-needs
+	@scripts/bench-needs peers
 
 check: setup ## Lint, format, types, walls, lock file, docs/api.md; the app's types
 	$(BIN)/ruff check

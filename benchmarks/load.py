@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Timer
 from typing import Any, Self
 
-from benchmarks.processes import LOAD_CORE, cpu_seconds, pinned
+from benchmarks.processes import LOAD_CORE, SERVER_CORE, core_seconds, cpu_seconds, pinned
 from benchmarks.systems import NODE_DIRECTORY, Server
 from tests.support.driver import node_binary
 
@@ -72,6 +72,8 @@ class Use:
     seconds: float = 0.0
     server: float = 0.0
     load: float = 0.0
+    core: float = 0.0
+    """What everybody used of the server's core."""
 
 
 @contextmanager
@@ -79,7 +81,9 @@ def measured(server: Server, *load: int) -> Iterator[Use]:
     """Note what a server, and those who put the load on it, use meanwhile; all of it in seconds."""
     use = Use()
     start, before, load_before = time.perf_counter(), cpu_seconds(server.pid), _cpu_of(load)
+    core = core_seconds(SERVER_CORE)
     yield use
+    use.core = core_seconds(SERVER_CORE) - core
     use.seconds = time.perf_counter() - start
     use.server = cpu_seconds(server.pid) - before
     use.load = _cpu_of(load) - load_before
@@ -119,6 +123,8 @@ def sample(count: int, use: Use, waits: dict[str, float]) -> Sample:
         # Near 1 if it was the server that set the pace.
         "busy": use.server / use.seconds,
         "load_busy": use.load / use.seconds,
+        # Neighbours, near 0 on a quiet machine.
+        "others": max(0.0, use.core - use.server) / use.seconds,
     }
 
 

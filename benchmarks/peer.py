@@ -1,6 +1,6 @@
 """What Python users have without Mooring: FastAPI, starsessions and python-socketio, as their docs show.
 
-PORT and REDIS_URL (none: in memory) come from the environment.
+PORT, REDIS_URL (none: in memory) and LOBBY (all sockets are in one room) come from the environment.
 """
 
 import os
@@ -21,6 +21,7 @@ from starsessions.session import SessionHandler
 from starsessions.stores.redis import RedisStore
 
 _LIFETIME = 1800
+_LOBBY = "lobby"
 _URL = os.environ.get("REDIS_URL")
 
 store: SessionStore = RedisStore(connection=Redis.from_url(_URL)) if _URL else InMemoryStore()
@@ -51,11 +52,19 @@ async def incr(request: Request) -> int:
     return count
 
 
+@api.post("/say")
+async def say() -> None:
+    """Tell all sockets in the room."""
+    await sio.emit("said", ("hello", 1), room=_LOBBY)
+
+
 async def on_connect(sid: str, environ: dict[str, Any]) -> None:
     """Have the socket in the room of its session, and keep the session at hand."""
     handler: SessionHandler = environ["asgi.scope"]["session_handler"]
     await sio.save_session(sid, {"handler": handler})
     await sio.enter_room(sid, handler.session_id)
+    if "LOBBY" in os.environ:
+        await sio.enter_room(sid, _LOBBY)
 
 
 async def on_incr(sid: str) -> int:

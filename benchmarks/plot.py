@@ -21,7 +21,11 @@ line { stroke: #bbb } .one { stroke: #222 }
 
 def svg(figures: Figures) -> str:
     """Draw a bar for each number and store; to the right of the line at 1 is better than Node."""
-    shown = [line for line in lines(figures) if line.row.base == "node" and line.ratio]
+    shown = [
+        line
+        for line in lines(figures)
+        if line.base == "node" and line.ours == "mooring" and line.figure
+    ]
     bars = [(line, _times_better(line)) for line in shown]
     highest = max([2.0, *(better for _, better in bars)]) * 1.6
     titles = list(dict.fromkeys(line.row.title for line in shown))
@@ -35,7 +39,7 @@ def svg(figures: Figures) -> str:
 
 
 def _times_better(line: Line) -> float:
-    ratio = line.ratio or 1.0
+    ratio = line.figure or 1.0
     return ratio if line.row.better == "more" else 1 / max(ratio, 1e-6)
 
 

@@ -1,10 +1,11 @@
 """Processes on a core of their own, and what they have used of it."""
 
 import os
+import re
 import resource
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -37,6 +38,14 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+def core_seconds(core: int) -> float:
+    """What everybody has used of a core so far, and what the host has taken of it."""
+    line = re.search(rf"^cpu{core} (.*)$", Path("/proc/stat").read_text(), re.MULTILINE)
+    assert line
+    user, nice, system, _idle, _iowait, *rest = map(int, line[1].split()[:8])
+    return (user + nice + system + sum(rest)) / _TICKS
+
+
 def memory_bytes(pid: int) -> int:
     """What a process holds of the machine's memory (RSS)."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
@@ -47,13 +56,32 @@ def _stat(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
-class Pinned:
-    """A child process on one core, entered to start it; it is ended in any case."""
+def no_prefix(_directory: Path) -> list[str]:
+    """Run a command as it is."""
+    return []
 
-    def __init__(self, core: int, command: Sequence[str], env: dict[str, str]) -> None:
-        self._directory = Path(tempfile.mkdtemp(prefix="mooring-bench-"))
+
+class Pinned:
+    """A child process on one core, entered to start it; it is ended in any case.
+
+    `prefix` makes the command that runs it from the directory that it has for itself.
+    """
+
+    start_seconds = 60.0
+
+    def __init__(
+        self,
+        core: int,
+        command: Sequence[str],
+        env: dict[str, str],
+        *,
+        prefix: Callable[[Path], list[str]] = no_prefix,
+    ) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="mooring-bench-"))
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        self._process = Process(pinned(core, command), self._directory, kept | env)
+        whole = pinned(core, [*prefix(self.directory), *command])
+        self.env = kept | env
+        self._process = Process(whole, self.directory, self.env)
 
     @property
     def pid(self) -> int:
@@ -71,11 +99,11 @@ class Pinned:
     def restart(self) -> None:
         """Have it end in an orderly way, and start it again at the same place."""
         self._process.stop()
-        self._process.start(self.ready, within=20.0)
+        self._process.start(self.ready, within=self.start_seconds)
 
     def __enter__(self) -> Self:
         try:
-            self._process.start(self.ready, within=20.0)
+            self._process.start(self.ready, within=self.start_seconds)
         except BaseException:
             self.__exit__()
             raise
@@ -83,4 +111,4 @@ class Pinned:
 
     def __exit__(self, *_error: object) -> None:
         self._process.kill()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)

@@ -19,7 +19,7 @@ from benchmarks.processes import cpu_seconds, settle_here
 from benchmarks.systems import STORES, Server, StoreServer, System
 
 _SYSTEMS = {
-    name: System(name, name, (sys.executable, "-m", "app", f"benchmarks.feed:{name}"))
+    name: System(name, name, (sys.executable, "-m", "app", f"costs:{name}"))
     for name in ("plain", "recovering")
 }
 _MESSAGES = 30_000

@@ -10,33 +10,34 @@ from benchmarks.load import (
     sample,
     write_cookies,
 )
-from benchmarks.systems import FASTAPI, LAYERS, NODE, OURS, PEER, Server, System
+from benchmarks.systems import BARE, IN_A_ROOM, Server, System
 from benchmarks.world import Results, Scale, World
 
 SESSIONS = 200
 EVENT_SOCKETS = 50
-
-_ALL = (NODE, OURS, PEER)
-_BARE = (LAYERS, FASTAPI)
+IN_ROOM = 1_000
 
 
-def incr_http(scale: Scale, store: str) -> Results:
-    """POST /incr with 200 sessions, and the same route without any."""
-    return _http(scale, store, "POST /incr", (*_ALL, *_BARE))
+def incr_http(scale: Scale, store: str, systems: Sequence[System]) -> Results:
+    """POST /incr with 200 sessions."""
+    return _http(scale, store, "POST /incr", systems)
 
 
-def session_http(scale: Scale, store: str) -> Results:
+def bare(scale: Scale, store: str, systems: Sequence[System]) -> Results:
+    """POST /incr beside a route that counts in a variable, with our layers and with FastAPI alone."""
+    ours = [system for system in systems if system.ours]
+    return _http(scale, store, "POST /incr", [*ours, *BARE])
+
+
+def session_http(scale: Scale, store: str, systems: Sequence[System]) -> Results:
     """GET /session with 200 sessions."""
-    return _http(scale, store, "GET /session", _ALL)
+    return _http(scale, store, "GET /session", systems)
 
 
-def incr_socket(scale: Scale, store: str) -> Results:
+def incr_socket(scale: Scale, store: str, systems: Sequence[System]) -> Results:
     """`incr` with ack on 50 sockets, each of a session of its own."""
-    with World(store, _ALL) as world:
-        for server in world.servers:
-            sockets = world.sockets[server]
-            sockets.ask("cookies", url=server.url, count=EVENT_SOCKETS)
-            sockets.ask("open", urls=[server.url], count=EVENT_SOCKETS)
+    with World(store, systems) as world:
+        _open(world, EVENT_SOCKETS, EVENT_SOCKETS)
 
         def measure(server: Server, seconds: int) -> Sample:
             with measured(server, *world.load(server)) as use:
@@ -48,9 +49,9 @@ def incr_socket(scale: Scale, store: str) -> Results:
         return world.in_turn(scale, measure)
 
 
-def handshake(scale: Scale, store: str) -> Results:
+def handshake(scale: Scale, store: str, systems: Sequence[System]) -> Results:
     """Connect to the namespace by WebSocket with a known session, then close."""
-    with World(store, _ALL) as world:
+    with World(store, systems) as world:
         for server in world.servers:
             world.sockets[server].ask("cookies", url=server.url, count=SESSIONS)
 
@@ -64,12 +65,34 @@ def handshake(scale: Scale, store: str) -> Results:
         return world.in_turn(scale, measure)
 
 
+def room(scale: Scale, store: str, systems: Sequence[System]) -> Results:
+    """`POST /say` to a room of many sockets, the next when the last has it; the CPU of each receiver."""
+    with World(store, [IN_A_ROOM[system.name] for system in systems]) as world:
+        _open(world, SESSIONS, IN_ROOM)
+
+        def measure(server: Server, seconds: int) -> Sample:
+            with measured(server, *world.load(server)) as use:
+                answer = world.sockets[server].ask(
+                    "says", seconds=seconds + 30, url=f"{server.url}/say", last=seconds
+                )
+            return sample(answer["count"] * IN_ROOM, use, answer)
+
+        return world.in_turn(scale, measure)
+
+
+def _open(world: World, sessions: int, count: int) -> None:
+    for server in world.servers:
+        sockets = world.sockets[server]
+        sockets.ask("cookies", url=server.url, count=sessions)
+        sockets.ask("open", urls=[server.url], count=count)
+
+
 def _http(scale: Scale, store: str, route: str, systems: Sequence[System]) -> Results:
     with World(store, systems) as world:
         files = {}
         for server in world.servers:
             cookies = ["session=none"]
-            if server.system not in _BARE:
+            if server.system not in BARE:
                 cookies = world.sockets[server].ask("cookies", url=server.url, count=SESSIONS)
             files[server] = write_cookies(world.directory / server.system.name, cookies)
 

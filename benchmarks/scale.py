@@ -14,10 +14,10 @@ from pathlib import Path
 
 from benchmarks.load import Sample, measured
 from benchmarks.processes import memory_bytes, settle_here
-from benchmarks.systems import OURS, Server
+from benchmarks.systems import OURS, Server, Times
 from benchmarks.world import World
 
-_REST = 60.0
+REST_SECONDS = 60.0
 """Seconds of doing nothing: two reloads of every session, two heartbeats of every socket."""
 _IDLE_TIMEOUT = 60.0
 _FAN_OUT = 1000
@@ -31,7 +31,7 @@ def main() -> int:
     wanted = parser.parse_args()
     settle_here()
     figures = {
-        "at_rest": _at_rest(wanted.sockets),
+        "at_rest": at_rest(wanted.sockets),
         "deadline": _deadline(wanted.sockets),
         "logout": _logout(wanted.sockets),
         "storm": _storm(wanted.sockets),
@@ -43,7 +43,8 @@ def main() -> int:
     return 0
 
 
-def _at_rest(count: int) -> Sample:
+def at_rest(count: int, rest_seconds: float = REST_SECONDS) -> Sample:
+    """Return what so many sockets take of a node that does nothing but hold them."""
     with World("redis", [OURS]) as world:
         [server] = world.servers
         before = memory_bytes(server.pid)
@@ -52,9 +53,10 @@ def _at_rest(count: int) -> Sample:
         time.sleep(3)
         commands = _commands(world)
         with measured(server) as rest:
-            time.sleep(_REST)
+            time.sleep(rest_seconds)
         metrics = _metrics(server)
         return {
+            "sockets": count,
             "memory_kib_a_socket": (memory_bytes(server.pid) - before) / count / 1024,
             "memory_mib": memory_bytes(server.pid) / 2**20,
             "open_cpu_us_a_socket": opening.server / count * 1e6,
@@ -70,7 +72,7 @@ def _at_rest(count: int) -> Sample:
 
 def _deadline(count: int) -> Sample:
     """All sessions end by time, within as long as it took to open them."""
-    with World("redis", [OURS], idle_timeout=_IDLE_TIMEOUT) as world:
+    with World("redis", [OURS], Times(_IDLE_TIMEOUT)) as world:
         [server] = world.servers
         _open(world, server, count, sessions=count, refresh=server.url)
         sockets = world.sockets[server]
@@ -121,7 +123,7 @@ def _open(
     world: World, server: Server, count: int, *, sessions: int, refresh: str | None = None
 ) -> None:
     sockets = world.sockets[server]
-    sockets.ask("cookies", url=server.url, count=sessions, seconds=120)
+    sockets.ask("cookies", url=server.url, count=sessions, seconds=300)
     sockets.ask("open", seconds=300, urls=[server.url], count=count, refresh=refresh)
 
 

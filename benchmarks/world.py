@@ -5,14 +5,13 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Self
 
 from benchmarks.load import Sample, Sockets
-from benchmarks.systems import Server, StoreServer, System
+from benchmarks.systems import DEFAULT_TIMES, Server, StoreServer, System, Times
 
-Results = dict[str, Sample]
-"""A sample for each system, by its name."""
+Results = dict[str, list[Sample]]
+"""The samples of each system, one for each round, by its name."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +21,8 @@ class Scale:
     name: str
     rounds: int
     seconds: int
+    fresh_rounds: int
+    """Where each round is long, or needs fresh processes."""
     sockets: int
     reloading: int
     fan_out: int
@@ -33,9 +34,10 @@ class Scale:
 
 FULL = Scale(
     "full",
-    rounds=3,
-    seconds=3,
-    sockets=5000,
+    rounds=7,
+    seconds=1,
+    fresh_rounds=3,
+    sockets=3000,
     reloading=2000,
     fan_out=1000,
     settle=3.0,
@@ -44,13 +46,14 @@ FULL = Scale(
 )
 QUICK = Scale(
     "quick",
-    rounds=1,
+    rounds=3,
     seconds=1,
+    fresh_rounds=1,
     sockets=500,
     reloading=500,
     fan_out=200,
     settle=0.5,
-    idle_timeout=3,
+    idle_timeout=10,
     reload_interval=3,
 )
 
@@ -58,10 +61,10 @@ QUICK = Scale(
 class World:
     """Entered to start all of it; one server for each system named, and a load for each server."""
 
-    def __init__(self, store: str, systems: Sequence[System], **options: float) -> None:
+    def __init__(self, store: str, systems: Sequence[System], times: Times = DEFAULT_TIMES) -> None:
         self._store = store
         self._systems = systems
-        self._options = options
+        self._times = times
         self._stack = ExitStack()
         self.servers: list[Server] = []
         self.sockets: dict[Server, Sockets] = {}
@@ -84,7 +87,7 @@ class World:
         if self._store == "redis":
             self.store = self._stack.enter_context(StoreServer(self.directory))
         for system in self._systems:
-            server = Server(system, self.store, **self._options)
+            server = Server(system, self.store, self._times)
             self.servers.append(self._stack.enter_context(server))
             self.sockets[server] = self._stack.enter_context(Sockets())
 
@@ -93,15 +96,11 @@ class World:
         return [self.sockets[server].pid, *([self.store.pid] if self.store else [])]
 
     def in_turn(self, scale: Scale, measure: Callable[[Server, int], Sample]) -> Results:
-        """Measure each server in turn, again and again; the medians. `measure` is given the seconds."""
+        """Measure each server in turn, again and again. `measure` is given the seconds."""
         for server in self.servers:
             measure(server, 1)  # compiled, cached and connected, then it counts
         samples: dict[Server, list[Sample]] = {server: [] for server in self.servers}
         for _ in range(scale.rounds):
             for server in self.servers:
                 samples[server].append(measure(server, scale.seconds))
-        return {server.system.name: _median(each) for server, each in samples.items()}
-
-
-def _median(samples: Sequence[Sample]) -> Sample:
-    return {name: median(sample[name] for sample in samples) for name in samples[0]}
+        return {server.system.name: each for server, each in samples.items()}

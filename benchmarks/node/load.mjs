@@ -4,6 +4,8 @@ import { Agent, request } from "node:http";
 import { createInterface } from "node:readline";
 import { RawSocket } from "./socket.mjs";
 
+const IS_COUNT = /^43\d+\[\d+\]$/;
+const SOCKETS_AN_ADDRESS = 20_000;
 const agent = new Agent({ keepAlive: true, maxSockets: 32 });
 let cookies = [];
 let sockets = [];
@@ -11,9 +13,13 @@ let back;
 
 const commands = {
   cookies: makeCookies,
+  signIn,
   open,
   events,
+  eventsTogether,
+  requestsTogether,
   handshakes,
+  says,
   closes,
   logout,
   close,
@@ -31,6 +37,15 @@ async function makeCookies({ url, count }) {
   return cookies;
 }
 
+/** Signs each session's user in; its cookie is another one then. */
+async function signIn({ url }) {
+  await inParallel(8, cookies.length, async (index) => {
+    const body = JSON.stringify({ name: `user ${index}` });
+    const { headers } = await fetchOnce("POST", `${url}/sign-in`, cookies[index], body);
+    cookies[index] = headers["set-cookie"][0].split(";")[0];
+  });
+}
+
 /**
  * Opens `count` sockets, in turn on each node and each session. With `refresh`, asks there for the
  * deadline of each socket's session, which extends it.
@@ -39,11 +54,16 @@ async function open({ urls, count, refresh, parallel = 50 }) {
   await inParallel(parallel, count, async (index) => {
     const socket = new RawSocket();
     const cookie = cookies[index % cookies.length];
-    await socket.open(urls[index % urls.length], cookie);
+    await socket.open(urls[index % urls.length], cookie, address(index));
     sockets.push(socket);
     if (refresh) socket.deadline = await deadline(refresh, cookie);
   });
   return sockets.length;
+}
+
+/** One of this machine's own addresses: each has ports for so many connections to one server. */
+function address(index) {
+  return `127.0.0.${1 + Math.floor(index / SOCKETS_AN_ADDRESS)}`;
 }
 
 /** Has each socket emit `incr` again and again, the next when the last is acknowledged. */
@@ -51,7 +71,6 @@ function events({ last }) {
   const waits = [];
   let refused = 0;
   const end = performance.now() + last * 1000;
-  const isCount = (ack) => /^43\d+\[\d+\]$/.test(ack);
   return new Promise((resolve) => {
     let running = sockets.length;
     const next = (socket) => {
@@ -63,7 +82,7 @@ function events({ last }) {
       }
       socket.emit("incr", (ack) => {
         waits.push(performance.now() - start);
-        if (!isCount(ack)) refused += 1;
+        if (!IS_COUNT.test(ack)) refused += 1;
         next(socket);
       });
     };
@@ -71,11 +90,36 @@ function events({ last }) {
   });
 }
 
-/** Connects and closes sockets of known sessions for some seconds. */
-async function handshakes({ url, last, parallel = 10 }) {
+/** Has all sockets emit at once, and again when all are acknowledged: as many as that come together. */
+async function eventsTogether({ event = "incr", rounds }) {
+  for (let round = 0; round < rounds; round += 1)
+    await Promise.all(
+      sockets.map(
+        (socket) =>
+          new Promise((resolve, reject) => {
+            socket.emit(event, (ack) =>
+              IS_COUNT.test(ack) ? resolve() : reject(new Error(`refused: ${ack}`)),
+            );
+          }),
+      ),
+    );
+}
+
+/** The same with requests, each of another session. */
+async function requestsTogether({ method, url, rounds, parallel = 10 }) {
+  for (let round = 0; round < rounds; round += 1)
+    await Promise.all(
+      Array.from({ length: parallel }, (_, index) =>
+        fetchOnce(method, url, cookies[index % cookies.length]),
+      ),
+    );
+}
+
+/** Connects and closes sockets of known sessions for some seconds, or so many. */
+async function handshakes({ url, last = 3600, count = Infinity, parallel = 10 }) {
   const waits = [];
   const end = performance.now() + last * 1000;
-  await inParallel(parallel, Infinity, async (index) => {
+  await inParallel(parallel, count, async (index) => {
     const start = performance.now();
     if (start > end) return false;
     const socket = new RawSocket();
@@ -83,6 +127,26 @@ async function handshakes({ url, last, parallel = 10 }) {
     waits.push(performance.now() - start);
     socket.close();
   });
+  return { ...spread(waits), count: waits.length };
+}
+
+/** Has a room told something again and again, the next when all sockets have received the last. */
+async function says({ url, last }) {
+  agent.destroy(); // while the others had their turn, servers have closed what was kept alive
+  const waits = [];
+  const end = performance.now() + last * 1000;
+  for (let start = performance.now(); start < end; start = performance.now()) {
+    const received = new Promise((resolve) => {
+      let left = sockets.length;
+      for (const socket of sockets)
+        socket.onEvent = () => {
+          left -= 1;
+          if (!left) resolve();
+        };
+    });
+    await Promise.all([fetchOnce("POST", url), received]);
+    waits.push(performance.now() - start);
+  }
   return { ...spread(waits), count: waits.length };
 }
 
@@ -182,21 +246,22 @@ async function inParallel(parallel, count, job) {
   await Promise.all(Array.from({ length: parallel }, worker));
 }
 
-function fetchOnce(method, url, cookie) {
+function fetchOnce(method, url, cookie, body) {
   return new Promise((resolve, reject) => {
     const headers = cookie ? { cookie } : {};
+    if (body) headers["content-type"] = "application/json";
     const sent = request(url, { method, headers, agent, timeout: 30_000 }, (response) => {
-      let body = "";
-      response.on("data", (chunk) => (body += chunk));
+      let text = "";
+      response.on("data", (chunk) => (text += chunk));
       response.on("end", () =>
         response.statusCode < 300
-          ? resolve({ body, headers: response.headers })
-          : reject(new Error(`${method} ${url}: ${response.statusCode} ${body}`)),
+          ? resolve({ body: text, headers: response.headers })
+          : reject(new Error(`${method} ${url}: ${response.statusCode} ${text}`)),
       );
     });
     sent.on("timeout", () => sent.destroy(new Error(`${method} ${url}: no answer`)));
     sent.on("error", reject);
-    sent.end();
+    sent.end(body);
   });
 }
 

@@ -1,7 +1,8 @@
 // The system that Node users build: express-session and Socket.IO share one session, as the guide
 // "How to use with express-session" and the README of connect-redis set it up.
 //
-// PORT, REDIS_URL (none: express-session's memory store), IDLE_TIMEOUT and RELOAD_INTERVAL in seconds.
+// PORT, REDIS_URL (none: express-session's memory store), IDLE_TIMEOUT and RELOAD_INTERVAL in seconds;
+// with LOBBY all sockets are in one room. Node and Bun both run it.
 
 import { createServer } from "node:http";
 import { createAdapter } from "@socket.io/redis-adapter";
@@ -11,7 +12,7 @@ import session from "express-session";
 import { createClient } from "redis";
 import { Server } from "socket.io";
 
-const { PORT, REDIS_URL, IDLE_TIMEOUT = "1800", RELOAD_INTERVAL = "30" } = process.env;
+const { PORT, REDIS_URL, IDLE_TIMEOUT = "1800", RELOAD_INTERVAL = "30", LOBBY } = process.env;
 
 const redis = REDIS_URL ? await connected() : null;
 const app = express();
@@ -38,6 +39,10 @@ async function redisAdapter() {
 
 app.disable("x-powered-by").disable("etag");
 app.get("/healthz", (_req, res) => res.json({ status: "alive" }));
+app.post("/say", (_req, res) => {
+  io.to("lobby").emit("said", "hello", 1);
+  res.end();
+});
 app.use(sessionMiddleware);
 
 app.get("/session", (req, res) => {
@@ -66,6 +71,7 @@ io.engine.use(sessionMiddleware);
 io.on("connection", (socket) => {
   const { request } = socket;
   socket.join(request.session.id);
+  if (LOBBY) socket.join("lobby");
 
   const timer = setInterval(() => {
     request.session.reload((error) => {

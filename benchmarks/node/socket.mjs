@@ -11,15 +11,17 @@ export class RawSocket {
   closed = 0; // when the connection was closed, ms
   onGone = () => {};
   onClose = () => {};
+  onEvent = () => {};
   #ws;
   #ack = () => {};
   #ids = 0;
 
   /** Resolves when the socket is in the namespace; rejects if it does not get there. */
-  open(url, cookie) {
+  open(url, cookie, localAddress) {
     this.url = url;
     const address = `${url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`;
-    const options = { ...NO_DEFLATE, headers: { Cookie: cookie }, handshakeTimeout: HANDSHAKE_MS };
+    const headers = { Cookie: cookie };
+    const options = { ...NO_DEFLATE, headers, localAddress, handshakeTimeout: HANDSHAKE_MS };
     this.#ws = new WebSocket(address, options);
     return new Promise((resolve, reject) => {
       this.#ws.on("message", (data) => this.#receive(data, resolve));
@@ -56,6 +58,8 @@ export class RawSocket {
       case 0x31: // disconnect
         this.told = performance.now();
         return this.onGone();
+      case 0x32: // event
+        return this.onEvent();
       case 0x33: // ack
         return this.#ack(data);
     }

@@ -82,6 +82,8 @@ class Client:
                 ack = await done
         finally:
             self._acks.pop(number, None)
+            if done.done():
+                done.exception()  # it is that of the connection, which the send has raised already
         if isinstance(ack, dict) and "error" in ack:
             raise RefusedError(f"{event} got {ack['error']}")
         return ack

@@ -12,7 +12,7 @@ Series = Sequence[tuple[float, float]]
 
 _MB = 1_000_000
 _FEWEST = 8
-_MOST = 400
+_MOST = 200
 """Points of a series of which all pairs are looked at."""
 
 

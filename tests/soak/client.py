@@ -68,7 +68,7 @@ class Client:
             await self.leave(goodbye=True)
             raise RefusedError(f"the namespace answered {answer[:200]}")
         found = json.loads(answer[1:])
-        self.sid, before, self._pid = found["sid"], self._pid, found["pid"]
+        self.sid, before, self._pid = found["sid"], self._pid, found.get("pid")
         self._reader = asyncio.create_task(self._read(self._wire))
         return before is not None and before == self._pid
 

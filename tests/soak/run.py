@@ -13,7 +13,7 @@ import redis.asyncio
 
 from tests.soak import js_life
 from tests.soak.samples import LONGEST_SECONDS, Sample, Sampler, settled
-from tests.soak.verdict import Finding, judge_all
+from tests.soak.verdict import Finding, judge_all, remaining
 from tests.support.browsers import JsClients
 from tests.support.driver import Driver
 from tests.support.http import http_client
@@ -191,7 +191,9 @@ async def _soak(
         await _watch(plan, say, sampler, crowd)
     report.done, report.wrong = crowd.done, crowd.wrong
     say("all have gone: what is left?")
-    left = await settled(sampler, base, _SETTLE_SECONDS, say)
+    left = await settled(
+        sampler, lambda now: remaining(base, now, sampler.series), _SETTLE_SECONDS, say
+    )
     report.kinds = await sampler.kinds()
     report.findings = judge_all(base, sampler.series, left, plan.warm_up)
     return report
@@ -203,7 +205,7 @@ async def _rehearse(plan: Plan, say: Say, sampler: Sampler, crowd: Crowd) -> Sam
     say("the rehearsal: what is made at first use is made")
     async with crowd.here():
         await asyncio.sleep(min(_REHEARSAL_SECONDS, plan.seconds) + 2 * plan.pace)
-    return await settled(sampler, cold, _SETTLE_SECONDS / 2, say)
+    return await settled(sampler, lambda now: remaining(cold, now, {}), _SETTLE_SECONDS / 2, say)
 
 
 async def _watch(plan: Plan, say: Say, sampler: Sampler, crowd: Crowd) -> None:

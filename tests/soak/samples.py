@@ -88,11 +88,14 @@ class Sampler:
 
 
 async def settled(
-    sampler: Sampler, base: Sample, within: float, say: Callable[[str], object]
+    sampler: Sampler,
+    remaining: Callable[[Sample], Sequence[str]],
+    within: float,
+    say: Callable[[str], object],
 ) -> Sample:
-    """Return what is left when all is as before, or after a while; say what it is that is not."""
+    """Return what there is when nothing remains of what should not, or after a while; say what does."""
     until, said = time.monotonic() + within, time.monotonic()
-    while more := _more(now := await sampler.sample(collect=True), base):
+    while more := remaining(now := await sampler.sample(collect=True)):
         if time.monotonic() > until:
             break
         if time.monotonic() - said > _SAY_SECONDS:
@@ -100,12 +103,3 @@ async def settled(
             say("  still more than before: " + ", ".join(more))
         await asyncio.sleep(2.0)
     return now
-
-
-def _more(now: Sample, base: Sample) -> list[str]:
-    counted = ("fds", "tasks", "lasting")
-    return [
-        f"{name} ({now[name]:.0f}, not {base[name]:.0f})"
-        for name in base
-        if name.startswith(counted) and now[name] > base[name]
-    ]

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tests.soak.verdict import LIMITS, Series, growth, judge, judge_all, limit_of, slope
+from tests.soak.verdict import LIMITS, Series, growth, judge, judge_all, limit_of, remaining, slope
 
 HOUR = 3600
 EVERY = 10
@@ -114,3 +114,13 @@ def test_a_measure_without_a_limit_is_no_measure() -> None:
     assert limit_of("fds of node 7") is LIMITS["fds"]
     with pytest.raises(KeyError):
         limit_of("handles")
+
+
+def test_what_remains_is_named_and_what_goes_by_the_load_only_where_there_was_one() -> None:
+    base = {"rss of node 0": 90.0 * MB, "tasks of node 0": 15.0, "lasting keys": 6.0}
+    now = {"rss of node 0": 400.0 * MB, "tasks of node 0": 30.0, "lasting keys": 6.0}
+    assert remaining(base, now, {}) == ["tasks of node 0 (30, not 15)"]
+    loaded = {"rss of node 0": made(300 * MB), "tasks of node 0": made(2_000)}
+    assert [each.partition(" (")[0] for each in remaining(base, now, loaded)] == [
+        *("rss of node 0", "tasks of node 0")
+    ]

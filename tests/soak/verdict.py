@@ -94,6 +94,28 @@ class Finding:
         return self.left > self.left_allowed
 
 
+def may_be_left(name: str, base: float, level: float) -> float:
+    """Return how much of a measure there may be when everybody has gone."""
+    limit = limit_of(name)
+    return limit.left + (level if limit.left_share is None else base * (1 + limit.left_share))
+
+
+def remaining(
+    base: Mapping[str, float], now: Mapping[str, float], loaded: Mapping[str, Series]
+) -> list[str]:
+    """Return of which measures there is more than may be left; before any load not those that go by it."""
+    return [
+        f"{name} ({now[name]:,.0f}, not {base[name]:,.0f})"
+        for name in base
+        if name in loaded or limit_of(name).left_share is not None
+        if now[name] > may_be_left(name, base[name], _level(loaded.get(name, ())))
+    ]
+
+
+def _level(series: Series) -> float:
+    return median(value for _, value in series) if series else 0.0
+
+
 def judge(name: str, base: float, loaded: Series, left: float) -> Finding:
     """Judge a measure.
 
@@ -103,17 +125,10 @@ def judge(name: str, base: float, loaded: Series, left: float) -> Finding:
         loaded: from the end of the warm-up to the end.
         left: when everybody has gone.
     """
-    limit, level = limit_of(name), median(value for _, value in loaded)
-    of = level if limit.left_share is None else base * (1 + limit.left_share)
-    return Finding(
-        name,
-        level,
-        growth(loaded),
-        limit.share * level + limit.more,
-        base,
-        left,
-        of + limit.left,
-    )
+    limit, level = limit_of(name), _level(loaded)
+    allowed = limit.share * level + limit.more
+    left_allowed = may_be_left(name, base, level)
+    return Finding(name, level, growth(loaded), allowed, base, left, left_allowed)
 
 
 def judge_all(

@@ -17,16 +17,17 @@ async def live(
     pace: float,
     done: Counter[str],
     wrong: Counter[str],
+    over: asyncio.Event,
 ) -> None:
-    """Sign in, connect, talk, lose the link and come back, and log out; until it is cancelled."""
+    """Sign in, connect, talk, lose the link and come back, and log out; until it is over."""
     rng = random.Random(f"js {number}")
     browser = await js.browser(urls[number % len(urls)])
-    while True:
+    while not over.is_set():
         try:
             await browser.post_json("/login", {"user": f"js-{number}"})
             client = await browser.connect(list(Transport)[number % 3], within=_WITHIN)
             try:
-                await _talk(client, rng, pace, done)
+                await _talk(client, rng, pace, done, over)
                 await _end(browser, client, done)
             finally:
                 await client.close()
@@ -35,8 +36,12 @@ async def live(
             await asyncio.sleep(pace)
 
 
-async def _talk(client: JsClient, rng: random.Random, pace: float, done: Counter[str]) -> None:
+async def _talk(
+    client: JsClient, rng: random.Random, pace: float, done: Counter[str], over: asyncio.Event
+) -> None:
     for _ in range(rng.randrange(1, 4)):
+        if over.is_set():
+            return
         for _ in range(3):
             await asyncio.sleep(rng.expovariate(1 / pace))
             await client.emit("incr", within=_WITHIN)

@@ -1,6 +1,7 @@
 """An app of all that makes a node hold something for a client, with a route that counts what it holds."""
 
 import asyncio
+import ctypes
 import gc
 import sys
 import tracemalloc
@@ -111,6 +112,12 @@ async def tasks() -> dict[str, int]:
     """Count tasks by what they run, for whoever looks for a leak."""
     names = (getattr(each.get_coro(), "__qualname__", "?") for each in asyncio.all_tasks())
     return dict(Counter(names).most_common())
+
+
+@app.post("/trim")
+async def trim() -> bool:
+    """Give back to the system what malloc holds of memory that is free; tell whether there was any."""
+    return bool(ctypes.CDLL("libc.so.6").malloc_trim(0))
 
 
 @app.get("/objects")

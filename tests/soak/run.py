@@ -120,6 +120,10 @@ class Crowd:
             cwd=ROOT,
             stdout=asyncio.subprocess.PIPE,
         )
+        assert process.stdout is not None
+        await (
+            process.stdout.readline()
+        )  # it runs: a signal before that would end it without a goodbye
         reading = asyncio.create_task(self._read(process, first))
         try:
             yield
@@ -141,19 +145,19 @@ class Crowd:
     @asynccontextmanager
     async def _in_javascript(self, js: JsClients) -> AsyncIterator[None]:
         done, wrong = self._js
-        pace = self._plan.pace
+        pace, over = self._plan.pace, asyncio.Event()
         tasks = [
             asyncio.create_task(
-                js_life.live(js, self._urls, each, pace=pace, done=done, wrong=wrong)
+                js_life.live(js, self._urls, each, pace=pace, done=done, wrong=wrong, over=over)
             )
             for each in range(self._plan.js_clients)
         ]
         try:
             yield
         finally:
-            for each in tasks:
-                each.cancel()
-            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            over.set()
+            async with asyncio.timeout(_GO_SECONDS):
+                ended = await asyncio.gather(*tasks, return_exceptions=True)
             wrong.update(repr(error) for error in ended if isinstance(error, Exception))
 
     def _sum(self, what: str) -> Counter[str]:

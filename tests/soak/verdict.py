@@ -107,7 +107,7 @@ def remaining(
     return [
         f"{name} ({now[name]:,.0f}, not {base[name]:,.0f})"
         for name in base
-        if name in loaded or limit_of(name).left_share is not None
+        if limit_of(name).left_share is not None or (name in loaded and not limit_of(name).after)
         if now[name] > may_be_left(name, base[name], _level(loaded.get(name, ())))
     ]
 

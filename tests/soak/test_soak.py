@@ -14,7 +14,14 @@ async def test_a_task_and_a_file_that_each_sign_in_leaves_are_found(
 ) -> None:
     monkeypatch.setattr("tests.soak.run._SETTLE_SECONDS", 10.0)
     plan = Plan(
-        seconds=12, warm_up=4, clients=24, js_clients=3, processes=1, pace=0.3, every=1, app=LEAKING
+        seconds=12,
+        warm_up=4,
+        clients=24,
+        js_clients=3,
+        processes=1,
+        pace=0.3,
+        every=0.5,
+        app=LEAKING,
     )
     report = await soak(plan, print)
 

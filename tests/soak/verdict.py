@@ -37,8 +37,9 @@ class Limit:
 
 
 LIMITS = {
-    # What is freed in the midst of a page stays with the process, so memory comes back to no base.
-    "rss": Limit(0.04, 3 * _MB, None, 4 * _MB),
+    # What is freed in the midst of a page stays with the process, so memory comes back to no base, and caches
+    # of a limited size take their time to fill. `blocks` are what Python has allocated, without these.
+    "rss": Limit(0.04, 3 * _MB, None, 4 * _MB, after=LONGEST_SECONDS),
     "blocks": Limit(0.05, 5_000, 0.1, 20_000),
     "fds": Limit(0.1, 10, 0.0, 3),
     "tasks": Limit(0.1, 15, 0.0, 3),
@@ -100,15 +101,13 @@ def may_be_left(name: str, base: float, level: float) -> float:
     return limit.left + (level if limit.left_share is None else base * (1 + limit.left_share))
 
 
-def remaining(
-    base: Mapping[str, float], now: Mapping[str, float], loaded: Mapping[str, Series]
-) -> list[str]:
-    """Return of which measures there is more than may be left; before any load not those that go by it."""
+def remaining(base: Mapping[str, float], now: Mapping[str, float]) -> list[str]:
+    """Return of which measures there is more than may be left, but for those that go by the load."""
     return [
         f"{name} ({now[name]:,.0f}, not {base[name]:,.0f})"
         for name in base
-        if limit_of(name).left_share is not None or (name in loaded and not limit_of(name).after)
-        if now[name] > may_be_left(name, base[name], _level(loaded.get(name, ())))
+        if limit_of(name).left_share is not None
+        if now[name] > may_be_left(name, base[name], 0.0)
     ]
 
 

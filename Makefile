@@ -11,7 +11,7 @@ IN ?= .
 APP_VENV ?= .venv-app
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run app-env chat test test-fast test-product test-signed-in fuzz once differential failovers user-ends recovery balancer test-needs bench bench-needs instructions growth siege
+.PHONY: help setup run app-env chat test test-fast test-product test-signed-in fuzz once differential failovers user-ends recovery balancer soak test-needs bench bench-needs instructions growth siege
 .PHONY: check format api site
 
 help: ## Show the targets
@@ -83,6 +83,9 @@ recovery: test-needs ## Clients come back from nodes, links and balancers that f
 
 balancer: test-needs ## Poll three nodes in turn a hundred thousand times, beside sticky clients; ARGS="--polls 20000"
 	$(BIN)/python -m tests.balancer $(ARGS)
+
+soak: test-needs ## 2,000 clients churn for an hour: do memory, descriptors, tasks or keys grow? SOAK_MINUTES=60
+	SOAK_MINUTES=$${SOAK_MINUTES:-60} $(BIN)/python -m tests.soak $(ARGS)
 
 test-needs: setup ## Fetch what tests need: node, npm packages, redis-server, haproxy, chromium, wrk
 	@scripts/test-needs

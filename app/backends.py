@@ -41,6 +41,7 @@ class Backend:
         carry_streams: carry requests to the nodes that have their sockets; None where there are no others.
         clock: returns seconds of a clock that goes on while the machine sleeps, by which a node knows how
             long the sessions live whose sockets it has.
+        stop_clock: the same, by which a node notices that it was stopped, or asleep.
 
     Raises:
         ValueError: requests are to be carried to nodes whose ids cannot stand in those of their sockets.
@@ -56,6 +57,7 @@ class Backend:
     streams: StreamLog = field(default_factory=MemoryStreamLog)
     carry_streams: CarryStreams | None = None
     clock: Callable[[], float] = running_time
+    stop_clock: Callable[[], float] = running_time
 
     def __post_init__(self) -> None:
         """Check the name of the node."""

@@ -12,7 +12,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .asgi.paths import SocketPath
-from .asgi.rate_limit import NoRateLimit, TokenBucketRateLimiter
+from .asgi.rate_limit import NoRateLimit, RateLimiter, TokenBucketRateLimiter
 from .asgi.scope import ANSWERED, RUNTIME
 from .backends import Backend, backend_factory, of_one_process
 from .fast_paths import BELOW_EVENTS, BELOW_ROUTES, decide
@@ -61,9 +61,6 @@ class Composition:
         self._new_backend = (
             _backend_factory(settings) if backend is None else of_one_process(backend)
         )
-        self._rate_limiter = (
-            TokenBucketRateLimiter(settings.client_rate) if settings.client_rate else NoRateLimit()
-        )
         self._signer = CookieSigner(_secrets(settings))
         self.cookie = SessionCookie(_cookie_attributes(settings), self._signer)
         self._token = SessionToken(self._signer) if settings.session_tokens else None
@@ -86,13 +83,13 @@ class Composition:
         Args:
             backend: what it shares with other nodes, if not what this Mooring was told.
         """
-        settings = self._settings
+        settings, backend = self._settings, backend or self._new_backend()
         return Runtime(
-            backend or self._new_backend(),
+            backend,
             _policy(settings),
             self._realtime_options(),
             self._router,
-            self._rate_limiter,
+            _rate_limiter(settings, backend.clock),
         )
 
     def _realtime_options(self) -> RealtimeOptions:
@@ -132,7 +129,7 @@ class Composition:
             _with_fast_routes(below) if self._fast_routes else below,
             manager,
             self.cookie,
-            self._rate_limiter,
+            _RateLimiterOfNode(),
             _error_sender(app),
             SessionOptions(
                 settings.session_address,
@@ -155,6 +152,21 @@ class Composition:
         if own and theirs is not None:
             logger.info("the app has a CORSMiddleware: CORS_ORIGINS adds no header fields")
         return RequestContextMiddleware(layer, cors, socket_path)
+
+
+class _RateLimiterOfNode:
+    """That of the event loop that serves a scope."""
+
+    def check(self, scope: Scope) -> None:
+        scope[RUNTIME].rate_limiter.check(scope)
+
+
+def _rate_limiter(settings: Settings, clock: Callable[[], float]) -> RateLimiter:
+    return (
+        TokenBucketRateLimiter(settings.client_rate, clock)
+        if settings.client_rate
+        else NoRateLimit()
+    )
 
 
 def _with_fast_routes(below: ASGIApp) -> ASGIApp:

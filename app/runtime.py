@@ -35,6 +35,7 @@ class Runtime:
         rate_limiter: RateLimiter,
     ) -> None:
         self.loop = asyncio.get_running_loop()
+        self.rate_limiter = rate_limiter
         index = backend.store if isinstance(backend.store, UserIndex) else None
         answers = (
             InstrumentedAnswers(backend.store) if isinstance(backend.store, AnswerStore) else None
@@ -49,6 +50,7 @@ class Runtime:
                 streams=backend.streams,
                 recovery=backend.recovery,
                 clock=backend.clock,
+                stop_clock=backend.stop_clock,
             ),
             bus=backend.bus,
             presence=backend.presence,

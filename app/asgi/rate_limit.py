@@ -1,12 +1,13 @@
 """Rate limits for opening sessions and sockets, by client address."""
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network
 from typing import Protocol
 
 from starlette.types import Scope
-from token_bucket import Limiter, MemoryStorage
+from token_bucket import Limiter, StorageBase
 
 from .errors import RequestRefusedError
 
@@ -44,23 +45,48 @@ class TokenBucketRateLimiter:
 
     Args:
         per_minute: sessions and sockets together that one address may open in a minute.
+        clock: returns seconds of a clock that never goes back.
     """
 
-    def __init__(self, per_minute: int) -> None:
+    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_minute = per_minute
+        self._clock = clock
         self._limiter = self._new()
 
     def check(self, scope: Scope) -> None:
         """Take a token from the client's bucket; raise RateLimitExceededError if it is empty."""
-        if time.monotonic() >= self._renew_at:
+        if self._clock() >= self._renew_at:
             self._limiter = self._new()
         client = scope.get("client")
         if not self._limiter.consume(_network(client[0] if client else "")):
             raise RateLimitExceededError(_MINUTE / self._per_minute)
 
     def _new(self) -> Limiter:
-        self._renew_at = time.monotonic() + _MINUTE
-        return Limiter(self._per_minute / _MINUTE, self._per_minute, MemoryStorage())
+        self._renew_at = self._clock() + _MINUTE
+        return Limiter(self._per_minute / _MINUTE, self._per_minute, _Buckets(self._clock))
+
+
+class _Buckets(StorageBase):
+    """Buckets of one event loop, on a clock; the package's own go by the machine's."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._filled: dict[str | bytes, tuple[float, float]] = {}
+
+    def get_token_count(self, key: str | bytes) -> float:
+        return self._filled[key][0] if key in self._filled else 0
+
+    def replenish(self, key: str | bytes, rate: float, capacity: int) -> None:
+        now = self._clock()
+        tokens, at = self._filled.get(key, (capacity, now))
+        self._filled[key] = min(capacity, tokens + rate * (now - at)), now
+
+    def consume(self, key: str | bytes, num_tokens: int) -> bool:
+        tokens, at = self._filled[key]
+        if tokens < num_tokens:
+            return False
+        self._filled[key] = tokens - num_tokens, at
+        return True
 
 
 @lru_cache(maxsize=10_000)

@@ -40,6 +40,7 @@ class RealtimeOptions:
         recovery: keeps what sockets of namespaces with recovery are, for their return.
         recovery_window: seconds within which they may.
         clock: returns seconds of a clock that goes on while the machine sleeps.
+        stop_clock: the same, for the node to notice that it was stopped.
     """
 
     reload_interval: float = 30.0
@@ -60,3 +61,4 @@ class RealtimeOptions:
     recovery: RecoveryStore = field(default_factory=MemoryRecoveryStore)
     recovery_window: float = 120.0
     clock: Callable[[], float] = running_time
+    stop_clock: Callable[[], float] = running_time

@@ -121,7 +121,9 @@ class RealtimeService:
             extend=options.activity != "http",
             clock=options.clock,
         )
-        self.stop = StopDetector(self._look_after_stop, self.sender.release)
+        self.stop = StopDetector(
+            self._look_after_stop, self.sender.release, clock=options.stop_clock
+        )
         self.reconciler.stop = self.stop
         self.sender.is_stopped = self.stop.check
         self.relay = BusRelay(bus, self._deliver, self.reconciler.reload_all, node=node_id)

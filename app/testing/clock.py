@@ -20,6 +20,11 @@ class FakeClock:
         self._ahead = 0.0
         self._settle: list[Callable[[], Awaitable[None]]] = []
 
+    @property
+    def ahead(self) -> float:
+        """By how many seconds it was advanced."""
+        return self._ahead
+
     def time(self) -> float:
         """Return seconds since the epoch."""
         return time.time() + self._ahead
@@ -60,3 +65,34 @@ class FakeClock:
     def off_advance(self, settle: Callable[[], Awaitable[None]]) -> None:
         """Await a function no longer."""
         self._settle.remove(settle)
+
+
+class StopClock:
+    """What one node takes for the time in which it runs.
+
+    An hour by which a test moves the clock is no hour in which the node did nothing, unless it hangs: then
+    it has been stopped for that long.
+
+    Args:
+        clock: that the test moves.
+    """
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self._stopped = 0.0
+        self._held_at: float | None = None
+
+    def time(self) -> float:
+        """Return seconds."""
+        return running_time() + self._stopped
+
+    def hold(self) -> None:
+        """Count from now on by how much the clock is advanced."""
+        if self._held_at is None:
+            self._held_at = self._clock.ahead
+
+    def release(self) -> None:
+        """Count it no longer."""
+        if self._held_at is not None:
+            self._stopped += self._clock.ahead - self._held_at
+            self._held_at = None

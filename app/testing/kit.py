@@ -14,7 +14,7 @@ from ..realtime.recovery.store import MemoryRecoveryStore
 from ..realtime.streams.memory import MemoryStreamLog
 from ..sessions import MemoryStore, SessionStore
 from .browser import Browser
-from .clock import FakeClock
+from .clock import FakeClock, StopClock
 from .node import Node
 from .presence import Presences, SharedPresence, SharedUserPresence
 
@@ -102,8 +102,9 @@ class TestApp:
 
     async def add_node(self) -> Node:
         """Start one more node, and return it. Its number is its place in `nodes`."""
-        backend = self._new_backend()
-        node = Node(self.app, backend, self.clock.monotonic, self._turn)
+        stop_clock = StopClock(self.clock)
+        backend = self._new_backend(stop_clock)
+        node = Node(self.app, backend, self.clock.monotonic, self._turn, stop_clock)
         await node.start()
         node.on_killed.append(partial(self._presences.forget, backend.node_id))
         self.nodes.append(node)
@@ -147,7 +148,7 @@ class TestApp:
     def _running(self) -> list[Node]:
         return [node for node in self.nodes if node.alive and not node.hung]
 
-    def _new_backend(self) -> Backend:
+    def _new_backend(self, stop_clock: StopClock) -> Backend:
         name, shared = new_node_id(), self._backend
         return Backend(
             shared.store,
@@ -159,6 +160,7 @@ class TestApp:
             MemoryRecoveryStore(self.clock.monotonic),
             shared.streams,
             clock=shared.clock,
+            stop_clock=stop_clock.time,
         )
 
     async def _stop(self) -> None:

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from ..backends import Backend
 from ..mooring import forget_node, start_node
+from .clock import StopClock
 from .lifespan import Lifespan
 from .loop import NodeLoop
 
@@ -29,6 +30,7 @@ class Node:
         backend: what it shares with others.
         now: returns seconds of a clock that never goes back.
         turn: is held by the node that runs.
+        stop_clock: is held while the node hangs.
 
     Attributes:
         app: what it serves.
@@ -39,7 +41,12 @@ class Node:
     """
 
     def __init__(
-        self, app: FastAPI, backend: Backend, now: Callable[[], float], turn: threading.Lock
+        self,
+        app: FastAPI,
+        backend: Backend,
+        now: Callable[[], float],
+        turn: threading.Lock,
+        stop_clock: StopClock,
     ) -> None:
         self.app = app
         self.loop = NodeLoop(now, turn)
@@ -47,6 +54,7 @@ class Node:
         self.on_killed: list[Callable[[], None]] = []
         self._backend = backend
         self._turn = turn
+        self._stop_clock = stop_clock
         self._lifespan: Lifespan | None = None
         self._under_way: set[Future[Any]] = set()
         self._thread = threading.Thread(target=self._run, name="mooring node", daemon=True)
@@ -61,11 +69,13 @@ class Node:
         self._check_alive()
         self.hung = True
         self.loop.turns.hold()
+        self._stop_clock.hold()
 
     def resume(self) -> None:
         """Go on after `hang`."""
         self._check_alive()
         self.hung = False
+        self._stop_clock.release()
         self.loop.turns.release()
 
     def kill(self) -> None:

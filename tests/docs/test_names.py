@@ -19,6 +19,9 @@ SETTINGS = ROOT / "docs" / "settings.md"
 HISTORY = {ROOT / "CHANGELOG.md"}
 """Pages that name what has been, too."""
 
+ELSEWHERE = {"PATH", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "SERVICE_START"}
+"""Variables of the environment that are no settings of the service's."""
+
 _TARGET = re.compile(r"\bmake ([a-z][a-z-]*)")
 _SETTING = re.compile(r"\b(?:MOORING_)?([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b|\b([A-Z]{2,})=")
 _PATH = re.compile(r"(?:\.ci|app|benchmarks|deploy|docs|examples|scripts|spa|tests)(?:/[\w.-]+)+/?")
@@ -44,7 +47,7 @@ def test_every_make_target_is_one(page: Path) -> None:
 def test_every_setting_is_one(page: Path) -> None:
     named = {a or b for code in _code(page) for a, b in _SETTING.findall(code)}
 
-    assert named - setting_names() - make_variables() - {"PATH", "SERVICE_START"} == set()
+    assert named - setting_names() - make_variables() - ELSEWHERE == set()
 
 
 @pages

@@ -109,7 +109,9 @@ def _check_project(folder: Path) -> None:
     sources = sorted(path for path in folder.rglob("*.py") if not path.name.startswith("test_"))
     _run(folder, "-c", _RUN_FILES, *(str(path.relative_to(folder)) for path in sources))
     if list(folder.rglob("test_*.py")):
-        _run(folder, "-m", "pytest", "-q", "-p", "tests.docs.as_wheel")
+        # The entry point of the wheel, whose name it has, does the same for users.
+        plugins = ("-p", "tests.docs.as_wheel", "-p", "fastapi_mooring.testing.pytest_plugin")
+        _run(folder, "-m", "pytest", "-q", *plugins)
 
 
 def _run(folder: Path, *arguments: str) -> None:

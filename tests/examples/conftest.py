@@ -66,6 +66,8 @@ class Deck:
 
     browser: Browser
     nodes: list[Process]
+    store: str
+    """The URL of the Valkey."""
     url: str = "http://chat.test:3000"
     """Not localhost, where socket.io-client does not care whether the machine is offline."""
 
@@ -98,7 +100,7 @@ async def deck(chat: Example, tmp_path_factory: pytest.TempPathFactory) -> Async
             driver = await stack.enter_async_context(async_playwright())
             ports = {"chat.test:3000": urlsplit(front.url).port or 0}
             browser = await stack.enter_async_context(chromium(driver, ports))
-            yield Deck(browser, nodes)
+            yield Deck(browser, nodes, server.url)
             for each in (*nodes, worker):
                 check_log(each.log())
 

@@ -1,5 +1,6 @@
 """The chat's page in Chromium: two browsers at once on two nodes; phone and desk, by day and by night."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -8,7 +9,8 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, WebSocketRoute, expect
+from playwright.async_api import Page, Route, WebSocketRoute, expect
+from redis import Redis
 
 from tests.browser.chromium import Profile, file_name, profile
 from tests.browser.test_accessibility import _check
@@ -51,6 +53,11 @@ class Sailor:
     async def reads(self, text: str, *, times: int = 1) -> None:
         found = self.page.locator("#messages .message:not(.pending) .text", has_text=text)
         await expect(found).to_have_count(times)
+
+    async def texts(self, word: str) -> list[str]:
+        """Return what stands in the channel with a word in it, from above."""
+        found = self.page.locator("#messages .message .text", has_text=word)
+        return [text.strip() for text in await found.all_text_contents()]
 
     async def goes_to(self, channel: str) -> None:
         await self.page.locator("nav").get_by_role("link", name=channel).click()
@@ -120,29 +127,79 @@ async def test_a_channel_is_made_joined_and_its_unread_messages_are_counted(
     await expect(entry.locator(".badge")).to_have_count(0)
 
 
-async def test_what_came_and_what_was_written_offline_is_there_afterwards_once(
+OFFLINE = ".*(ERR_INTERNET_DISCONNECTED|WebSocket connection).*"
+
+
+class HeldHistory:
+    """Lets no request for the history of a page through before `release`."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._may_pass = asyncio.Event()
+
+    async def __call__(self, route: Route) -> None:
+        self.asked += 1
+        await self._may_pass.wait()
+        await route.continue_()
+
+    def release(self) -> None:
+        self._may_pass.set()
+
+
+async def _misses(ada: Sailor, bo: Sailor, word: str) -> list[str]:
+    """Have one say something while the other is offline, who writes something, too; return all of it."""
+    said = [f"{word} before", *(f"{word} meanwhile {number}" for number in range(12))]
+    await ada.say(said[0])
+    await bo.reads(said[0])
+    await bo.tabs.context.set_offline(True)
+    await expect(bo.page.locator("#banner")).to_be_visible()
+    for each in said[1:]:
+        await ada.say(each)
+    await ada.reads(said[-1])
+    await bo.say(f"{word} from afar")
+    await expect(bo.page.locator(".pending")).to_have_count(1)
+    bo.tabs.expect_fault(OFFLINE)
+    return [*said, f"{word} from afar"]
+
+
+async def test_what_came_offline_is_there_once_and_in_order_before_the_history_answers(
     sailors: tuple[Sailor, Sailor],
 ) -> None:
     ada, bo = sailors
     word = uuid4().hex[:8]
-    await ada.say(f"{word} before")
-    await bo.reads(f"{word} before")
+    history = HeldHistory()
+    said = await _misses(ada, bo, word)
+    await bo.page.route("**/messages?*", history)
 
-    await bo.tabs.context.set_offline(True)
-    await expect(bo.page.locator("#banner")).to_be_visible()
-    for number in range(3):
-        await ada.say(f"{word} meanwhile {number}")
-    await ada.reads(f"{word} meanwhile 2")
-    await bo.say(f"{word} from afar")
-    await expect(bo.page.locator(".pending")).to_have_count(1)
+    await bo.tabs.context.set_offline(False)
+
+    await bo.reads(said[-1])
+    assert await bo.texts(word) == said
+    await expect(bo.page.locator("#chat")).to_have_attribute("data-recovered", "true")
+    history.release()
+    await ada.say(f"{word} after")
+    for each in (ada, bo):
+        await each.reads(f"{word} after")
+        assert await each.texts(word) == [*said, f"{word} after"]
+    await expect(bo.page.locator(".pending")).to_have_count(0)
+    assert history.asked
+
+
+async def test_what_came_offline_is_in_the_history_where_the_socket_is_not_recovered(
+    deck: Deck, sailors: tuple[Sailor, Sailor]
+) -> None:
+    ada, bo = sailors
+    word = uuid4().hex[:8]
+    said = await _misses(ada, bo, word)
+    with Redis.from_url(deck.store) as store:
+        store.delete(*store.keys("mooring:recovery:*"))
+
     await bo.tabs.context.set_offline(False)
 
     for each in (ada, bo):
-        await each.reads(f"{word} from afar")
-        for number in range(3):
-            await each.reads(f"{word} meanwhile {number}")
-    await expect(bo.page.locator(".pending")).to_have_count(0)
-    bo.tabs.expect_fault(".*(ERR_INTERNET_DISCONNECTED|WebSocket connection).*")
+        await each.reads(said[-1])
+        assert await each.texts(word) == said
+    await expect(bo.page.locator("#chat")).to_have_attribute("data-recovered", "false")
 
 
 EVENT, ACK = "42", "43"

@@ -195,7 +195,7 @@ class EngineSocket(PacketWriter):
         """Count a packet that means nothing; close the socket of a client that sends no end of them."""
         if self._idle is None:
             self._idle = Allowance(IDLE_PACKETS, IDLE_PACKETS_SECONDS)
-        if not self._idle.spend(time.monotonic()) and not self.closing:
+        if not self._idle.spend(asyncio.get_running_loop().time()) and not self.closing:
             refused(Refusal.TOO_MANY_IDLE_PACKETS)
             reason = DisconnectReason.TRANSPORT_ERROR
             self._server.run(self.close(reason=reason, code=POLICY_VIOLATION))

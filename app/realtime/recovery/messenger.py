@@ -7,7 +7,7 @@ import orjson
 
 from ..addresses import address_of
 from ..bodies import Body
-from ..bus.base import OWN_LOG, Offset
+from ..bus.base import Offset
 from ..bus.messages import DisconnectMessage, EventMessage, MembershipMessage, Message
 from ..bus.relay import BusRelay
 from ..codec import Encoded
@@ -103,6 +103,13 @@ class RecoveringMessenger(Messenger):
         if member.recovery is not None:
             self.lost(member)
 
+    def close_elsewhere(self, member: Member) -> None:
+        """Have the node that a socket was on close its connection, whose loss it may not have noticed."""
+        message = DisconnectMessage(
+            space="socket", name=member.sid, namespace=member.namespace, reconnect=True
+        )
+        self._relay.send(message, _also_to(member))
+
     def forget(self, member: Member) -> None:
         super().forget(member)
         self.coming_back.discard(member)
@@ -127,7 +134,8 @@ class RecoveringMessenger(Messenger):
             return
         if namespace is None and to.space == "room":
             namespace = "/"
-        here = await self._disconnect_here(to, namespace, reconnect)
+        members = self._members_anywhere(to, namespace)
+        await self._disconnect_here(to, namespace, reconnect)
         address = address_of(to, namespace)
         message = NumberedDisconnect(
             space=to.space,
@@ -136,7 +144,9 @@ class RecoveringMessenger(Messenger):
             reconnect=reconnect,
             number=self._log_number(address, here=False),
         )
-        if not (to.space == "socket" and here):
+        if to.space == "socket" and members:
+            self._relay.send(message, _also_to(members[0]))
+        else:
             await self._log_and_send(message, address, message.number)
 
     async def receive(self, message: Message) -> None:
@@ -202,7 +212,7 @@ class RecoveringMessenger(Messenger):
             address = address_of(to, namespace)
             await self._send(message, address, wait=wait, logged=number is not None)
         elif number is not None:
-            self._relay.send(message, OWN_LOG, logged=True)
+            self._relay.send(message, _also_to(here[0]), logged=True)
 
     def _number_of(self, to: Target, namespace: str, here: list[Member]) -> int | None:
         """Return the number of an event, None if no socket of this node is ever to get it again."""
@@ -328,7 +338,7 @@ class RecoveringMessenger(Messenger):
         if to.space == "socket" and here:
             if number is not None:
                 self._store.append(number, message)
-                self._relay.send(message, OWN_LOG, logged=True)
+                self._relay.send(message, _also_to(here[0]), key if joins else None, logged=True)
             return
         await self._log_and_send(message, address, number, key if joins else None)
 
@@ -363,6 +373,14 @@ class RecoveringMessenger(Messenger):
 
 def _is_for(to: Target, disconnected: Disconnected) -> bool:
     return to.space != "socket" or to.name == disconnected.sid
+
+
+def _also_to(member: Member) -> str:
+    """Return where what is sent to a socket of this node goes besides: to other nodes of its session.
+
+    Its client may have come back to one of them, and this node not have noticed that its link is lost.
+    """
+    return member.connection.session_sockets.key
 
 
 async def _ignore(_recoverable: Recoverable, _member: Member) -> None:

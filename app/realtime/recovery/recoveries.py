@@ -127,18 +127,21 @@ class Recoveries:
         recoverable: Recoverable | None = member.recovery
         if recoverable is None:
             return
-        if recoverable.missed is None:
+        before = recoverable.missed
+        if before is None:
             with suppress(BusUnavailableError):  # it is connected, and cannot come back
                 await self._parts.save(recoverable, member, None)
             return
         try:
             async with asyncio.timeout(_RECOVERY_SECONDS):
-                replayed = await Replay(self._parts, member, recoverable.missed).run(record)
+                replayed = await Replay(self._parts, member, before).run(record)
                 if not await self._parts.save(recoverable, member, recoverable.token):
                     raise RecoveryFailedError
         except (TimeoutError, LogLostError) as error:
             raise RecoveryFailedError from error
         self._departures.returned(recoverable.pid)
+        if before.node != self._parts.relay.node:
+            self._parts.messenger.close_elsewhere(member)
         if has_ended(member.connection.pending_close):
             self._withdraw(member, recoverable)
             return

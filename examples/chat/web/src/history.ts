@@ -4,7 +4,7 @@ import type { Message } from "./generated/events";
 import { changed, type Log, state } from "./state";
 
 /** How long a message that came out of turn waits for the one before it, in milliseconds. */
-const PATIENCE = 300;
+export const PATIENCE = 300;
 const PAGE = 50;
 
 const early = new Map<string, Map<number, Message>>();

@@ -1,7 +1,7 @@
 // Keeping what is known true: the answers of requests, and the events of the socket.
 import { listChannels, listPeople, members } from "./api";
 import { element, soon, toast } from "./dom";
-import { catchUp, close, markNews, open, receive } from "./history";
+import { catchUp, close, markNews, open, PATIENCE, receive } from "./history";
 import { socket } from "./socket";
 import { addressed, addressOf, changed, state } from "./state";
 
@@ -38,11 +38,16 @@ async function loadMembers(channel: string): Promise<void> {
   changed();
 }
 
-async function refreshUntilItWorks(): Promise<void> {
+/** Ask for what was stored and never sent, as a node was killed in between. */
+async function catchUpAll(): Promise<void> {
+  await Promise.all([...state.logs.keys()].map(catchUp));
+}
+
+async function untilItWorks(load: () => Promise<void>): Promise<void> {
   try {
-    await refresh();
+    await load();
   } catch {
-    if (socket.connected) setTimeout(() => void refreshUntilItWorks(), AGAIN_AFTER);
+    if (socket.connected) setTimeout(() => void untilItWorks(load), AGAIN_AFTER);
   }
 }
 
@@ -57,9 +62,11 @@ socket.on("connect", () => {
   state.connected = true;
   element("chat").dataset["transport"] = socket.io.engine.transport.name;
   socket.io.engine.once("upgrade", ({ name }) => (element("chat").dataset["transport"] = name));
+  element("chat").dataset["recovered"] = String(socket.recovered);
   changed();
-  // Who was recovered has been sent all that was missed; for all others it is in the history.
-  if (!socket.recovered || !state.channels.size) void refreshUntilItWorks();
+  // Who was recovered is sent all that was missed, right behind this; for all others it is in the history.
+  if (socket.recovered && state.channels.size) setTimeout(() => void untilItWorks(catchUpAll), PATIENCE);
+  else void untilItWorks(refresh);
 });
 
 socket.on("disconnect", () => {
@@ -104,7 +111,7 @@ socket.on("membership", ({ channel, name, joined, by }) => {
   if (known && name === state.me.name) {
     if (!joined) close(channel);
     if (!joined && by !== name) toast(`${by} has put you out of #${channel}.`);
-    if (joined !== known.joined) void refreshUntilItWorks();
+    if (joined !== known.joined) void untilItWorks(refresh);
     known.joined = joined;
   }
   changed();

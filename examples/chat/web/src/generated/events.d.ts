@@ -115,17 +115,17 @@ export interface ClientToServerEvents {
 
 export interface ServerToClientEvents {
   /** There is a new channel. */
-  channel: (value: NewChannel) => void;
+  channel: (value: NewChannel, offset?: string) => void;
   /** Somebody came into a channel, or left it. */
-  membership: (value: Membership) => void;
+  membership: (value: Membership, offset?: string) => void;
   /** One has read on, perhaps on another device. */
-  read: (value: ReadMark) => void;
+  read: (value: ReadMark, offset?: string) => void;
   /** Somebody types in a channel. */
-  typing: (value: Typing) => void;
+  typing: (value: Typing, offset?: string) => void;
   /** A message of a channel that one is in. */
-  message: (value: Message) => void;
+  message: (value: Message, offset?: string) => void;
   /** Somebody has come, or gone. */
-  presence: (value: Presence) => void;
+  presence: (value: Presence, offset?: string) => void;
   /**
    * The last event before the server closes a socket.
    *

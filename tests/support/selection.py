@@ -65,12 +65,13 @@ def of_one_server(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 def _is_left_to_the_other(item: pytest.Item) -> bool:
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    server = parameters.get("store_name")
+    server: str = parameters.get("store_name", "")
     if server not in _SERVERS or any(item.path.is_relative_to(TESTS / each) for each in _BOTH):
         return False
     name = f"{item.path.name}::{item.name}".replace(server, "")
     turn = crc32(name.encode()) + (os.environ.get("FAST_PATHS") == "off")
-    return server != _SERVERS[turn % len(_SERVERS)]
+    chosen = _SERVERS[turn % len(_SERVERS)]
+    return server != chosen
 
 
 def _is_of_any_app(item: pytest.Item) -> bool:

@@ -73,7 +73,7 @@ differential: setup ## Compare thousands of generated apps with plain FastAPI; D
 	DIFFERENTIAL_EXAMPLES=$${DIFFERENTIAL_EXAMPLES:-5000} $(BIN)/python -m pytest tests/differential $(ARGS)
 
 failovers: test-needs ## Run ten failovers of each kind in traffic over three nodes; ARGS="--runs 1 sentinel-planned"
-	$(BIN)/python -m tests.histories $(ARGS)
+	$(BIN)/python -m tests.failovers $(ARGS)
 
 user-ends: test-needs ## End users amid sign-ins, rotations and handshakes on three nodes; USER_END_TRIALS=10000
 	$(BIN)/python -m tests.user_ends $(ARGS)

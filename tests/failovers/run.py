@@ -5,9 +5,9 @@ import random
 import time
 from contextlib import AsyncExitStack
 
-from tests.histories.faults import KINDS
-from tests.histories.history import History
-from tests.histories.traffic import Traffic
+from tests.failovers.faults import KINDS
+from tests.failovers.history import History
+from tests.failovers.traffic import Traffic
 from tests.support.browsers import DriverError, JsClients
 from tests.support.service import SECRET, service
 

@@ -1,4 +1,4 @@
-"""Run histories: `python -m tests.histories [--runs 10] [--seed 1] [kind ...]`."""
+"""Run histories: `python -m tests.failovers [--runs 10] [--seed 1] [kind ...]`."""
 
 import argparse
 import asyncio
@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.histories.faults import KINDS, MAY_LOSE
-from tests.histories.history import History
-from tests.histories.run import NotStartedError, run
+from tests.failovers.faults import KINDS, MAY_LOSE
+from tests.failovers.history import History
+from tests.failovers.run import NotStartedError, run
 from tests.support.browsers import JsClients
 from tests.support.driver import Driver
 

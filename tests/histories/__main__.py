@@ -38,7 +38,9 @@ async def run(
                 now, bad = await run_round(made, name, seed + number, within=within)
                 of_store.add(now)
                 if now.anomalies:
-                    _write(*lines(now), f"  told in {_keep(bad)}", _replay(seed + number, store, name))
+                    _write(
+                        *lines(now), f"  told in {_keep(bad)}", _replay(seed + number, store, name)
+                    )
                     if stop_early:
                         break
         _write(f"{store}: {next(lines(of_store))}")
@@ -56,7 +58,11 @@ def _share(rounds: int, stores: Sequence[str], nemesis: str | None) -> dict[str,
     turns = [(store, each) for store in stores for each in kinds[store]]
     found: dict[str, list[str]] = {store: [] for store in stores}
     for number in range(rounds if turns else 0):
-        store, each = turns[number * _STRIDE % len(turns)] if rounds < len(turns) else turns[number % len(turns)]
+        store, each = (
+            turns[number * _STRIDE % len(turns)]
+            if rounds < len(turns)
+            else turns[number % len(turns)]
+        )
         found[store].append(each)
     return found
 

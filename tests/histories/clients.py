@@ -32,7 +32,12 @@ class Clients:
     """
 
     def __init__(
-        self, world: World, http: aiohttp.ClientSession, name: str, rng: random.Random, within: float
+        self,
+        world: World,
+        http: aiohttp.ClientSession,
+        name: str,
+        rng: random.Random,
+        within: float,
     ) -> None:
         self.history = History()
         self.browser = Browser(http, self.history)
@@ -231,7 +236,9 @@ class Clients:
                 kind = self._rng.choice([Kind.READ, Kind.INCREMENT])
                 await self.browser.ask(kind, node, url, number=number)
         if self._ended is not None:
-            await self._until(lambda: not any(each.connected for each in self.sockets), self._within)
+            await self._until(
+                lambda: not any(each.connected for each in self.sockets), self._within
+            )
 
     async def _look_at_the_living(self) -> None:
         """Read the count on all nodes, use the older ids, and wait until the sockets have all that is for them."""
@@ -241,7 +248,9 @@ class Clients:
             await self._ask(self._rng.choice([Kind.READ, Kind.INCREMENT]), number=number)
         if self.browser.lost:
             return
-        back = await self._until(lambda: all(each.connected for each in self.sockets), _FINAL_SECONDS)
+        back = await self._until(
+            lambda: all(each.connected for each in self.sockets), _FINAL_SECONDS
+        )
         if not back:
             self.history.odd.append("a client does not come back")
         last = [await self._say() for _ in range(len(self._world.urls))]

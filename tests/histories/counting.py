@@ -26,16 +26,12 @@ def check_counting(operations: Sequence[Operation]) -> Iterator[Found]:
     yield from _check_answers(repeated)
     writes = [*filter(_may_count, single), *_as_one(repeated)]
     done = [each for each in writes if each.outcome is Outcome.OK]
-    twice = [
-        count for count, times in Counter(each.count for each in done).items() if times > 1
-    ]
+    twice = [count for count, times in Counter(each.count for each in done).items() if times > 1]
     if twice:
         yield Found(Anomaly.TWICE, f"{sorted(map(_count, twice))}")
         return
     in_doubt = [each for each in writes if each.outcome is Outcome.UNKNOWN]
-    reads = [
-        each for each in operations if each.kind is Kind.READ and each.outcome is Outcome.OK
-    ]
+    reads = [each for each in operations if each.kind is Kind.READ and each.outcome is Outcome.OK]
     yield from _place(done, in_doubt, reads)
 
 
@@ -86,7 +82,8 @@ def _place(
         for each in seen[count]:
             if now > each.returned:
                 yield Found(
-                    Anomaly.STALE, f"{count} at node {each.node}, {now - each.returned:.3f} s after {by}"
+                    Anomaly.STALE,
+                    f"{count} at node {each.node}, {now - each.returned:.3f} s after {by}",
                 )
                 return
         last = max(seen[count], key=lambda each: each.invoked, default=None)
@@ -94,9 +91,7 @@ def _place(
             now, by = max((now, by), (last.invoked, f"a read of {count}"))
 
 
-def _late(
-    each: Operation, now: float, by: str, all_of_them: Sequence[Operation]
-) -> Found:
+def _late(each: Operation, now: float, by: str, all_of_them: Sequence[Operation]) -> Found:
     """Say what an increment is, that was answered before something that comes before it."""
     where = f"{each.count} at node {each.node} was answered before {by}"
     if by.startswith("the increment"):

@@ -36,7 +36,9 @@ async def _heal_watched(watched: Watched, within: float) -> None:
             # A Sentinel would do so, ten seconds later.
             server.command("REPLICAOF", "127.0.0.1", master.port)
     await eventually(
-        lambda: all(_follows(each, master) for each in watched.replicas), within=within, every=_EVERY
+        lambda: all(_follows(each, master) for each in watched.replicas),
+        within=within,
+        every=_EVERY,
     )
     await eventually(
         lambda: all(each.sees_well(len(watched.servers) - 1) for each in watched.sentinels),

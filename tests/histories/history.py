@@ -130,11 +130,20 @@ class Message:
 
 @dataclass
 class Window:
-    """When a node, or all of them if it is None, could not be expected to act at once."""
+    """When a node, or all of them if it is None, could not be expected to act at once.
+
+    Attributes:
+        began: when the nemesis began.
+        over: when all was well again.
+        node: whom it was about.
+        is_failover: another server became the master: what is read meanwhile may not have been waited for
+            yet, and be lost, or be what a master has that is none any more. Nothing is promised of it.
+    """
 
     began: float
     over: float
     node: int | None = None
+    is_failover: bool = False
 
 
 @dataclass
@@ -158,3 +167,10 @@ class History:
     users: list[str | None] = field(default_factory=lambda: [None])
     finished: float = math.inf
     odd: list[str] = field(default_factory=list)
+
+    def in_failover(self, each: Operation) -> bool:
+        """Return True if a failover was under way during an operation."""
+        return any(
+            window.is_failover and each.invoked <= window.over and each.returned >= window.began
+            for window in self.windows
+        )

@@ -25,11 +25,13 @@ def ended_at(history: History, number: int) -> tuple[float, str]:
     ends = [(math.inf, "")]
     for each in history.operations:
         over = each.outcome is Outcome.OK
-        if over and each.kind in ENDS and number <= _last_id(history, each):
+        if (over and each.kind in ENDS and number <= _last_id(history, each)) or (
+            over and each.kind in MOVES and each.id == number
+        ):
             ends.append((each.returned, f"the {each.kind}"))
-        elif over and each.kind in MOVES and each.id == number:
-            ends.append((each.returned, f"the {each.kind}"))
-        elif each.outcome is Outcome.ENDED and each.id == number:
+        elif (
+            each.outcome is Outcome.ENDED and each.id == number and not history.in_failover(each)
+        ):  # in a failover it may have seen an end that nobody had acknowledged, and that was lost
             ends.append((each.returned, f"the answer {each.said!r} to a {each.kind}"))
         elif over and each.kind in _USES and each.id > number:
             ends.append((each.returned, f"a {each.kind} under a newer id"))
@@ -111,4 +113,6 @@ def _check_order(history: History) -> Iterator[Found]:
     written = [(count, number) for count, is_read, number in counted if not is_read]
     for (_, one), (count, other) in pairwise(written):
         if other < one:
-            yield Found(Anomaly.WENT_BACK, f"{count} under id {other}, after {count - 1} under id {one}")
+            yield Found(
+                Anomaly.WENT_BACK, f"{count} under id {other}, after {count - 1} under id {one}"
+            )

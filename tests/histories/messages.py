@@ -67,9 +67,7 @@ def _check_twice(client: int, received: Sequence[Received]) -> Iterator[Found]:
         yield Found(Anomaly.RECEIVED_TWICE, f"client {client}: {twice[:5]}, {len(twice)} in all")
 
 
-def _check_unsent(
-    history: History, client: int, received: Sequence[Received]
-) -> Iterator[Found]:
+def _check_unsent(history: History, client: int, received: Sequence[Received]) -> Iterator[Found]:
     sent = {(each.source, each.number): each.invoked for each in history.messages}
     for each in received:
         invoked = sent.get((each.source, each.number))

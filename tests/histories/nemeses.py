@@ -21,9 +21,7 @@ async def nothing(_world: World, _rng: random.Random, _http: aiohttp.ClientSessi
     return []
 
 
-async def kill_node(
-    world: World, rng: random.Random, _http: aiohttp.ClientSession
-) -> list[Window]:
+async def kill_node(world: World, rng: random.Random, _http: aiohttp.ClientSession) -> list[Window]:
     """A node is killed, and started again."""
     number, began = _any_node(world, rng), time.monotonic()
     world.down.add(number)
@@ -34,9 +32,7 @@ async def kill_node(
     return [Window(began, time.monotonic(), number)]
 
 
-async def stop_node(
-    world: World, rng: random.Random, _http: aiohttp.ClientSession
-) -> list[Window]:
+async def stop_node(world: World, rng: random.Random, _http: aiohttp.ClientSession) -> list[Window]:
     """A node is stopped, and continued; nobody tells the balancer."""
     number, began = _any_node(world, rng), time.monotonic()
     world.nodes[number].pause()
@@ -104,9 +100,7 @@ async def fill_memory(
     return []
 
 
-async def move_clock(
-    world: World, rng: random.Random, http: aiohttp.ClientSession
-) -> list[Window]:
+async def move_clock(world: World, rng: random.Random, http: aiohttp.ClientSession) -> list[Window]:
     """The clock of a node goes wrong by an hour, and right again."""
     url = world.urls[_any_node(world, rng)]
     for seconds in (rng.choice([-_HOUR, _HOUR]), 0.0):
@@ -117,13 +111,11 @@ async def move_clock(
 
 
 def _failover(fault: str) -> Nemesis:
-    async def fail(
-        world: World, rng: random.Random, _http: aiohttp.ClientSession
-    ) -> list[Window]:
+    async def fail(world: World, rng: random.Random, _http: aiohttp.ClientSession) -> list[Window]:
         began = time.monotonic()
         act = getattr(faults, fault)
         await act(world.store.watched or world.store.cluster, rng)
-        return [Window(began, time.monotonic())]
+        return [Window(began, time.monotonic(), is_failover=True)]
 
     return fail
 

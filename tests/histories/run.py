@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from tests.histories.checker import check
+from tests.histories.anomaly import Anomaly, Found
+from tests.histories.checker import check, is_behind
 from tests.histories.clients import Clients
 from tests.histories.heal import heal
 from tests.histories.history import History, Outcome, Window
@@ -20,6 +21,7 @@ from tests.histories.world import World
 SESSIONS = 20
 """Histories of one round."""
 
+_OF_EACH = 2
 _ACTS_SECONDS = 1.6
 _AFTERWARDS_SECONDS = 0.5
 _WORKS_SECONDS = 40.0
@@ -35,6 +37,8 @@ class Outcomes:
         operations: how many, by kind and outcome.
         messages: how many were received.
         delays: by how much sockets outlived their session, in seconds.
+        behind: histories in which a read in a failover showed what was lost, or not what was there.
+        by_nemesis: how many histories each nemesis had, by store.
     """
 
     histories: int = 0
@@ -42,6 +46,8 @@ class Outcomes:
     operations: Counter[tuple[str, str]] = field(default_factory=Counter)
     messages: int = 0
     delays: list[float] = field(default_factory=list)
+    behind: int = 0
+    by_nemesis: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: "Outcomes") -> None:
         """Add what others came to."""
@@ -50,6 +56,8 @@ class Outcomes:
         self.operations += other.operations
         self.messages += other.messages
         self.delays += other.delays
+        self.behind += other.behind
+        self.by_nemesis += other.by_nemesis
 
 
 async def run_round(
@@ -80,7 +88,9 @@ async def run_round(
             await asyncio.gather(*(each.open() for each in made))
             windows = await _traffic(world, nemesis, made, rng, http)
             await asyncio.gather(*(each.finish(windows) for each in made))
-            return _outcomes(f"seed {seed}, {world.store.name}, {nemesis}", made, within)
+            outcomes, bad = _outcomes(f"seed {seed}, {world.store.name}, {nemesis}", made, within)
+            outcomes.by_nemesis[f"{world.store.name} {nemesis}"] += sessions
+            return outcomes, bad
         finally:
             await asyncio.gather(*(each.close() for each in made))
 
@@ -108,16 +118,17 @@ async def _traffic(
     return windows
 
 
-def _outcomes(
-    where: str, made: list[Clients], within: float
-) -> tuple[Outcomes, list[History]]:
+def _outcomes(where: str, made: list[Clients], within: float) -> tuple[Outcomes, list[History]]:
     outcomes, bad = Outcomes(histories=len(made)), []
     for number, each in enumerate(made):
         history = each.history
         found = [*check(history, within=within)]
         if each.count is not None:
             found += check_state(history, each.count)
-        outcomes.anomalies += [f"{where}, history {number}: {anomaly}" for anomaly in found]
+        outcomes.anomalies += [
+            f"{where}, history {number}: {anomaly}" for anomaly in _a_few_of_each(found)
+        ]
+        outcomes.behind += is_behind(history)
         if found:
             bad.append(history)
         outcomes.operations.update(
@@ -126,6 +137,15 @@ def _outcomes(
         outcomes.messages += sum(len(one.messages) for one in history.connections)
         outcomes.delays += delays(history)
     return outcomes, bad
+
+
+def _a_few_of_each(found: list[Found]) -> Iterator[Found]:
+    """Return the first of each kind: one fault has many witnesses."""
+    kinds = Counter[Anomaly]()
+    for each in found:
+        kinds[each.anomaly] += 1
+        if kinds[each.anomaly] <= _OF_EACH:
+            yield each
 
 
 def lines(outcomes: Outcomes) -> Iterator[str]:
@@ -138,7 +158,8 @@ def lines(outcomes: Outcomes) -> Iterator[str]:
     yield (
         f"{outcomes.histories} histories, {len(outcomes.anomalies)} anomalies; {total} operations "
         f"({known}), {outcomes.messages} messages received; {len(outcomes.delays)} sockets closed with "
-        f"their session, by {_figures(outcomes.delays)}"
+        f"their session, by {_figures(outcomes.delays)}; in {outcomes.behind} histories a read in a failover "
+        "was behind, or ahead"
     )
     yield from (f"  {each}" for each in outcomes.anomalies)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.histories.anomaly import Anomaly
-from tests.histories.checker import check
+from tests.histories.checker import check, is_behind
 from tests.histories.history import (
     Connection,
     Dead,
@@ -121,9 +121,7 @@ RIGHT_LIVES = {
         done(Kind.BAN, 1), dead(2, how=Dead.STRANGER), users=[ANN]
     ),
     "a logout in doubt that did nothing": history(doubt(Kind.LOGOUT, 1), read(2), read(3)),
-    "a rotation in doubt that did nothing": history(
-        doubt(Kind.ROTATE, 1), read(2), users=ROTATED
-    ),
+    "a rotation in doubt that did nothing": history(doubt(Kind.ROTATE, 1), read(2), users=ROTATED),
     "a rotation in doubt whose answer was lost": history(doubt(Kind.ROTATE, 1), dead(2)),
     "a sign-in": history(done(Kind.SIGN_IN, 1), read(0), read(2, 1, ANN), users=SIGNED_IN),
 }
@@ -142,6 +140,27 @@ def test_a_life_that_is_right_is_let_pass(name: str) -> None:
 
 def test_an_answer_that_nobody_was_promised_is_told() -> None:
     assert [each.anomaly for each in check(History(odd=["500"]))] == [Anomaly.ODD]
+
+
+def test_a_read_in_a_failover_may_be_behind_and_one_after_it_may_not() -> None:
+    write = done(Kind.INCREMENT, 1, count=1)
+    made = history(write, read(2), read(4, count=1))
+    assert [each.anomaly for each in check(made)] == [Anomaly.STALE]
+    made.windows = [Window(0.5, 3, is_failover=True)]
+    assert list(check(made)) == []
+    assert is_behind(made)
+    made.operations[1] = read(3.5)
+    assert [each.anomaly for each in check(made)] == [Anomaly.STALE]
+
+
+def test_an_end_in_doubt_that_is_seen_in_a_failover_may_be_lost_and_one_that_was_told_may_not() -> (
+    None
+):
+    made = history(doubt(Kind.LOGOUT, 1), dead(2), read(3))
+    made.windows = [Window(0.5, 2.2, is_failover=True)]
+    assert list(check(made)) == []
+    made.operations[0] = done(Kind.LOGOUT, 1)
+    assert [each.anomaly for each in check(made)] == [Anomaly.SERVED]
 
 
 def socket(closed: float | None, **more: object) -> Connection:
@@ -184,9 +203,7 @@ RIGHT_SOCKETS = {
     "closed by itself": with_socket(socket(2)),
     "in time after its node went on": with_socket(socket(9.9), LOGOUT, windows=HUNG),
     "in doubt": with_socket(socket(None), doubt(Kind.LOGOUT, 1)),
-    "sent away by a logout in doubt": with_socket(
-        socket(3, final=True), doubt(Kind.LOGOUT, 1)
-    ),
+    "sent away by a logout in doubt": with_socket(socket(3, final=True), doubt(Kind.LOGOUT, 1)),
 }
 
 
@@ -252,9 +269,7 @@ RIGHT_MESSAGES = {
     "all": told(sent(1, 2, 3), client(1, 2, 3)),
     "not what was sent before it listened": told(sent(1, 2, 3), client(2, 3, opened=1.5)),
     "one in doubt, or not": told(sent(1, 2, 3, doubtful=[1, 2]), client(2, 3)),
-    "recovered": told(
-        sent(1, 2, 3), client(1, closed=2), client(2, 3, opened=2.5, recovered=True)
-    ),
+    "recovered": told(sent(1, 2, 3), client(1, closed=2), client(2, 3, opened=2.5, recovered=True)),
     "told that something is missing": told(
         sent(1, 2, 3), client(1, closed=2), client(3, opened=2.5)
     ),

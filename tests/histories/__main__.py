@@ -1,4 +1,4 @@
-"""Run histories: `python -m tests.histories [--histories 2000] [--seed 1] [--store valkey] [--nemesis full]`."""
+"""Run histories: `python -m tests.histories [--histories 2000] [--seed 1] [--store valkey]`."""
 
 import argparse
 import asyncio
@@ -72,7 +72,8 @@ _STRIDE = 7
 
 
 def _replay(seed: int, store: str, nemesis: str) -> str:
-    return f"  again: python -m tests.histories --histories 20 --seed {seed} --store {store} --nemesis {nemesis}"
+    which = f"--seed {seed} --store {store} --nemesis {nemesis}"
+    return f"  again: python -m tests.histories --histories {SESSIONS} {which}"
 
 
 def _keep(bad: Sequence[History]) -> Path:

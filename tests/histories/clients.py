@@ -8,7 +8,16 @@ from collections.abc import Awaitable, Callable, Sequence
 import aiohttp
 
 from tests.histories.browser import Browser
-from tests.histories.history import ENDS, MOVES, History, Kind, Message, Operation, Outcome
+from tests.histories.history import (
+    ENDS,
+    MOVES,
+    History,
+    Kind,
+    Message,
+    Operation,
+    Outcome,
+    Window,
+)
 from tests.histories.socket_client import SocketClient
 from tests.histories.world import World
 from tests.support.eventually import eventually
@@ -84,7 +93,7 @@ class Clients:
             if rng.random() < 0.7:
                 each.cut()
 
-    async def finish(self, windows: Sequence) -> None:  # type: ignore[type-arg] # of Window
+    async def finish(self, windows: Sequence[Window]) -> None:
         """Stop when all can be reached again, and look what is true now."""
         self._stopping = True
         await asyncio.gather(*self._tasks)
@@ -241,7 +250,7 @@ class Clients:
             )
 
     async def _look_at_the_living(self) -> None:
-        """Read the count on all nodes, use the older ids, and wait until the sockets have all that is for them."""
+        """Read the count on all nodes, use the older ids, and wait for what the sockets are sent."""
         for node, url in enumerate(self._world.urls):
             await self._read_for_sure(node, url)
         for number in range(self.browser.id):

@@ -12,7 +12,7 @@ that nobody was answered, the one that was called first for the first such count
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tests.histories.anomaly import Anomaly, Found
 from tests.histories.history import Kind, Operation, Outcome
@@ -60,46 +60,66 @@ def _as_one(repeated: Sequence[Operation]) -> Iterator[Operation]:
 def _place(
     done: Sequence[Operation], in_doubt: Sequence[Operation], reads: Sequence[Operation]
 ) -> Iterator[Found]:
-    """Have each take effect as early as it can, in the order of the counts."""
+    """Have each take effect as early as it can, in the order of the counts, up to the first that cannot."""
     by_count = {_count(each.count): each for each in done}
     seen = defaultdict(list)
     for each in reads:
         seen[_count(each.count)].append(each)
     waiting = sorted(in_doubt, key=lambda each: each.invoked)
-    now, by = -math.inf, "the beginning"
+    moment = _Moment()
     for count in range(max([0, *by_count, *seen]) + 1):
+        if count > 0 and count not in by_count and not waiting:
+            yield Found(Anomaly.INVENTED, f"{count}, of {len(done)} counts that were answered")
+            return
         if count in by_count:
-            each = by_count[count]
-            now, by = max((now, by), (each.invoked, f"the increment to {count}"))
-            if now > each.returned:
-                yield _late(each, now, by, [*done, *reads])
-                return
+            moment.follow(by_count[count], f"the increment to {count}")
         elif count > 0:
-            if not waiting:
-                yield Found(Anomaly.INVENTED, f"{count}, of {len(done)} counts that were answered")
-                return
-            now, by = max((now, by), (waiting.pop(0).invoked, "an increment in doubt"))
+            moment.follow(waiting.pop(0), "an increment in doubt")
+        late = [
+            each for each in (by_count.get(count), *seen[count]) if each and moment.is_over(each)
+        ]
+        if late:
+            yield _late(late[0], moment, [*done, *reads])
+            return
         for each in seen[count]:
-            if now > each.returned:
-                yield Found(
-                    Anomaly.STALE,
-                    f"{count} at node {each.node}, {now - each.returned:.3f} s after {by}",
-                )
-                return
-        last = max(seen[count], key=lambda each: each.invoked, default=None)
-        if last is not None:
-            now, by = max((now, by), (last.invoked, f"a read of {count}"))
+            moment.follow(each, f"a read of {count}")
 
 
-def _late(each: Operation, now: float, by: str, all_of_them: Sequence[Operation]) -> Found:
-    """Say what an increment is, that was answered before something that comes before it."""
-    where = f"{each.count} at node {each.node} was answered before {by}"
-    if by.startswith("the increment"):
+@dataclass
+class _Moment:
+    """The earliest moment at which what has been placed so far can have taken effect.
+
+    Attributes:
+        at: the moment.
+        by: what came last before it.
+    """
+
+    at: float = -math.inf
+    by: str = "the beginning"
+
+    def follow(self, each: Operation, what: str) -> None:
+        """Have an operation take effect as well."""
+        if each.invoked > self.at:
+            self.at, self.by = each.invoked, what
+
+    def is_over(self, each: Operation) -> bool:
+        """Return True if an operation was answered before."""
+        return self.at > each.returned
+
+
+def _late(each: Operation, moment: _Moment, all_of_them: Sequence[Operation]) -> Found:
+    """Say what an operation is that was answered before something that comes before it."""
+    early = moment.at - each.returned
+    where = f"{each.count} at node {each.node} was answered {early:.3f} s before {moment.by}"
+    if each.kind is Kind.READ:
+        return Found(Anomaly.STALE, where)
+    if moment.by.startswith("the increment"):
         return Found(Anomaly.BACKWARDS, where)
-    if by.startswith("an increment in doubt"):
+    if moment.by.startswith("an increment in doubt"):
         return Found(Anomaly.INVENTED, where)
     is_there = any(
-        other.invoked >= now and _count(other.count) >= _count(each.count) for other in all_of_them
+        other.invoked >= moment.at and _count(other.count) >= _count(each.count)
+        for other in all_of_them
     )
     return Found(Anomaly.STALE if is_there else Anomaly.LOST, where)
 

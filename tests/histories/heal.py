@@ -69,4 +69,4 @@ def _follows(server: StoreServer, master: StoreServer) -> bool:
         role = server.command("ROLE")
     except redis.RedisError:
         return False
-    return role[0] == "slave" and role[2] == master.port and role[3] == "connected"
+    return bool(role[0] == "slave" and role[2] == master.port and role[3] == "connected")

@@ -96,7 +96,8 @@ def _check_strangers(history: History, number: int) -> Iterator[Found]:
         ):
             yield Found(
                 Anomaly.STRANGER,
-                f"a {each.kind} at node {each.node}, {each.returned - first.invoked:.3f} s after the {first.kind}",
+                f"a {each.kind} at node {each.node}, {each.returned - first.invoked:.3f} s "
+                f"after the {first.kind}",
             )
 
 

@@ -1,7 +1,7 @@
 """Break the code on purpose, one promise at a time, and see it told: `python -m tests.histories.mutants`.
 
-Each mutant is a copy of the checkout in which one text is replaced. It is caught if a run finds the anomaly that
-follows from it; a run that fails otherwise has caught nothing.
+Each mutant is a copy of the checkout in which one text is replaced. It is caught if a run finds the anomaly
+that follows from it; a run that fails otherwise has caught nothing.
 """
 
 import argparse
@@ -22,9 +22,9 @@ from tests.support.processes import ROOT
 HISTORIES = 200
 """Within which a mutant has to be caught."""
 
-_COPIED = ("app", "tests", "pyproject.toml")
+_COPIED = ("app", "docs", "tests", "pyproject.toml")
 _BIG = ("node_modules", "__pycache__", ".mypy_cache")
-_USERS = 25
+_USERS = 10
 _TIMEOUT = 600.0
 
 
@@ -87,7 +87,7 @@ MUTANTS = (
         "            found = await rotation.run(record, changes, until=None)\n"
         "            added = await self._add_to_index(rotation.key, record)\n",
         "tests.user_ends",
-        ["--users", str(_USERS)],
+        ["--users", str(_USERS), "--jitter", "0.1", "--within", "30"],
         "lives, signed in",
     ),
     Mutant(

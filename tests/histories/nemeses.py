@@ -1,4 +1,4 @@
-"""The nemeses, by name: what each does to a world amid its clients, and for how long it kept whom from acting."""
+"""The nemeses, by name: what each does to a world amid its clients, and whom it kept from acting."""
 
 import asyncio
 import random

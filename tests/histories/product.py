@@ -1,4 +1,4 @@
-"""The product of the histories: a counter, a sign-in by name, messages to a room, and a clock that can be wrong."""
+"""The product of the histories: a counter, a sign-in by name, messages to a room, a clock to be moved."""
 
 import time
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""A client of Socket.IO, on WebSocket: it comes back by itself, recovers as stock ones do, and notes what it gets."""
+"""A client of Socket.IO, on WebSocket: it comes back by itself, and recovers as stock ones do."""
 
 import asyncio
 import json

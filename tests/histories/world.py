@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 
@@ -88,8 +89,8 @@ async def world(name: str) -> AsyncIterator[World]:
         yield World(store, nodes, links)
 
 
-def _settings(name: str, url: str) -> dict[str, object]:
-    made: dict[str, object] = {
+def _settings(name: str, url: str) -> dict[str, Any]:
+    made: dict[str, Any] = {
         "app": PRODUCT,
         "log_level": "info",
         "session_secrets": SECRET,

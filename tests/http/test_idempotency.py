@@ -488,6 +488,7 @@ async def test_a_request_that_a_rotation_refuses_is_done_by_its_repeat_under_the
     assert problem(await first) == (409, "session-ended")
     # The claim may be on its way to the new id: then the repeat is told to come a little later.
     done = await eventually(lambda: _answered(other), **LATE)
+    assert done is not None
     assert (done.status_code, done.json()) == (200, 1)
     assert (await other.post("/count", headers=KEY)).json() == 1
 

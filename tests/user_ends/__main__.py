@@ -6,20 +6,18 @@ import os
 import sys
 
 from tests.user_ends.check import DEADLINE_SECONDS, Outcome, lines
-from tests.user_ends.run import FAULTS, JITTER_SECONDS, run_round, world
+from tests.user_ends.run import FAULTS, run_round, world
 from tests.user_ends.stores import STORES
 
 _USERS = 25
 _SAY_EVERY = 20
 
 
-async def run(
-    trials: int, seed: int, users: int, kind: str, *, within: float, jitter: float
-) -> Outcome:
+async def run(trials: int, seed: int, users: int, kind: str, *, within: float) -> Outcome:
     """Run rounds until there are so many trials."""
     total = Outcome()
     with STORES[kind]() as servers:
-        async with world(servers, jitter=jitter) as made:
+        async with world(servers) as made:
             for number in range(-(-trials // users)):
                 fault = FAULTS[number % len(FAULTS)]
                 now = await run_round(made, fault, users, seed + number, within)
@@ -47,12 +45,6 @@ def main() -> int:
     parser.add_argument(
         "--within", type=float, default=DEADLINE_SECONDS, help="seconds that an end has"
     )
-    parser.add_argument(
-        "--jitter",
-        type=float,
-        default=JITTER_SECONDS,
-        help="seconds that calls of the store take longer",
-    )
     options = parser.parse_args()
     _write(
         f"{options.store}, seed {options.seed}, {options.trials} trials, {options.users} at once"
@@ -61,7 +53,6 @@ def main() -> int:
         run(
             *(options.trials, options.seed, options.users, options.store),
             within=options.within,
-            jitter=options.jitter,
         )
     )
     _write(*lines(total))

@@ -28,7 +28,7 @@ PRODUCT = "tests.users.product:app"
 FAULTS = ("none", "stop", "kill")
 _LAST = 2
 _TIMEOUT = 20.0
-JITTER_SECONDS = 0.01
+_JITTER_SECONDS = 0.01
 
 
 class World:
@@ -58,7 +58,7 @@ class World:
 
 
 @asynccontextmanager
-async def world(servers: Servers, *, jitter: float = JITTER_SECONDS) -> AsyncIterator[World]:
+async def world(servers: Servers, *, jitter: float = _JITTER_SECONDS) -> AsyncIterator[World]:
     """Start three nodes on a store, whose calls take a random time longer."""
     async with AsyncExitStack() as stack:
         settings: StoreSettings = {"app": PRODUCT, "log_level": "info", "store_jitter": jitter}

@@ -6,12 +6,15 @@ STAMP := .venv/.synced
 # Tests wait more than they compute: more processes than cores pay.
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest
+# How many times the least of what `make proof` runs, and the seed of it all; it is printed.
+PROOF ?= 1
+SEED ?= $(shell date +%s)
 # The folder of your app, and the environment that it is run in.
 IN ?= .
 APP_VENV ?= .venv-app
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run app-env chat test test-fast test-product test-signed-in fuzz once differential failovers user-ends recovery balancer soak test-needs bench bench-needs instructions growth siege
+.PHONY: help setup run app-env chat test test-fast test-product test-signed-in fuzz once differential histories proof failovers user-ends recovery balancer soak test-needs bench bench-needs instructions growth siege
 .PHONY: check format api site
 
 help: ## Show the targets
@@ -72,8 +75,18 @@ once: test-needs ## Repeat ten thousand requests and events that lose one answer
 differential: setup ## Compare thousands of generated apps with plain FastAPI; DIFFERENTIAL_EXAMPLES=5000
 	DIFFERENTIAL_EXAMPLES=$${DIFFERENTIAL_EXAMPLES:-5000} $(BIN)/python -m pytest tests/differential $(ARGS)
 
-failovers: test-needs ## Run ten failovers of each kind in traffic over three nodes; ARGS="--runs 1 sentinel-planned"
+histories: test-needs ## Check two thousand histories of clients amid nemeses; ARGS="--store valkey --nemesis full", ARGS="--seed 7"
 	$(BIN)/python -m tests.histories $(ARGS)
+
+proof: test-needs ## Histories, races and sieges, in short as CI runs them; PROOF=10 for ten times as many
+	$(BIN)/python -m tests.histories --within 5 --histories $$((200 * $(PROOF))) --seed $(SEED)
+	$(BIN)/python -m tests.user_ends --within 5 --trials $$((100 * $(PROOF))) --seed $(SEED)
+	$(BIN)/python -m tests.recovery --trials $$((40 * $(PROOF))) --seed $(SEED)
+	ONCE_TRIALS=$$((500 * $(PROOF))) $(PYTEST) tests/e2e/test_p20_once.py -k exact
+	$(BIN)/python -m benchmarks.siege --seconds 3 --only unread-pings --only resets --only large-events
+
+failovers: test-needs ## Run ten failovers of each kind in traffic over three nodes; ARGS="--runs 1 sentinel-planned"
+	$(BIN)/python -m tests.failovers $(ARGS)
 
 user-ends: test-needs ## End users amid sign-ins, rotations and handshakes on three nodes; USER_END_TRIALS=10000
 	$(BIN)/python -m tests.user_ends $(ARGS)

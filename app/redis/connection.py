@@ -112,7 +112,9 @@ class PipelinedConnection:
         self._connection: AbstractConnection | None = None
         self._task: asyncio.Task[None] | None = None
         self._flushing = False
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm: asyncio.Handle | None = None
+        self._alarm_at = 0.0
+        """When it is due. The handle cannot be asked: uvloop's for what is due already does not say."""
         self._grace = StallGrace(timeout)
 
     def execute(self, *arguments: Argument) -> Reply:
@@ -127,7 +129,7 @@ class PipelinedConnection:
             self._flushing = True
             loop.call_soon(self._flush)
         if self._alarm is None:
-            self._alarm = loop.call_at(self._waiting[0].deadline, self._check_deadline)
+            self._set_alarm(self._waiting[0].deadline, loop)
         return reply
 
     @property
@@ -334,19 +336,23 @@ class PipelinedConnection:
             self._reconnected_at = now
             self.reconnect()
 
+    def _set_alarm(self, at: float, loop: asyncio.AbstractEventLoop) -> None:
+        self._alarm_at = at
+        self._alarm = loop.call_at(at, self._check_deadline)
+
     def _check_deadline(self) -> None:
         """Drop the connection if its oldest command has no reply in time."""
-        alarm, self._alarm = self._alarm, None
+        self._alarm = None
         oldest = next(iter(self._sent), None) or next(iter(self._waiting), None)
         loop = asyncio.get_running_loop()
         now = loop.time()
         if oldest is None or now < oldest.deadline:
             self._grace.reset()
             if oldest is not None:
-                self._alarm = loop.call_at(oldest.deadline, self._check_deadline)
+                self._set_alarm(oldest.deadline, loop)
             return
-        if grace := self._grace.take(now - alarm.when() if alarm else 0.0):
-            self._alarm = loop.call_at(now + grace, self._check_deadline)
+        if grace := self._grace.take(now - self._alarm_at):
+            self._set_alarm(now + grace, loop)
             return
         self._grace.reset()
         reason = f"no reply within {self._timeout} s"

@@ -43,7 +43,8 @@ class SessionWatch:
         self._manager = manager
         self._interval = interval
         self._watched: dict[str, dict[object, OnEnd]] = {}
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._timers: dict[str, tuple[float, asyncio.Handle]] = {}
+        """When the next check of a session is due: uvloop's handle for what is due at once does not say."""
         self._checks: set[asyncio.Task[None]] = set()
         self.stop: Stop | None = None
         manager.add_end_listener(self._ended)
@@ -133,12 +134,13 @@ class SessionWatch:
         A read that found it alive may be older than a message of its end.
         """
         loop = asyncio.get_running_loop()
-        timer = self._timers.get(key)
-        if timer is not None:
-            if timer.when() <= loop.time() + seconds:
+        at = loop.time() + seconds
+        if key in self._timers:
+            due, timer = self._timers[key]
+            if due <= at:
                 return
             timer.cancel()
-        self._timers[key] = loop.call_later(seconds, self._start_check, key)
+        self._timers[key] = at, loop.call_later(seconds, self._start_check, key)
 
     def _start_check(self, key: str) -> None:
         self._timers.pop(key, None)
@@ -155,6 +157,6 @@ class SessionWatch:
 
     def _forget(self, key: str) -> None:
         self._watched.pop(key, None)
-        timer = self._timers.pop(key, None)
-        if timer is not None:
+        if key in self._timers:
+            _, timer = self._timers.pop(key)
             timer.cancel()

@@ -1,80 +1,120 @@
-"""Run histories: `python -m tests.histories [--runs 10] [--seed 1] [kind ...]`."""
+"""Run histories: `python -m tests.histories [--histories 2000] [--seed 1] [--store valkey]`."""
 
 import argparse
 import asyncio
-import statistics
+import json
 import sys
-from collections.abc import Callable, Coroutine
-from typing import Any
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 
-from tests.histories.faults import KINDS, MAY_LOSE
+from tests.histories.checker import DEADLINE_SECONDS
 from tests.histories.history import History
-from tests.histories.run import NotStartedError, run
-from tests.support.browsers import JsClients
-from tests.support.driver import Driver
+from tests.histories.nemeses import NEMESES
+from tests.histories.run import SESSIONS, Outcomes, lines, run_round
+from tests.histories.world import STORES, world
 
-_TRIES = 5
+
+async def run(
+    histories: int,
+    seed: int,
+    stores: Sequence[str],
+    nemesis: str | None,
+    within: float,
+    *,
+    stop_early: bool = False,
+) -> Outcomes:
+    """Run so many histories, shared out over the stores and their nemeses."""
+    total = Outcomes()
+    rounds = max(1, -(-histories // SESSIONS))
+    shares = _share(rounds, stores, nemesis)
+    for store, nemeses in shares.items():
+        if not nemeses:
+            continue
+        of_store = Outcomes()
+        async with world(store) as made:
+            for number, name in enumerate(nemeses):
+                now, bad = await run_round(made, name, seed + number, within=within)
+                of_store.add(now)
+                if now.anomalies:
+                    _write(
+                        *lines(now), f"  told in {_keep(bad)}", _replay(seed + number, store, name)
+                    )
+                    if stop_early:
+                        break
+        _write(f"{store}: {next(lines(of_store))}")
+        total.add(of_store)
+        if total.anomalies and stop_early:
+            break
+    return total
+
+
+def _share(rounds: int, stores: Sequence[str], nemesis: str | None) -> dict[str, list[str]]:
+    """Return the nemesis of each round by store: each of them in turn."""
+    kinds = {
+        store: [each for each in NEMESES[store] if nemesis in {None, each}] for store in stores
+    }
+    turns = [(store, each) for store in stores for each in kinds[store]]
+    found: dict[str, list[str]] = {store: [] for store in stores}
+    for number in range(rounds if turns else 0):
+        store, each = (
+            turns[number * _STRIDE % len(turns)]
+            if rounds < len(turns)
+            else turns[number % len(turns)]
+        )
+        found[store].append(each)
+    return found
+
+
+_STRIDE = 7
+"""Of few rounds each store has some: the number of nemeses is no multiple of it."""
+
+
+def _replay(seed: int, store: str, nemesis: str) -> str:
+    which = f"--seed {seed} --store {store} --nemesis {nemesis}"
+    return f"  again: python -m tests.histories --histories {SESSIONS} {which}"
+
+
+def _keep(bad: Sequence[History]) -> Path:
+    """Write histories down, for people."""
+    folder = Path(tempfile.mkdtemp(prefix="mooring-histories-"))
+    for number, each in enumerate(bad):
+        text = json.dumps(asdict(each), default=lambda value: value.name, indent=1)
+        (folder / f"{number}.json").write_text(text)
+    return folder
+
+
+def _write(*texts: str) -> None:
+    sys.stdout.write("".join(f"{each}\n" for each in texts))
+    sys.stdout.flush()
 
 
 def main() -> int:
-    """Run what is asked for, and write a line for each kind; 1 if what may not be was there."""
+    """Read the arguments; return 1 if there was an anomaly."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kinds", nargs="*", help=", ".join(KINDS))
-    parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--histories", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    kinds = options.kinds or list(KINDS)
-    failed = False
-    with Driver() as driver:
-        for kind in kinds:
-            failed |= _report(
-                kind, [_run(kind, driver, options.seed + n) for n in range(options.runs)]
-            )
-    return int(failed)
-
-
-def _run(kind: str, driver: Driver, seed: int) -> History:
-    async def in_a_browser() -> History:
-        async with JsClients(driver) as js:
-            return await run(kind, js, seed)
-
-    try:
-        history = _started(in_a_browser)
-    except AssertionError as error:
-        history = History(odd=[str(error).partition("\n")[0]])
-    for anomaly in history.anomalies():
-        _write(f"  {kind} seed {seed}: {anomaly}")
-    return history
-
-
-def _started(new_run: Callable[[], Coroutine[Any, Any, History]]) -> History:
-    """Run once; again where it did not begin, as on a machine that is too busy to start a node."""
-    for _ in range(_TRIES):
-        try:
-            return asyncio.run(new_run())
-        except NotStartedError as error:
-            _write(f"  not started, trying again: {str(error).partition(chr(10))[0]}")
-    raise AssertionError("nothing could be started")
-
-
-def _report(kind: str, histories: list[History]) -> bool:
-    """Print the figures of a kind; return True if one of its histories has an anomaly."""
-    bad = [history for history in histories if list(history.anomalies())]
-    gaps = [history.unavailable[1] - history.unavailable[0] for history in histories]
-    _write(
-        f"{kind}: {len(histories)} runs, {len(bad)} with anomalies, "
-        f"{sum(each.acknowledged for each in histories)} increments acknowledged, "
-        f"{sum(each.lost for each in histories)} of them lost, "
-        f"{sum(each.at is not None for h in histories for each in h.ended)} sessions ended, "
-        f"without writes {statistics.median(gaps):.1f} s (median), {max(gaps):.1f} s (longest), "
-        f"slowest end {max(each.slowest_end for each in histories):.2f} s"
+    parser.add_argument("--store", action="append", choices=STORES, help="all if none is given")
+    parser.add_argument("--nemesis", help="every one that the store has if none is given")
+    parser.add_argument(
+        "--within", type=float, default=DEADLINE_SECONDS, help="seconds that an end has"
     )
-    return bool(bad) and kind not in MAY_LOSE
-
-
-def _write(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    parser.add_argument("--stop-early", action="store_true", help="at the first anomaly")
+    options = parser.parse_args()
+    _write(f"seed {options.seed}, {options.histories} histories, {SESSIONS} at once")
+    total = asyncio.run(
+        run(
+            options.histories,
+            options.seed,
+            options.store or STORES,
+            options.nemesis,
+            options.within,
+            stop_early=options.stop_early,
+        )
+    )
+    _write(*lines(total))
+    return int(bool(total.anomalies))
 
 
 if __name__ == "__main__":

@@ -1,117 +1,176 @@
-"""What clients were told during one failover, and the anomalies that a checker finds in it."""
+"""What the clients of one session saw: operations, connections, and the messages that they were sent."""
 
-from collections import Counter
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass, field
+from enum import Enum, StrEnum
 
-P6_SECONDS = 1.0
+
+class Kind(StrEnum):
+    """What a client asks for."""
+
+    INCREMENT = "increment"
+    READ = "read"
+    CONNECT = "connect"
+    ROTATE = "rotate"
+    SIGN_IN = "sign in"
+    LOGOUT = "logout"
+    BAN = "ban"
+
+
+MOVES = {Kind.ROTATE, Kind.SIGN_IN}
+"""After which the session has another id."""
+
+ENDS = {Kind.LOGOUT, Kind.BAN}
+"""After which there is no session."""
+
+
+class Outcome(Enum):
+    """What a client knows afterwards."""
+
+    OK = "ok"
+    ENDED = "the id is that of no session, by what the answer says"
+    FAILED = "it has had no effect"
+    UNKNOWN = "it may have had its effect, or may have it later"
+
+
+class Dead(StrEnum):
+    """How an answer says that an id is that of no session."""
+
+    ENDED = "session ended"
+    STRANGER = "served as a visitor without a session"
 
 
 @dataclass
-class Counted:
-    """One session, which only the history's writers incremented.
+class Operation:
+    """What one client asked for once, and was told. Times are seconds of one monotonic clock.
 
     Attributes:
-        acknowledged: the counts that were answered, in no order.
-        in_doubt: how many writes were refused.
-        count: what the session says in the end, None if it has ended.
-        reasons: why its sockets were disconnected, if they were.
+        kind: what it asked for.
+        node: whom it asked.
+        id: which of the session's ids it had, 0 for the first.
+        invoked: when it asked.
+        returned: when it was answered; infinite if it was not.
+        outcome: what it knows.
+        count: the count that it was told.
+        user: the user that it was told is signed in.
+        once: the key by which it is repeated.
+        new_id: the id that came with the answer.
+        dead: how the answer says that the id is that of no session.
+        said: what the answer was, for people.
     """
 
-    acknowledged: list[int] = field(default_factory=list)
-    in_doubt: int = 0
+    kind: Kind
+    node: int
+    id: int
+    invoked: float
+    returned: float = math.inf
+    outcome: Outcome = Outcome.UNKNOWN
     count: int | None = None
-    reasons: list[str] = field(default_factory=list)
+    user: str | None = None
+    once: str | None = None
+    new_id: int | None = None
+    dead: Dead | None = None
+    said: str = ""
 
 
 @dataclass
-class Ended:
-    """One session that was ended, with a socket on each node.
+class Received:
+    """A message that a client was sent."""
+
+    at: float
+    source: str
+    number: int
+
+
+@dataclass
+class Connection:
+    """A socket of Socket.IO, from its CONNECT to its close.
 
     Attributes:
-        at: when the logout was answered 204, None if it was refused.
-        closed: when its sockets were closed; None for one that stays open.
-        alive: whether its cookie is served in the end.
+        client: which of the session's clients has it; it comes back by the next one.
+        node: where it is.
+        id: which of the session's ids it has.
+        opened: when CONNECT was answered.
+        listening: when it was in the room for sure: what is sent from then on is for it.
+        recovered: whether the client was told that it missed nothing.
+        closed: when it was closed; None while it is open.
+        final: it was told by a DISCONNECT packet not to come back.
+        messages: what it was sent, in order.
+        counts: the values of the state that it was sent, in order.
     """
 
-    at: float | None = None
-    closed: list[float | None] = field(default_factory=list)
-    alive: bool = False
+    client: int
+    node: int
+    id: int
+    opened: float
+    listening: float = math.inf
+    recovered: bool = False
+    closed: float | None = None
+    final: bool = False
+    messages: list[Received] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Message:
+    """A message that was sent to the room of the session's clients.
+
+    Attributes:
+        source: the node that sent it; its numbers grow.
+        number: which one it is.
+        invoked: when it was asked for.
+        taken: when the node said that it was sent; None if it did not.
+    """
+
+    source: str
+    number: int
+    invoked: float
+    taken: float | None = None
+
+
+@dataclass
+class Window:
+    """When a node, or all of them if it is None, could not be expected to act at once.
+
+    Attributes:
+        began: when the nemesis began.
+        over: when all was well again.
+        node: whom it was about.
+        is_failover: another server became the master: what is read meanwhile may not have been waited for
+            yet, and be lost, or be what a master has that is none any more. Nothing is promised of it.
+    """
+
+    began: float
+    over: float
+    node: int | None = None
+    is_failover: bool = False
 
 
 @dataclass
 class History:
-    """One failover.
+    """All that the clients of one session saw.
 
     Attributes:
-        unavailable: from when to when no session was written anywhere, by a monotonic clock.
+        operations: in no order.
+        connections: each client's in their order.
+        messages: each source's in their order.
+        windows: what the nemesis kept from acting.
+        users: who is signed in under each id, None for nobody.
+        finished: when it was over, and every client could be reached.
         odd: answers that nobody was promised.
     """
 
-    counted: list[Counted] = field(default_factory=list)
-    ended: list[Ended] = field(default_factory=list)
-    unavailable: tuple[float, float] = (0.0, 0.0)
+    operations: list[Operation] = field(default_factory=list)
+    connections: list[Connection] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    windows: list[Window] = field(default_factory=list)
+    users: list[str | None] = field(default_factory=lambda: [None])
+    finished: float = math.inf
     odd: list[str] = field(default_factory=list)
 
-    @property
-    def acknowledged(self) -> int:
-        """The number of all increments that were answered."""
-        return sum(len(each.acknowledged) for each in self.counted)
-
-    @property
-    def lost(self) -> int:
-        """The number of increments that were answered and are not there, over all sessions."""
-        return sum(_lost(each) for each in self.counted)
-
-    @property
-    def slowest_end(self) -> float:
-        """The longest that a socket outlived its session, in seconds, once there was a master."""
-        return max((late for each in self.ended for late in self._delays(each)), default=0.0)
-
-    def anomalies(self) -> Iterator[str]:
-        """What should not have been."""
-        for each in self.counted:
-            yield from _anomalies(each)
-        for end in self.ended:
-            if end.at is None:
-                continue
-            if end.alive:
-                yield "a session that was ended is alive again"
-            if None in end.closed:
-                yield "a socket of an ended session stays open"
-            yield from (
-                f"a socket outlives its session by {late:.1f} s"
-                for late in self._delays(end)
-                if late > P6_SECONDS
-            )
-        yield from self.odd
-
-    def _delays(self, end: Ended) -> list[float]:
-        if end.at is None:
-            return []
-        # Where the end fell into the time without a master, or its second did, the new one begins it.
-        began, over = self.unavailable
-        since = over if began - P6_SECONDS <= end.at <= over else end.at
-        return [closed - since for closed in end.closed if closed is not None]
-
-
-def _anomalies(each: Counted) -> Iterator[str]:
-    twice = [count for count, times in Counter(each.acknowledged).items() if times > 1]
-    if twice:
-        yield f"{len(twice)} counts were answered twice"
-    if each.reasons:
-        yield f"sockets of a live session were disconnected: {each.reasons}"
-    if each.count is None:
-        yield "a live session has ended"
-        return
-    writes = len(each.acknowledged)
-    if lost := _lost(each):
-        yield f"{lost} acknowledged increments are lost"
-    if each.count > writes + each.in_doubt:
-        yield f"{each.count - writes - each.in_doubt} increments were done twice"
-
-
-def _lost(each: Counted) -> int:
-    if each.count is None:
-        return len(each.acknowledged)
-    return max(0, max(len(each.acknowledged), *each.acknowledged, 0) - each.count)
+    def in_failover(self, each: Operation) -> bool:
+        """Return True if a failover was under way during an operation."""
+        return any(
+            window.is_failover and each.invoked <= window.over and each.returned >= window.began
+            for window in self.windows
+        )

@@ -471,6 +471,34 @@ async def test_a_request_that_a_rotation_overtakes_keeps_its_answer_under_the_ne
     assert len(shop.calls) == 1
 
 
+async def test_a_request_that_a_rotation_refuses_is_done_by_its_repeat_under_the_new_id(
+    shop: Shop, one: httpx.AsyncClient, other: httpx.AsyncClient
+) -> None:
+    for app in shop.apps:
+
+        @app.post("/rotated")
+        async def rotated(session: SessionDep) -> None:
+            await session.rotate()
+
+    shop.open.clear()
+    first = asyncio.create_task(one.post("/count", headers=KEY))
+    await eventually(lambda: _is(bool(shop.calls)), **LATE)
+    await other.post("/rotated")
+    shop.open.set()
+    assert problem(await first) == (409, "session-ended")
+    # The claim may be on its way to the new id: then the repeat is told to come a little later.
+    done = await eventually(lambda: _answered(other), **LATE)
+    assert done is not None
+    assert (done.status_code, done.json()) == (200, 1)
+    assert (await other.post("/count", headers=KEY)).json() == 1
+
+
+async def _answered(client: httpx.AsyncClient) -> httpx.Response | None:
+    answer = await client.post("/count", headers=KEY)
+    under_way = answer.status_code == 409 and answer.json()["type"] == "request-under-way"
+    return None if under_way else answer
+
+
 def test_an_event_has_once_in_its_place() -> None:
     async def own(_once: Annotated[None, Depends(idempotent)]) -> None: ...
 

@@ -73,7 +73,7 @@ class Nodes(Cluster):
         """Add a node, which is not started."""
         options = {"recovery_window": self.window} | options
         if self.server is None:
-            return super().add(name, recovery=MemoryRecoveryStore(), **options)
+            return super().add(name, **({"recovery": MemoryRecoveryStore()} | options))
         client, reader, listener = (
             connect(self.server.url, timeout=WAIT + TIMEOUT) for _ in range(3)
         )

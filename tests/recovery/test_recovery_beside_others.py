@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from tests.histories.faults import Fault, killed, planned
+from tests.failovers.faults import Fault, killed, planned
 from tests.recovery.clients import connected, lose, say
 from tests.recovery.world import world
 from tests.support.browsers import JsBrowser, JsClients

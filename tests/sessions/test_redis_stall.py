@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from uvloop import new_event_loop
 
 from app.redis.connection import PipelinedConnection
 from app.redis.errors import RedisUnavailableError
 from app.redis.stall_grace import LONGEST_SECONDS, STALL_SECONDS, StallGrace
 from app.redis.url import TIMEOUT, connect
+from tests.support.eventually import eventually
 from tests.support.servers import StoreServer
 
 STOP_SECONDS = TIMEOUT + 0.3
@@ -110,3 +112,22 @@ def test_an_event_loop_that_is_always_late_waits_for_no_server_for_ever(lates: l
 @given(st.floats(0, STALL_SECONDS))
 def test_a_timer_that_fires_in_time_gives_no_grace(late: float) -> None:
     assert StallGrace(TIMEOUT).take(late) == 0.0
+
+
+def test_a_deadline_that_is_due_at_once_is_kept_under_uvloop(own_store_server: StoreServer) -> None:
+    """Its handle for such a timer says nothing of when it is due; a callback that failed kept no deadline."""
+
+    async def wait() -> None:
+        connection = connect(own_store_server.url)
+        assert isinstance(connection, PipelinedConnection)
+        await connection.execute("PING")
+        own_store_server.pause()
+        # What is left for the next command at the alarm of one, at times.
+        connection._timeout = 0.0003
+        await eventually(lambda: connection._alarm is None)
+        with pytest.raises(RedisUnavailableError):
+            await asyncio.wait_for(connection.execute("PING"), 5.0)
+        await connection.aclose()
+
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(wait())

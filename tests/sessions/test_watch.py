@@ -4,6 +4,7 @@ import asyncio
 from functools import partial
 
 import pytest
+from uvloop import new_event_loop
 
 from app.sessions import (
     EndReason,
@@ -96,3 +97,22 @@ def _is_idle(watch: SessionWatch) -> bool:
 
 def _note(ended: list[str], key: str, _reason: EndReason) -> None:
     ended.append(key)
+
+
+def test_a_message_in_the_moment_in_which_a_watch_begins_is_checked_under_uvloop() -> None:
+    """Its handle for a timer that is due at once does not say when it is due."""
+
+    async def watch_and_end() -> None:
+        store = HookedStore(MemoryStore())
+        manager = SessionManager(store, Policy(idle=LONG, absolute=LONG))
+        session = await manager.create()
+        watch = SessionWatch(manager, interval=LONG)
+        ended: list[EndReason] = []
+        watch.add(session.key, ended.append)
+        watch._check_in(session.key, LONG)
+        await store.inner.end(session.key, EndReason.REVOKED, keep=60.0)
+        await eventually(lambda: ended == [EndReason.REVOKED])
+        watch.close()
+
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(watch_and_end())

@@ -96,8 +96,8 @@ class Proxy:
         self.connections += 1
         try:
             await self._serve(reader, writer)
-        except asyncio.CancelledError:
-            pass  # asyncio's streams complain about a handler that ends so
+        except (asyncio.CancelledError, ConnectionRefusedError):
+            pass  # asyncio's streams complain about a handler that ends so; or there is no server now
         finally:
             writer.close()
             self._served.discard(task)

@@ -50,6 +50,13 @@ class Sentinel:
         """Let it go on after a pause."""
         self._process.resume()
 
+    def ensure(self) -> None:
+        """Have it run, whether it was paused, killed or neither."""
+        if self._process.alive:
+            self.resume()
+        else:
+            self.start()
+
     def command(self, *words: str) -> Any:
         """Run one command."""
         with redis.Redis(port=self.port, decode_responses=True) as client:
@@ -64,6 +71,16 @@ class Sentinel:
         found = self.command("SENTINEL", "REPLICAS", SERVICE)
         others = self.command("SENTINEL", "SENTINELS", SERVICE)
         return (len(found), len(others)) == (replicas, SENTINELS - 1)
+
+    def sees_well(self, replicas: int) -> bool:
+        """Whether it can reach the master, so many replicas, and all other Sentinels."""
+        master = self.command("SENTINEL", "MASTER", SERVICE)
+        others = self.command("SENTINEL", "SENTINELS", SERVICE)
+        found = self.command("SENTINEL", "REPLICAS", SERVICE)
+        return len(found) == replicas and not any(
+            "down" in each["flags"] or "disconnected" in each["flags"]
+            for each in (master, *others, *found)
+        )
 
     def _answers(self) -> bool:
         try:

@@ -13,14 +13,14 @@ _USERS = 25
 _SAY_EVERY = 20
 
 
-async def run(trials: int, seed: int, users: int, kind: str) -> Outcome:
+async def run(trials: int, seed: int, users: int, kind: str, *, within: float) -> Outcome:
     """Run rounds until there are so many trials."""
     total = Outcome()
     with STORES[kind]() as servers:
         async with world(servers) as made:
             for number in range(-(-trials // users)):
                 fault = FAULTS[number % len(FAULTS)]
-                now = await run_round(made, fault, users, seed + number, DEADLINE_SECONDS)
+                now = await run_round(made, fault, users, seed + number, within)
                 total.add(now)
                 if now.violations:
                     _write(f"seed {seed + number}, fault {fault}:")
@@ -42,11 +42,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--users", type=int, default=_USERS, help="at once")
     parser.add_argument("--store", default="valkey", choices=STORES)
+    parser.add_argument(
+        "--within", type=float, default=DEADLINE_SECONDS, help="seconds that an end has"
+    )
     options = parser.parse_args()
     _write(
         f"{options.store}, seed {options.seed}, {options.trials} trials, {options.users} at once"
     )
-    total = asyncio.run(run(options.trials, options.seed, options.users, options.store))
+    total = asyncio.run(
+        run(
+            *(options.trials, options.seed, options.users, options.store),
+            within=options.within,
+        )
+    )
     _write(*lines(total))
     return int(bool(total.violations))
 

@@ -244,10 +244,10 @@ class _SessionResponder:
     async def _start(self, message: Message) -> None:
         request_session = self.request_session
         attempt = request_session.attempt
-        if self._replaced or (attempt is not None and await self._is_repeated(attempt)):
-            return  # the rest of a response that the client does not get
         is_refused = message["type"] == _CLOSE
         status = _REFUSED if is_refused else message.get("status", 200)
+        if self._replaced or (attempt is not None and await self._is_repeated(attempt, status)):
+            return  # the rest of a response that the client does not get
         try:
             if request_session.new_data and status < _SERVER_ERROR:
                 await request_session.get_or_create()
@@ -267,9 +267,13 @@ class _SessionResponder:
             self._add_headers(message)
         await self._send(message)
 
-    async def _is_repeated(self, attempt: Attempt) -> bool:
+    async def _is_repeated(self, attempt: Attempt, status: int) -> bool:
         """Send the first response if this request was answered before; else have this one kept."""
         if attempt.answer is None:
+            session = self.request_session.session
+            if status >= _CLIENT_ERROR and session is not None and session.ended is not None:
+                # A rotation has overtaken it: the repeat comes with the new id, and is to be done there.
+                await attempt.release()
             self._send = ResponseKeeper(attempt, self._scope, self._send).send
             return False
         self._replaced = True

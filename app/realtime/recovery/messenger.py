@@ -156,6 +156,7 @@ class RecoveringMessenger(Messenger):
         try:
             if self._logs and self._is_loggable(message):
                 self._log_received(message)
+                self._identity = (self._relay.node, True, self._number)  # as the log knows it
             await super().receive(message)
             if isinstance(message, MembershipMessage):
                 if message.joins:

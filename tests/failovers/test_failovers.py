@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.histories.run import run
+from tests.failovers.run import run
 from tests.support.browsers import JsClients
 
 

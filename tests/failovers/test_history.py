@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.histories.history import Counted, Ended, History
+from tests.failovers.history import Counted, Ended, History
 
 BAD = {
     "lost": Counted([1, 2, 3], 0, 2),

@@ -8,7 +8,7 @@ from typing import Self
 
 import httpx
 
-from tests.histories.history import Counted, Ended, History
+from tests.failovers.history import Counted, Ended, History
 from tests.support.browsers import DriverError, JsBrowser, JsClients, Transport
 from tests.support.eventually import eventually
 from tests.support.http import http_client

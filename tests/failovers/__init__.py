@@ -1,0 +1,1 @@
+"""Histories of what clients were told while their store failed over, and what is true afterwards."""

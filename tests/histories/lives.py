@@ -1,0 +1,119 @@
+"""Does a session have one id at a time, from its opening to its end, and nothing after it?"""
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+
+from tests.histories.anomaly import Anomaly, Found
+from tests.histories.history import ENDS, MOVES, Dead, History, Kind, Operation, Outcome
+
+IN_FLIGHT_SECONDS = 4.5
+"""P2 has five, by the store's clock."""
+
+_USES = {Kind.INCREMENT, Kind.READ, Kind.CONNECT, *MOVES}
+
+
+def check_lives(history: History) -> Iterator[Found]:
+    """Yield what is wrong with the ids."""
+    for number in range(len(history.users)):
+        yield from _check_id(history, number)
+    yield from _check_order(history)
+
+
+def ended_at(history: History, number: int) -> tuple[float, str]:
+    """Return from when on everybody could know that an id is dead, and by what; infinite if nobody could."""
+    ends = [(math.inf, "")]
+    for each in history.operations:
+        over = each.outcome is Outcome.OK
+        if (over and each.kind in ENDS and number <= _last_id(history, each)) or (
+            over and each.kind in MOVES and each.id == number
+        ):
+            ends.append((each.returned, f"the {each.kind}"))
+        elif (
+            each.outcome is Outcome.ENDED and each.id == number and not history.in_failover(each)
+        ):  # in a failover it may have seen an end that nobody had acknowledged, and that was lost
+            ends.append((each.returned, f"the answer {each.said!r} to a {each.kind}"))
+        elif over and each.kind in _USES and each.id > number:
+            ends.append((each.returned, f"a {each.kind} under a newer id"))
+    return min(ends)
+
+
+def _last_id(history: History, end: Operation) -> int:
+    """Return the newest id that an end is an end of: all that there are, by P2 and P18."""
+    return len(history.users) - 1 if end.kind in ENDS else end.id
+
+
+def _check_id(history: History, number: int) -> Iterator[Found]:
+    at, by = ended_at(history, number)
+    uses = [each for each in history.operations if each.id == number and each.kind in _USES]
+    for each in uses:
+        if each.outcome is Outcome.OK and each.invoked > at:
+            yield Found(
+                Anomaly.SERVED,
+                f"a {each.kind} at node {each.node} with id {number}, {each.invoked - at:.3f} s after {by}",
+            )
+        if each.outcome is Outcome.OK and each.user != history.users[number] and _tells_user(each):
+            yield Found(
+                Anomaly.USER, f"id {number} of {history.users[number]} was answered {each.user}"
+            )
+        if each.outcome is Outcome.ENDED and not _may_be_dead(history, each):
+            yield Found(Anomaly.GONE, f"{each.said!r} to a {each.kind} at node {each.node}")
+    yield from _check_strangers(history, number)
+
+
+def _tells_user(each: Operation) -> bool:
+    return each.kind is Kind.READ
+
+
+def _may_be_dead(history: History, seen: Operation) -> bool:
+    """Return True if something that may end this id had begun before an answer said that it is dead."""
+    return any(
+        each.invoked <= seen.returned
+        and each.outcome is not Outcome.FAILED
+        and (each.kind in ENDS or (each.kind in MOVES and each.id == seen.id and each is not seen))
+        for each in history.operations
+    )
+
+
+def _check_strangers(history: History, number: int) -> Iterator[Found]:
+    """For five seconds a request with an ended id is refused, as it may have been under way."""
+    ends = [
+        each
+        for each in history.operations
+        if each.outcome is Outcome.OK
+        and (each.kind is Kind.LOGOUT or each.kind in MOVES)
+        and each.id == number
+    ]
+    if any(each.kind is Kind.BAN for each in history.operations) or not ends:
+        return
+    first = min(ends, key=lambda each: each.invoked)
+    for each in history.operations:
+        if (
+            each.id == number
+            and each.dead is Dead.STRANGER
+            and each.invoked > first.returned
+            and each.returned < first.invoked + IN_FLIGHT_SECONDS
+        ):
+            yield Found(
+                Anomaly.STRANGER,
+                f"a {each.kind} at node {each.node}, {each.returned - first.invoked:.3f} s "
+                f"after the {first.kind}",
+            )
+
+
+def _check_order(history: History) -> Iterator[Found]:
+    """Counts under a newer id are higher than those under an older one."""
+    counted = sorted(
+        (each.count, each.kind is Kind.READ, each.id)
+        for each in history.operations
+        if each.kind in {Kind.INCREMENT, Kind.READ}
+        and each.outcome is Outcome.OK
+        and each.once is None
+        and each.count is not None
+    )
+    written = [(count, number) for count, is_read, number in counted if not is_read]
+    for (_, one), (count, other) in pairwise(written):
+        if other < one:
+            yield Found(
+                Anomaly.WENT_BACK, f"{count} under id {other}, after {count - 1} under id {one}"
+            )

@@ -1,0 +1,158 @@
+"""The nemeses, by name: what each does to a world amid its clients, and whom it kept from acting."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+
+from tests.failovers import faults
+from tests.histories.history import Window
+from tests.histories.world import World
+
+Nemesis = Callable[[World, random.Random, aiohttp.ClientSession], Awaitable[list[Window]]]
+
+_HOUR = 3600.0
+
+
+async def nothing(_world: World, _rng: random.Random, _http: aiohttp.ClientSession) -> list[Window]:
+    """Nothing fails."""
+    return []
+
+
+async def kill_node(world: World, rng: random.Random, _http: aiohttp.ClientSession) -> list[Window]:
+    """A node is killed, and started again."""
+    number, began = _any_node(world, rng), time.monotonic()
+    world.down.add(number)
+    world.nodes[number].kill()
+    await _a_while(rng)
+    await asyncio.to_thread(world.nodes[number].start)
+    world.down.discard(number)
+    return [Window(began, time.monotonic(), number)]
+
+
+async def stop_node(world: World, rng: random.Random, _http: aiohttp.ClientSession) -> list[Window]:
+    """A node is stopped, and continued; nobody tells the balancer."""
+    number, began = _any_node(world, rng), time.monotonic()
+    world.nodes[number].pause()
+    await _a_while(rng)
+    world.nodes[number].resume()
+    return [Window(began, time.monotonic(), number)]
+
+
+async def cut_store_link(
+    world: World, rng: random.Random, _http: aiohttp.ClientSession
+) -> list[Window]:
+    """A node's link to the store is cut."""
+    number, began = _any_node(world, rng), time.monotonic()
+    world.links[number].cut()
+    await _a_while(rng)
+    world.links[number].mend()
+    return [Window(began, time.monotonic(), number)]
+
+
+async def hang_store_link(
+    world: World, rng: random.Random, _http: aiohttp.ClientSession
+) -> list[Window]:
+    """A node's link to the store passes nothing on."""
+    number, began = _any_node(world, rng), time.monotonic()
+    world.links[number].hold()
+    await _a_while(rng)
+    world.links[number].mend()
+    return [Window(began, time.monotonic(), number)]
+
+
+async def kill_store(
+    world: World, rng: random.Random, _http: aiohttp.ClientSession
+) -> list[Window]:
+    """The store is killed, and started again with its data."""
+    assert world.store.server is not None
+    began = time.monotonic()
+    world.store.server.kill()
+    await asyncio.sleep(rng.random())
+    await asyncio.to_thread(world.store.server.start)
+    return [Window(began, time.monotonic())]
+
+
+async def stop_store(
+    world: World, rng: random.Random, _http: aiohttp.ClientSession
+) -> list[Window]:
+    """The store hangs, and then goes on with what it was sent."""
+    assert world.store.server is not None
+    began = time.monotonic()
+    world.store.server.pause()
+    await _a_while(rng)
+    world.store.server.resume()
+    return [Window(began, time.monotonic())]
+
+
+async def fill_memory(
+    world: World, rng: random.Random, _http: aiohttp.ClientSession
+) -> list[Window]:
+    """The store's memory is full: it refuses what would take more, and ends go on in their second."""
+    server = world.store.server
+    assert server is not None
+    server.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    server.command("CONFIG", "SET", "maxmemory", 1)
+    await _a_while(rng)
+    server.command("CONFIG", "SET", "maxmemory", 0)
+    return []
+
+
+async def move_clock(world: World, rng: random.Random, http: aiohttp.ClientSession) -> list[Window]:
+    """The clock of a node goes wrong by an hour, and right again."""
+    url = world.urls[_any_node(world, rng)]
+    for seconds in (rng.choice([-_HOUR, _HOUR]), 0.0):
+        async with http.post(f"{url}/clock", json={"seconds": seconds}) as answer:
+            assert answer.status == 200
+        await _a_while(rng)
+    return []
+
+
+def _failover(fault: str) -> Nemesis:
+    async def fail(world: World, rng: random.Random, _http: aiohttp.ClientSession) -> list[Window]:
+        began = time.monotonic()
+        act = getattr(faults, fault)
+        await act(world.store.watched or world.store.cluster, rng)
+        return [Window(began, time.monotonic(), is_failover=True)]
+
+    return fail
+
+
+_ANY: dict[str, Nemesis] = {
+    "none": nothing,
+    "links": nothing,
+    "stop-node": stop_node,
+}
+"""`links` cuts connections of clients: the round does it."""
+
+_NODES: dict[str, Nemesis] = {"kill-node": kill_node, "clock": move_clock}
+
+_ONE: dict[str, Nemesis] = {
+    "cut-link": cut_store_link,
+    "hang-link": hang_store_link,
+    "kill-store": kill_store,
+    "stop-store": stop_store,
+    "full": fill_memory,
+}
+
+_SENTINEL = ("planned", "killed", "stopped", "replicas_missing", "sentinels_missing")
+_CLUSTER = ("cluster_planned", "cluster_killed", "cluster_stopped")
+
+NEMESES: dict[str, dict[str, Nemesis]] = {
+    "memory": _ANY,
+    "valkey": _ANY | _NODES | _ONE,
+    "redis": _ANY | _NODES | _ONE,
+    "sentinel": {each.replace("_", "-"): _failover(each) for each in _SENTINEL},
+    "cluster": {each.replace("_", "-"): _failover(each) for each in _CLUSTER},
+}
+
+
+def _any_node(world: World, rng: random.Random) -> int:
+    return rng.randrange(len(world.nodes))
+
+
+async def _a_while(rng: random.Random) -> None:
+    """Wait for what is sometimes longer than a client waits, and a node's patience."""
+    await asyncio.sleep(rng.choice([0.3, 1.0, 2.2]) * (0.5 + rng.random()))

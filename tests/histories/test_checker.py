@@ -1,0 +1,288 @@
+"""The checker finds what is wrong with ids, sockets and messages, and nothing in what is right."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.histories.anomaly import Anomaly
+from tests.histories.checker import check, is_behind
+from tests.histories.history import (
+    Connection,
+    Dead,
+    History,
+    Kind,
+    Message,
+    Operation,
+    Outcome,
+    Received,
+    Window,
+)
+from tests.histories.socket_checks import check_state
+
+ANN = "ann"
+
+
+def done(kind: Kind, at: float, number: int = 0, **more: object) -> Operation:
+    """Return an operation that took from `at` to half a second later."""
+    return Operation(kind, 0, number, at, at + 0.5, Outcome.OK, **more)  # type: ignore[arg-type] # of fields
+
+
+def read(at: float, number: int = 0, user: str | None = None, count: int = 0) -> Operation:
+    return done(Kind.READ, at, number, user=user, count=count)
+
+
+def dead(at: float, number: int = 0, how: Dead = Dead.ENDED) -> Operation:
+    return Operation(Kind.READ, 0, number, at, at + 0.5, Outcome.ENDED, dead=how, said=str(how))
+
+
+def doubt(kind: Kind, at: float, number: int = 0, new_id: int | None = None) -> Operation:
+    return Operation(kind, 0, number, at, new_id=new_id)
+
+
+def history(*operations: Operation, users: Sequence[str | None] = (None,)) -> History:
+    return History([*operations], users=[*users], finished=100.0)
+
+
+ROTATED = (None, None)
+SIGNED_IN = (None, ANN)
+
+WRONG_LIVES = {
+    "served after a logout": (
+        Anomaly.SERVED,
+        history(done(Kind.LOGOUT, 1), read(2)),
+    ),
+    "served after a ban": (
+        Anomaly.SERVED,
+        history(done(Kind.BAN, 1), read(2, user=ANN), users=[ANN]),
+    ),
+    "a handshake after a logout": (
+        Anomaly.SERVED,
+        history(done(Kind.LOGOUT, 1), done(Kind.CONNECT, 2)),
+    ),
+    "the new id of a rotation served after the logout": (
+        Anomaly.SERVED,
+        history(done(Kind.ROTATE, 1), done(Kind.LOGOUT, 2, 1), read(3, 1), users=ROTATED),
+    ),
+    "the old id served after a rotation": (
+        Anomaly.SERVED,
+        history(done(Kind.ROTATE, 1), read(2), users=ROTATED),
+    ),
+    "the old id rotated once more": (
+        Anomaly.SERVED,
+        history(done(Kind.ROTATE, 1), done(Kind.ROTATE, 2), users=[None, None, None]),
+    ),
+    "the old id served after a use of the new one, where the rotation was in doubt": (
+        Anomaly.SERVED,
+        history(doubt(Kind.ROTATE, 1, new_id=1), read(2, 1), read(3), users=ROTATED),
+    ),
+    "alive again after an answer that said it is dead": (
+        Anomaly.SERVED,
+        history(doubt(Kind.LOGOUT, 1), dead(2), read(3)),
+    ),
+    "a lower count under the new id": (
+        Anomaly.WENT_BACK,
+        history(
+            done(Kind.ROTATE, 1),
+            Operation(Kind.INCREMENT, 0, 0, 0.8, 1.6, Outcome.OK, count=2),
+            Operation(Kind.INCREMENT, 0, 1, 1.5, 1.8, Outcome.OK, count=1),
+            users=ROTATED,
+        ),
+    ),
+    "gone without an end": (Anomaly.GONE, history(dead(1))),
+    "gone before its end": (Anomaly.GONE, history(dead(1), done(Kind.LOGOUT, 2))),
+    "the new id gone without an end": (
+        Anomaly.GONE,
+        history(done(Kind.ROTATE, 1), dead(2, 1), users=ROTATED),
+    ),
+    "a stranger a second after the logout": (
+        Anomaly.STRANGER,
+        history(done(Kind.LOGOUT, 1), dead(2, how=Dead.STRANGER)),
+    ),
+    "a stranger a second after a rotation": (
+        Anomaly.STRANGER,
+        history(done(Kind.ROTATE, 1), dead(2, how=Dead.STRANGER), users=ROTATED),
+    ),
+    "the old id with the rights of the new one": (
+        Anomaly.USER,
+        history(done(Kind.SIGN_IN, 1), read(0.9, user=ANN), users=SIGNED_IN),
+    ),
+    "the new id without its rights": (
+        Anomaly.USER,
+        history(done(Kind.SIGN_IN, 1), read(2, 1), users=SIGNED_IN),
+    ),
+}
+
+RIGHT_LIVES = {
+    "served while it is ended": history(done(Kind.LOGOUT, 1), read(1.2), dead(1.3)),
+    "refused after the logout, and later a stranger": history(
+        done(Kind.LOGOUT, 1), dead(2), dead(5.3, how=Dead.STRANGER)
+    ),
+    "a stranger at once after a ban": history(
+        done(Kind.BAN, 1), dead(2, how=Dead.STRANGER), users=[ANN]
+    ),
+    "a logout in doubt that did nothing": history(doubt(Kind.LOGOUT, 1), read(2), read(3)),
+    "a rotation in doubt that did nothing": history(doubt(Kind.ROTATE, 1), read(2), users=ROTATED),
+    "a rotation in doubt whose answer was lost": history(doubt(Kind.ROTATE, 1), dead(2)),
+    "a sign-in": history(done(Kind.SIGN_IN, 1), read(0), read(2, 1, ANN), users=SIGNED_IN),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_LIVES)
+def test_a_life_that_is_wrong_by_construction_is_found(name: str) -> None:
+    anomaly, made = WRONG_LIVES[name]
+    assert anomaly in {each.anomaly for each in check(made)}
+
+
+@pytest.mark.parametrize("name", RIGHT_LIVES)
+def test_a_life_that_is_right_is_let_pass(name: str) -> None:
+    assert list(check(RIGHT_LIVES[name])) == []
+
+
+def test_an_answer_that_nobody_was_promised_is_told() -> None:
+    assert [each.anomaly for each in check(History(odd=["500"]))] == [Anomaly.ODD]
+
+
+def test_a_read_in_a_failover_may_be_behind_and_one_after_it_may_not() -> None:
+    write = done(Kind.INCREMENT, 1, count=1)
+    made = history(write, read(2), read(4, count=1))
+    assert [each.anomaly for each in check(made)] == [Anomaly.STALE]
+    made.windows = [Window(0.5, 3, is_failover=True)]
+    assert list(check(made)) == []
+    assert is_behind(made)
+    made.operations[1] = read(3.5)
+    assert [each.anomaly for each in check(made)] == [Anomaly.STALE]
+
+
+def test_an_end_in_doubt_that_is_seen_in_a_failover_may_be_lost_and_one_that_was_told_may_not() -> (
+    None
+):
+    made = history(doubt(Kind.LOGOUT, 1), dead(2), read(3))
+    made.windows = [Window(0.5, 2.2, is_failover=True)]
+    assert list(check(made)) == []
+    made.operations[0] = done(Kind.LOGOUT, 1)
+    assert [each.anomaly for each in check(made)] == [Anomaly.SERVED]
+
+
+def socket(closed: float | None, **more: object) -> Connection:
+    return Connection(0, 1, 0, 0.5, 0.6, closed=closed, **more)  # type: ignore[arg-type] # of fields
+
+
+def with_socket(connection: Connection, *operations: Operation, **more: object) -> History:
+    return History([*operations], [connection], finished=100.0, **more)  # type: ignore[arg-type] # of fields
+
+
+LOGOUT, ROTATION = done(Kind.LOGOUT, 1), done(Kind.ROTATE, 1)
+HUNG = [Window(1.2, 9, 1)]
+
+WRONG_SOCKETS = {
+    "late": (Anomaly.OPEN, with_socket(socket(2.6), LOGOUT)),
+    "open": (Anomaly.OPEN, with_socket(socket(None), LOGOUT)),
+    "open after a rotation": (
+        Anomaly.OPEN,
+        with_socket(socket(None), ROTATION, users=[None, None]),
+    ),
+    "late after its node went on": (
+        Anomaly.OPEN,
+        with_socket(socket(10.1), LOGOUT, windows=HUNG),
+    ),
+    "late, and another node hung": (
+        Anomaly.OPEN,
+        with_socket(socket(9), LOGOUT, windows=[Window(1, 9, 2)]),
+    ),
+    "sent away": (Anomaly.FINAL, with_socket(socket(2, final=True))),
+    "sent away by a rotation": (
+        Anomaly.FINAL,
+        with_socket(socket(2, final=True), ROTATION, users=[None, None]),
+    ),
+    "an older state": (Anomaly.STATE_BACK, with_socket(socket(None, counts=[1, 3, 2]))),
+}
+
+RIGHT_SOCKETS = {
+    "in time": with_socket(socket(2.4, final=True), LOGOUT),
+    "open": with_socket(socket(None, counts=[1, 1, 2])),
+    "closed by itself": with_socket(socket(2)),
+    "in time after its node went on": with_socket(socket(9.9), LOGOUT, windows=HUNG),
+    "in doubt": with_socket(socket(None), doubt(Kind.LOGOUT, 1)),
+    "sent away by a logout in doubt": with_socket(socket(3, final=True), doubt(Kind.LOGOUT, 1)),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_SOCKETS)
+def test_a_socket_that_is_wrong_by_construction_is_found(name: str) -> None:
+    anomaly, made = WRONG_SOCKETS[name]
+    assert [each.anomaly for each in check(made)] == [anomaly]
+
+
+@pytest.mark.parametrize("name", RIGHT_SOCKETS)
+def test_a_socket_that_is_right_is_let_pass(name: str) -> None:
+    assert list(check(RIGHT_SOCKETS[name])) == []
+
+
+def test_the_last_state_of_an_open_socket_has_to_be_the_true_one() -> None:
+    made = with_socket(socket(None, counts=[1, 2]))
+    assert [each.anomaly for each in check_state(made, 3)] == [Anomaly.OLD_STATE]
+    assert list(check_state(made, 2)) == []
+    assert list(check_state(with_socket(socket(4, counts=[1, 2])), 3)) == []
+
+
+def sent(*numbers: int, doubtful: Sequence[int] = ()) -> list[Message]:
+    """Return messages that one node was asked for at the seconds that are their numbers."""
+    return [
+        Message("node 0", each, each, None if each in doubtful else each + 0.5) for each in numbers
+    ]
+
+
+def client(
+    *numbers: int, opened: float = 0.0, closed: float | None = None, recovered: bool = False
+) -> Connection:
+    received = [Received(50, "node 0", each) for each in numbers]
+    return Connection(
+        0, 0, 0, opened, opened, recovered=recovered, closed=closed, messages=received
+    )
+
+
+def told(messages: list[Message], *connections: Connection) -> History:
+    return History([], [*connections], messages, finished=100.0)
+
+
+WRONG_MESSAGES = {
+    "missed": (Anomaly.MISSED, told(sent(1, 2, 3), client(1, 3))),
+    "missed at the end": (Anomaly.MISSED, told(sent(1, 2, 3), client(1, 2))),
+    "missed before the link was lost": (
+        Anomaly.MISSED,
+        told(sent(1, 2, 3), client(1, 3, closed=4), client(opened=5)),
+    ),
+    "missed, and recovered": (
+        Anomaly.MISSED,
+        told(sent(1, 2, 3), client(1, closed=2), client(3, opened=2.5, recovered=True)),
+    ),
+    "received twice": (Anomaly.RECEIVED_TWICE, told(sent(1, 2), client(1, 2, 2))),
+    "replayed what had been received": (
+        Anomaly.RECEIVED_TWICE,
+        told(sent(1, 2), client(1, closed=1.8), client(1, 2, opened=2, recovered=True)),
+    ),
+    "out of order": (Anomaly.ORDER, told(sent(1, 2, 3), client(1, 3, 2))),
+    "sent by nobody": (Anomaly.UNSENT, told(sent(1), client(1, 2))),
+}
+
+RIGHT_MESSAGES = {
+    "all": told(sent(1, 2, 3), client(1, 2, 3)),
+    "not what was sent before it listened": told(sent(1, 2, 3), client(2, 3, opened=1.5)),
+    "one in doubt, or not": told(sent(1, 2, 3, doubtful=[1, 2]), client(2, 3)),
+    "recovered": told(sent(1, 2, 3), client(1, closed=2), client(2, 3, opened=2.5, recovered=True)),
+    "told that something is missing": told(
+        sent(1, 2, 3), client(1, closed=2), client(3, opened=2.5)
+    ),
+    "gone": told(sent(1, 2, 3), client(1, closed=2)),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_MESSAGES)
+def test_messages_that_are_wrong_by_construction_are_found(name: str) -> None:
+    anomaly, made = WRONG_MESSAGES[name]
+    assert [each.anomaly for each in check(made)] == [anomaly]
+
+
+@pytest.mark.parametrize("name", RIGHT_MESSAGES)
+def test_messages_that_are_right_are_let_pass(name: str) -> None:
+    assert list(check(RIGHT_MESSAGES[name])) == []

@@ -11,7 +11,7 @@ IN ?= .
 APP_VENV ?= .venv-app
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run app-env chat test test-fast test-product test-signed-in fuzz once differential failovers user-ends recovery balancer test-needs bench bench-needs siege
+.PHONY: help setup run app-env chat test test-fast test-product test-signed-in fuzz once differential failovers user-ends recovery balancer mutants test-needs bench bench-needs siege
 .PHONY: check format api site
 
 help: ## Show the targets
@@ -83,6 +83,10 @@ recovery: test-needs ## Clients come back from nodes, links and balancers that f
 
 balancer: test-needs ## Poll three nodes in turn a hundred thousand times, beside sticky clients; ARGS="--polls 20000"
 	$(BIN)/python -m tests.balancer $(ARGS)
+
+mutants: setup ## Break the code on purpose, and count what no test notices; ARGS="named", ARGS="generated 'app/users/*' --sample 50"
+	@$(BIN)/uv sync --frozen --inexact --quiet --group mutants
+	$(BIN)/python -m tests.mutants $(or $(ARGS),generated)
 
 test-needs: setup ## Fetch what tests need: node, npm packages, redis-server, haproxy, chromium, wrk
 	@scripts/test-needs

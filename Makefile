@@ -14,7 +14,7 @@ IN ?= .
 APP_VENV ?= .venv-app
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run app-env chat test test-fast test-product test-signed-in fuzz once differential histories proof failovers user-ends recovery balancer soak test-needs bench bench-needs instructions growth siege
+.PHONY: help setup run app-env chat test test-fast test-product test-signed-in fuzz once differential histories proof failovers user-ends recovery balancer soak mutants test-needs bench bench-needs instructions growth siege
 .PHONY: check format api site
 
 help: ## Show the targets
@@ -99,6 +99,10 @@ balancer: test-needs ## Poll three nodes in turn a hundred thousand times, besid
 
 soak: test-needs ## 2,000 clients churn for an hour: do memory, descriptors, tasks or keys grow? SOAK_MINUTES=60
 	SOAK_MINUTES=$${SOAK_MINUTES:-60} $(BIN)/python -m tests.soak $(ARGS)
+
+mutants: setup ## Break the code on purpose, and count what no test notices; ARGS="named", ARGS="generated 'app/users/*' --sample 50"
+	@$(BIN)/uv sync --frozen --inexact --quiet --group mutants
+	$(BIN)/python -m tests.mutants $(or $(ARGS),generated)
 
 test-needs: setup ## Fetch what tests need: node, npm packages, redis-server, haproxy, chromium, wrk
 	@scripts/test-needs

@@ -18,6 +18,7 @@ from app.realtime.carry.messages import About, Answer, Ask, CallOff, Fault, Parc
 from app.realtime.carry.owner import LOST, CarriedOwner
 from app.realtime.carry.redis import RedisCarryStreams
 from app.realtime.engineio.asgi import EngineApp
+from app.realtime.engineio.owner import Owner
 from app.realtime.engineio.server import EngineServer, digest_of
 from app.realtime.redis_keys import RedisKeys
 from app.redis.url import connect
@@ -446,3 +447,21 @@ async def test_a_post_whose_body_was_long_on_its_way_is_handled(
         assert world.messages[-1] == "slow"
         for each in (carrier, serving):
             await each.aclose()
+
+
+async def test_a_request_with_another_cookie_is_refused_by_the_node_that_has_the_socket(
+    valkey: StoreServer,
+) -> None:
+    """P14: nothing is handled, and no packet taken."""
+    async with _world(valkey) as world:
+        world.engine.sockets[world.sid].owner = Owner("its key", "its cookie", had_cookie=True)
+        ask = world.ask(1, body=b"4mine")
+        for number, keys in ((1, ("another",)), (2, ()), (3, ("its key", "another"))):
+            world.owner.receive(replace(ask, about=About("there", number), keys=keys))
+        answers = await world.answers(3)
+        assert {each.about.number: each.problem for each in answers} == {
+            1: "not-your-socket",
+            2: "not-your-socket",
+            3: "",
+        }
+        assert world.messages == ["mine"]

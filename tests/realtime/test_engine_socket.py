@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 from unittest.mock import AsyncMock
 
+import pytest
 from engineio import packet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.realtime.engineio.owner import Owner
 from app.realtime.engineio.payload import encode_payload
-from app.realtime.engineio.server import EngineServer
-from app.realtime.engineio.socket import EngineSocket
+from app.realtime.engineio.server import EngineServer, digest_of
+from app.realtime.engineio.socket import POLL_CLOSE_TIMEOUT_SECONDS, EngineSocket
 from tests.support.eventually import eventually
 from tests.support.http import http_client
 from tests.support.metrics import counted
@@ -54,6 +57,17 @@ class FakeWebSocket:
 
     def abort(self) -> None:
         raise AssertionError("nothing is to be aborted")
+
+
+class UpgradingWebSocket(FakeWebSocket):
+    """One that replaces polling."""
+
+    def __init__(self, takes_at_once: list[bool]) -> None:
+        super().__init__(takes_at_once)
+        self._says = ["5", "2probe"]
+
+    async def wait(self) -> str | bytes:
+        return self._says.pop() if self._says else await super().wait()
 
 
 def new_socket() -> EngineSocket:
@@ -106,6 +120,104 @@ async def test_a_binary_packet_is_encoded_for_each_transport() -> None:
     assert websocket.sent == ["0first", b"\x00"]
     await upgraded.close()
     await serving
+
+
+async def test_what_a_client_has_fetched_counts_no_longer() -> None:
+    """P13: who fetches five megabytes in pieces leaves none of them unread."""
+    socket, limit = new_socket(), EngineServer().max_buffered_bytes
+    await socket.first_packets()
+    piece = packet.Packet(packet.MESSAGE, "x" * (limit // 3))
+    for _ in range(12):
+        socket.send_nowait(piece)
+        assert socket.unsent_bytes > limit // 4
+        assert await socket.first_packets() == [piece]
+        assert socket.unsent_bytes == 0
+    assert not socket.closing
+
+
+@pytest.mark.parametrize("takes", [[], [False] * 12], ids=["at once", "each late"])
+async def test_what_was_written_counts_no_longer(takes: list[bool]) -> None:
+    socket, websocket, limit = new_socket(), FakeWebSocket(takes), EngineServer().max_buffered_bytes
+    serving = asyncio.create_task(socket.serve_websocket(websocket))
+    for _ in range(12):
+        socket.send_nowait(packet.Packet(packet.MESSAGE, "x" * (limit // 3)))
+        await eventually(lambda: socket.unsent_bytes == 0)
+    assert not socket.closing
+    await socket.close()
+    await serving
+
+
+async def test_what_is_left_unread_is_the_end_of_the_socket() -> None:
+    socket, limit = new_socket(), EngineServer().max_buffered_bytes
+    await socket.first_packets()
+    for _ in range(4):
+        socket.send_nowait(packet.Packet(packet.MESSAGE, "x" * (limit // 3)))
+    await eventually(lambda: socket.closing)
+
+
+async def test_a_polling_client_that_fetches_no_close_is_forgotten_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    alarms: dict[float, Any] = {}
+    monkeypatch.setattr(loop, "call_later", alarms.setdefault)
+    socket = new_socket()
+    sockets = socket._server.sockets
+    await socket.close()
+    assert socket.sid in sockets, "the client has time to fetch its CLOSE"
+    [(after, call)] = alarms.items()
+    assert after == POLL_CLOSE_TIMEOUT_SECONDS
+    socket._close_timer = None
+    call()
+    assert socket.sid not in sockets
+
+
+@pytest.mark.parametrize("closing", [False, True])
+@pytest.mark.parametrize("polls", [False, True])
+async def test_with_another_cookie_a_socket_is_served_its_last_poll_alone(
+    closing: bool, polls: bool
+) -> None:
+    """P14: a post to a socket that is closing is refused as well."""
+    socket = new_socket()
+    socket.owner = Owner("its key", "its cookie", had_cookie=True)
+    if closing:
+        await socket.close()
+    server = socket._server
+    assert isinstance(server, EngineServer)
+
+    def may(key: str) -> bool:
+        return server.may_use(socket, key.__eq__, lambda: "its cookie", polls=polls)
+
+    assert may("its key")
+    assert may("another") is (closing and polls)
+
+
+async def test_a_socket_is_found_by_its_digest_while_it_polls_and_no_longer() -> None:
+    """P22: by that other nodes name the socket of a request that arrived there."""
+    server = EngineServer(node="here")
+    for event in ("connect", "message", "disconnect"):
+        server.on(event, AsyncMock())
+    server.by_digest = {}
+    polling, upgraded = [
+        await server.open({"type": "http"}, upgrades=["websocket"]) for _ in range(2)
+    ]
+    never_polls = await server.open({"type": "websocket"}, upgrades=[])
+    for socket in (polling, upgraded):
+        digest = digest_of(socket.sid)
+        assert (server.find_by_digest(digest), len(digest)) == (socket, 64)
+        assert socket.sid not in digest
+        socket.connected = True
+    assert server.find_by_digest(digest_of(never_polls.sid)) is None
+    assert server.find_by_digest(polling.sid) is None
+
+    serving = asyncio.create_task(upgraded.serve_websocket(UpgradingWebSocket([])))
+    await eventually(lambda: upgraded.upgraded)
+    assert server.find_by_digest(digest_of(upgraded.sid)) is None
+    await polling.close(abort=True)
+    assert server.find_by_digest(digest_of(polling.sid)) is None
+    await upgraded.close()
+    await serving
+    assert server.by_digest == {}
 
 
 async def test_a_client_that_reads_late_gets_all_in_order(extended: Service) -> None:

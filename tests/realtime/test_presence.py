@@ -192,3 +192,41 @@ async def test_a_full_memory_keeps_no_node_from_being_found(
     assert own_store_server.command("SMEMBERS", "mooring:counted:here") == {"k"}
     await here.aclose()
     await client.aclose()
+
+
+async def test_what_no_node_clears_expires(
+    presence: NewPresence, shared_store_server: StoreServer
+) -> None:
+    """Where all nodes are killed at once there is none to bury them."""
+    node = presence("here")
+    node.publish_count("k0", 1)
+    names = ["mooring:sockets:k0", "mooring:counted:here"]
+    await eventually(
+        lambda: all(3590 < shared_store_server.command("TTL", name) <= 3600 for name in names)
+    )
+
+
+async def test_a_count_that_changed_while_a_write_failed_is_what_is_written(
+    own_store_server: StoreServer,
+) -> None:
+    client, listener = connect(own_store_server.url), connect(own_store_server.url)
+    here = RedisPresence(client, listener, node="here", lifetime=60)
+    await client.execute("PING")
+    own_store_server.pause()
+    here.publish_count("k", 1)
+    await eventually(lambda: not here._changed, every=0.0)
+    here.publish_count("k", 2)
+    await eventually(lambda: here._changed.get("k") and here._unsettled, within=0.3)
+    with pytest.raises(BusUnavailableError):
+        await here.settle("k")
+
+    own_store_server.resume()
+    await eventually(
+        lambda: own_store_server.command("HGETALL", "mooring:sockets:k") == {"here": "2"}
+    )
+    await stays(
+        lambda: own_store_server.command("HGETALL", "mooring:sockets:k") == {"here": "2"},
+        during=0.3,
+    )
+    await here.aclose()
+    await client.aclose()

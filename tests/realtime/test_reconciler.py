@@ -1,14 +1,20 @@
 """Reconciling: a reload refreshes every socket's session, and does nothing where nothing has changed."""
 
 import logging
+from collections.abc import Sequence
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
-from app.realtime.reconciler import SessionReconciler
+from app.realtime.bus.base import BusUnavailableError
+from app.realtime.presence import LocalPresence
+from app.realtime.reconciler import UNUSED_SECONDS, SessionReconciler
 from app.realtime.registry import Connection, SessionSockets, SocketRegistry
-from app.sessions import EndReason, Policy, Record, SessionManager
+from app.realtime.reload_task import CHUNK
+from app.sessions import ConditionalResult, EndReason, Policy, Record, SessionManager
 from app.sessions.stores.memory import MemoryStore
+from tests.support.clock import Clock
 
 POLICY = Policy(idle=60.0, absolute=600.0, tombstone=60.0, max_data=10_000)
 
@@ -17,7 +23,8 @@ class Node:
     """The sockets of a node, a session for them, and what its reloads led to."""
 
     def __init__(self) -> None:
-        self.sessions = SessionManager(MemoryStore(), POLICY)
+        self.clock = Clock()
+        self.sessions = SessionManager(MemoryStore(clock=self.clock), POLICY)
         self.registry = SocketRegistry(Mock())
         self.reconciler = SessionReconciler(
             self.sessions, self.registry, self._disconnect, self._note_reload, extend=False
@@ -125,3 +132,101 @@ async def test_a_reload_that_finds_the_session_ended_disconnects_its_sockets(nod
     await node.reconciler.reload([session.key])
 
     assert node.ended == [EndReason.LOGOUT]
+
+
+async def test_after_a_gap_each_session_is_reloaded_however_many_there_are(node: Node) -> None:
+    sessions = [await node.sessions.create() for _ in range(2 * CHUNK + 1)]
+    for session in sessions:
+        node.connect(session.key, session.key, session._record)
+        await session.transact(_write)
+
+    await node.reconciler.reload_all()
+
+    assert node.reloaded == [2] * len(sessions)
+
+
+def _write(data: dict[str, Any]) -> None:
+    data["note"] = "missed"
+
+
+async def test_what_a_failover_has_lost_is_told_though_the_reload_finds_its_version(
+    node: Node,
+) -> None:
+    """P16: an event had told of version 3; the store has version 2 again, as the last reload found it."""
+    session = await node.sessions.create()
+    await session.transact(_write)
+    sockets = node.connect("one", session.key, session._record)
+    await node.reconciler.reload([session.key])
+    assert sockets.accept("count", 3, "what was lost")
+
+    await node.reconciler.reload([session.key])
+
+    assert sockets.known_version == 2
+    assert node.reloaded[1:] == [2, 2], "once as what went back, once as what was reloaded"
+
+
+async def test_an_expired_session_s_hooks_are_told_whose_it_was(node: Node) -> None:
+    session = await node.sessions.create()
+    sockets = node.connect("one", session.key, session._record)
+    expired: list[SessionSockets] = []
+    node.reconciler.on_expired = expired.append
+    await node.reconciler.disconnect_all(session.key, EndReason.LOGOUT)
+    await node.reconciler.disconnect_all("of nobody", EndReason.EXPIRED)
+    assert expired == []
+    await node.reconciler.disconnect_all(session.key, EndReason.EXPIRED)
+    assert expired == [sockets]
+
+
+async def test_what_a_reload_finds_as_it_was_is_read_once(node: Node) -> None:
+    session = await node.sessions.create()
+    node.connect("one", session.key, session._record)
+    await node.reconciler.reload([session.key])
+    read: list[int] = []
+    find = node.sessions.find_if_changed
+
+    async def count(keys: Sequence[str], versions: Sequence[int]) -> list[ConditionalResult]:
+        read.append(len(keys))
+        return await find(keys, versions)
+
+    node.sessions.find_if_changed = count  # type: ignore[method-assign] # it counts
+    await node.reconciler.reload([session.key])
+    assert (read, node.reloaded) == ([1], [1])
+
+
+@pytest.mark.parametrize("why", ["unused", "a socket", "elsewhere", "just used", "no reply"])
+async def test_a_session_that_nobody_has_used_is_discarded_and_no_other(
+    node: Node, why: str
+) -> None:
+    """P21: it was opened by a handshake whose client never connected."""
+    session = await node.sessions.create()
+    presence = LocalPresence()
+    if why == "a socket":
+        node.connect("one", session.key, session._record)
+    elif why == "elsewhere":
+        presence = Elsewhere()
+    elif why == "just used":
+        assert session.id is not None
+        assert await node.sessions.load(session.id) is not None
+    elif why == "no reply":
+        presence = OutOfReach()
+    if why != "just used":
+        node.clock.move(UNUSED_SECONDS + 1)
+
+    await node.reconciler.discard(session.key, presence)
+
+    found = await node.sessions.find(session.key)
+    assert isinstance(found, Record) is (why != "unused")
+
+
+class Elsewhere(LocalPresence):
+    """Another node has a socket of each session."""
+
+    async def count_remote(self, key: str) -> int:
+        return 1
+
+
+class OutOfReach(LocalPresence):
+    """What other nodes have cannot be read."""
+
+    async def count_remote(self, key: str) -> int:
+        raise BusUnavailableError("no")

@@ -4,8 +4,9 @@ import asyncio
 import json
 import pickle
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -40,6 +41,10 @@ NO_MESSAGES: dict[str, bytes] = {
 }
 
 
+async def _nothing() -> None:
+    return
+
+
 class Node:
     """A relay whose deliveries are recorded."""
 
@@ -48,6 +53,7 @@ class Node:
         self.reloads = 0
         self.before: Callable[[Message], None] = lambda _message: None
         self.before_reload: Callable[[], None] = lambda: None
+        self.during_reload: Callable[[], Awaitable[None]] = _nothing
         self.relay = BusRelay(bus, self._deliver, self._reload, node=name, max_outbox=max_outbox)
 
     @property
@@ -62,6 +68,7 @@ class Node:
     async def _reload(self) -> None:
         self.reloads += 1
         self.before_reload()
+        await self.during_reload()
 
 
 @asynccontextmanager
@@ -443,3 +450,64 @@ def unread() -> float:
     """Return the value of the metric."""
     [sample] = [each for metric in BUS_UNREAD.collect() for each in metric.samples]
     return float(sample.value)
+
+
+async def test_what_is_published_during_the_reload_after_a_gap_is_delivered(
+    there: Node, here: Node, bus: FaultyBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    """P9: its session may have been read by then, so that the reload does not make up for it."""
+    there.during_reload = partial(here.relay.publish, state(1), 5.0)
+    bus.down = True
+    await eventually(lambda: "bus reader failed" in caplog.text)
+    for _ in range(1001):
+        await super(FaultyBus, bus).publish("busy", 0, write(state(0)))
+    bus.down = False
+    await eventually(lambda: 1 in there.versions)
+
+
+async def test_what_is_published_while_a_node_begins_is_delivered(
+    here: Node, bus: FaultyBus
+) -> None:
+    late = Node(bus, "late")
+    late.during_reload = partial(here.relay.publish, state(1), 5.0)
+    late.relay.start()
+    await eventually(lambda: late.versions == [1])
+    await late.relay.aclose()
+
+
+async def test_a_message_that_is_refused_is_not_said_to_be_taken(
+    here: Node, there: Node, bus: FaultyBus
+) -> None:
+    """P8: who waits learns that it may not have been sent."""
+    bus.refused = {1}
+    tries = bus.tries
+    publishing = asyncio.create_task(here.relay.publish(state(1), 5.0))
+    await eventually(lambda: bus.tries > tries)
+    assert not publishing.done()
+    await publishing
+    await eventually(lambda: there.versions == [1])
+
+
+async def test_what_is_given_up_does_not_follow_later(
+    here: Node, there: Node, bus: FaultyBus
+) -> None:
+    bus.refused = {1, 2}
+    with pytest.raises(BusUnavailableError, match="in time: no"):
+        await here.relay.publish(state(1), 0.05)
+    send(here, [2])
+    await eventually(lambda: there.versions[-1:] == [2])
+    assert there.versions == [2]
+
+
+async def test_however_often_messages_are_tried_they_keep_their_order(
+    here: Node, there: Node, bus: FaultyBus
+) -> None:
+    bus.down = True
+    tries = bus.tries
+    send(here, [1, 2, 3])
+    await eventually(
+        lambda: bus.tries > tries + 5
+    )  # all at once, then the first alone, again and again
+    bus.down = False
+    await eventually(lambda: len(there.versions) == 3)
+    assert there.versions == [1, 2, 3]

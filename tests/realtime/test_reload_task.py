@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
+from prometheus_client import REGISTRY
 
 from app.realtime.registry import slot_of
 from app.realtime.reload_task import CHUNK, ReloadTask
@@ -88,6 +89,10 @@ async def test_the_reloads_are_spread_over_the_interval() -> None:
 
 async def test_many_sessions_are_reloaded_so_many_at_a_time() -> None:
     sessions = Sessions(20_000)
+    slots: defaultdict[int, list[str]] = defaultdict(list)
+    for key in sessions.keys:
+        slots[slot_of(key)].append(key)
+    sessions.keys_in = slots.__getitem__  # type: ignore[method-assign, assignment] # the same, once
     async with _running(sessions):
         await eventually(lambda: sessions.times(1), within=10 * INTERVAL)
 
@@ -124,3 +129,12 @@ async def test_it_may_be_closed_twice_and_without_a_start() -> None:
     async with _running(sessions) as task:
         await task.aclose()
     await ReloadTask(sessions.keys_in, sessions.reload, interval=INTERVAL).aclose()
+
+
+async def test_what_a_reload_takes_is_measured() -> None:
+    before = REGISTRY.get_sample_value("mooring_reload_seconds_sum") or 0.0
+    sessions, began = Sessions(1), time.monotonic()
+    async with _running(sessions):
+        await eventually(lambda: sessions.times(1), within=3 * INTERVAL)
+    took = (REGISTRY.get_sample_value("mooring_reload_seconds_sum") or 0.0) - before
+    assert 0.0 < took < time.monotonic() - began

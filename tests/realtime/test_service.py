@@ -15,8 +15,16 @@ from app.realtime.emitter import Emitter
 from app.realtime.events import EventRouter
 from app.realtime.fast_codec import FastCodec
 from app.realtime.service import RealtimeService
-from app.sessions import EndReason, Session, SessionManager, StoreUnavailableError
-from tests.realtime.in_process import new_manager, new_service, polling_client
+from app.sessions import (
+    EndReason,
+    MemoryStore,
+    Session,
+    SessionManager,
+    StoreUnavailableError,
+)
+from tests.realtime.in_process import POLICY, new_manager, new_service, polling_client
+from tests.support.eventually import eventually
+from tests.support.hooked_store import HookedStore
 
 
 @pytest.fixture
@@ -220,3 +228,23 @@ async def test_after_a_stop_what_is_no_socket_is_looked_at_though_those_of_socke
     with pytest.raises(StoreUnavailableError):
         await service._look_after_stop()
     assert looked.is_set()
+
+
+async def test_an_end_whose_reply_was_lost_ends_the_sockets_here_too(router: EventRouter) -> None:
+    """P6: the store has the end, nobody repeats the call, and no other node tells of it."""
+    store = HookedStore(MemoryStore())
+    manager = SessionManager(store, POLICY)
+    async with (
+        running(new_service(router, manager=manager)) as service,
+        polling_client(service, manager),
+    ):
+        [key] = service.registry.keys()
+
+        async def lose() -> None:
+            await store.inner.end(key, EndReason.LOGOUT, keep=60.0)
+            raise StoreUnavailableError("the reply was lost")
+
+        store.before("end", lose)
+        with pytest.raises(StoreUnavailableError):
+            await manager.destroy(key)
+        await eventually(lambda: not service.registry.connected(key), within=1.0)

@@ -125,6 +125,26 @@ async def test_one_that_was_written_to_makes_no_room() -> None:
     assert isinstance(await store.load(written), Record)
 
 
+async def test_what_was_deleted_has_no_room_to_give() -> None:
+    clock = Clock()
+    store = MemoryStore(max_sessions=1, clock=clock)
+    await store.delete(await _open(store))
+    written = await _open(store, DATA)
+    await clock.advance(60)
+    with pytest.raises(StoreFullError):
+        await _open(store)
+    assert isinstance(await store.load(written), Record)
+
+
+async def test_a_rotation_takes_the_room_of_one_that_was_opened_just_now() -> None:
+    store = MemoryStore(max_sessions=2, clock=Clock())
+    old, fresh = await _open(store, DATA), await _open(store)
+    successor = new_key()
+    await store.create(successor, DATA, idle=600, absolute=HOUR, predecessor=old)
+    found = await store.load_many([old, fresh, successor])
+    assert [isinstance(each, Record) for each in found] == [True, False, True]
+
+
 async def test_a_session_in_a_full_store_can_rotate_again_and_again() -> None:
     clock = Clock()
     store = MemoryStore(max_sessions=50, clock=clock)

@@ -162,6 +162,29 @@ async def test_where_writes_are_refused_a_load_that_extends_still_reads(
     await store.aclose()
 
 
+@pytest.mark.parametrize("code", ["OOM", "READONLY", "NOREPLICAS", "NOPERM"])
+async def test_a_store_that_takes_no_writes_is_not_ready(
+    own_store_server: StoreServer, code: str
+) -> None:
+    """P8: it answers PING all the while."""
+    begin, end = REFUSALS[code]
+    store = RedisStore.from_url(own_store_server.url)
+    await store.ping()
+    begin(own_store_server)
+    with pytest.raises(StoreUnavailableError, match=code):
+        await store.ping()
+    end(own_store_server)
+
+    async def is_ready() -> bool:
+        with suppress(StoreUnavailableError):
+            await store.ping()
+            return True
+        return False
+
+    await eventually(is_ready)
+    await store.aclose()
+
+
 class Clock:
     """A clock that is set."""
 

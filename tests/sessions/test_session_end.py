@@ -12,6 +12,7 @@ from app.sessions import (
     Session,
     SessionEndedError,
     SessionManager,
+    StoreUnavailableError,
     Tombstone,
 )
 from app.sessions.request_session import RequestSession
@@ -224,3 +225,21 @@ async def test_an_end_that_takes_long_is_announced_again_once_it_is_true() -> No
     await sessions.revoke(session.key)
 
     assert announced == ["looked at", "is true", "looked at"]
+
+
+async def test_an_end_is_announced_before_the_store_has_replied() -> None:
+    """P6: the reply may be lost, and nobody may repeat the call; others look for themselves."""
+    store = HookedStore(MemoryStore())
+    sessions = SessionManager(store, Policy(idle=600, absolute=3600))
+    session = await sessions.create()
+    looked_at: list[str] = []
+    sessions.add_before_end_listener(looked_at.append)
+
+    async def lose() -> None:
+        assert looked_at == [session.key]
+        raise StoreUnavailableError("the reply was lost")
+
+    store.before("end", lose)
+    with pytest.raises(StoreUnavailableError):
+        await session.destroy()
+    assert looked_at == [session.key]

@@ -143,6 +143,16 @@ class LoadContract(Contract):
         assert isinstance(again[0], NotModified)
         assert [live(again[1]).version, again[2], live(again[3]).version] == [1, None, 2]
 
+    async def test_load_if_changed_tells_versions_of_the_same_first_digit_apart(
+        self, store: SessionStore, key: str
+    ) -> None:
+        await store.create(key, DATA, idle=60, absolute=HOUR)
+        for version in range(1, 11):
+            await store.commit(key, version, OTHER)
+        found = await store.load_if_changed([key, key, key], [1, 11, 111])
+        assert [live(found[0]).version, live(found[2]).version] == [11, 11]
+        assert isinstance(found[1], NotModified)
+
     async def test_load_many_extends_nothing(self, store: SessionStore, key: str) -> None:
         made = await store.create(key, DATA, idle=60, absolute=HOUR)
         await store.load_many([key])

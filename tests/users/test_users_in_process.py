@@ -1,0 +1,98 @@
+"""Users on the memory store: what is listed, in which order, and whose session may be ended by whom."""
+
+import pytest
+
+from app import MemoryStore, Users
+from app.sessions import Policy, Session, SessionManager
+from app.sessions.ids import user_name
+from tests.support.clock import Clock
+
+
+class Node:
+    """A node, its users, and the sockets that its sessions are said to have."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.store = MemoryStore(clock=self.clock)
+        self.sessions = SessionManager(self.store, Policy(idle=600, absolute=3600), self.store)
+        self.sockets: dict[str, int] = {}
+        self.users = Users(self.sessions, self._count)
+
+    async def _count(self, key: str) -> int:
+        return self.sockets.get(key, 0)
+
+    async def signed_in(self, user: str, label: str | None = None) -> Session:
+        """Return a session of a user."""
+        session = await self.sessions.create()
+        await session.sign_in(user, label=label)
+        return session
+
+
+@pytest.fixture
+def node() -> Node:
+    """One without sessions."""
+    return Node()
+
+
+async def test_all_end_but_the_one_that_is_kept(node: Node) -> None:
+    kept, *_ = [await node.signed_in("ann") for _ in range(3)]
+    stranger = await node.signed_in("eve")
+
+    assert await node.users.end("ann", keep=kept) == 2
+
+    assert [each.key for each in await node.users.sessions("ann")] == [kept.key]
+    assert [each.key for each in await node.users.sessions("eve")] == [stranger.key]
+    assert await node.store.read_index(user_name("ann")) == [kept.key]
+    assert await node.users.end("ann", keep=kept.key) == 0
+    assert await node.users.forget("ann") == 1
+    assert await node.store.read_index(user_name("ann")) == []
+
+
+async def test_a_session_is_ended_by_its_own_user_alone(node: Node) -> None:
+    session = await node.signed_in("ann")
+    await node.signed_in("eve")
+
+    assert await node.users.end_session("eve", session.key) is False
+    assert [each.key for each in await node.users.sessions("ann")] == [session.key]
+    assert await node.users.end_session("ann", session.key) is True
+    assert await node.users.sessions("ann") == []
+    assert await node.users.end_session("ann", session.key) is False
+
+
+async def test_the_list_has_those_used_last_first(node: Node) -> None:
+    sessions = []
+    for label in ("first", "second", "third"):
+        sessions.append(await node.signed_in("ann", label))
+        node.clock.move(10)
+    assert sessions[0].id is not None
+    assert await node.sessions.load(sessions[0].id) is not None  # as a request uses it
+    node.sockets[sessions[1].key] = 3
+
+    found = await node.users.sessions("ann")
+
+    assert [each.label for each in found] == ["first", "third", "second"]
+    assert [each.sockets for each in found] == [0, 0, 3]
+    signed_in_at = [each.signed_in_at.timestamp() for each in found]
+    began = signed_in_at[0]
+    assert signed_in_at == [began, began + 20, began + 10]
+    assert [each.last_seen_at.timestamp() - began for each in found] == [30, 20, 10]
+    assert [each.created_at.timestamp() - began for each in found] == [0, 20, 10]
+
+
+async def test_an_index_is_not_believed(node: Node) -> None:
+    anns, eves = await node.signed_in("ann"), await node.signed_in("eve")
+    nobodys = await node.sessions.create()
+    for key in (eves.key, nobodys.key, "of no session"):
+        await node.store.add_to_index(user_name("ann"), key, keep=60)
+
+    assert [each.key for each in await node.users.sessions("ann")] == [anns.key]
+    assert not await node.users.end_session("ann", eves.key)
+    assert [each.key for each in await node.users.sessions("eve")] == [eves.key]
+
+
+async def test_who_has_a_socket_in_any_session_is_online(node: Node) -> None:
+    _, other = await node.signed_in("ann"), await node.signed_in("ann")
+    assert not await node.users.online("ann")
+    node.sockets[other.key] = 1
+    assert await node.users.online("ann")
+    assert not await node.users.online("eve")

@@ -505,9 +505,7 @@ async def test_however_often_messages_are_tried_they_keep_their_order(
     bus.down = True
     tries = bus.tries
     send(here, [1, 2, 3])
-    await eventually(
-        lambda: bus.tries > tries + 5
-    )  # all at once, then the first alone, again and again
+    await eventually(lambda: bus.tries >= tries + 4)  # all at once, then the first alone
     bus.down = False
     await eventually(lambda: len(there.versions) == 3)
     assert there.versions == [1, 2, 3]

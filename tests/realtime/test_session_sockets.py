@@ -110,6 +110,8 @@ def test_an_older_record_is_kept_only_where_a_failover_has_lost_the_newer(
     sockets.go_back(record(4))
     assert sockets.record == record(4)
     assert sockets.known_version == 4
+    known = [sockets.last_sent(event) for event in ("count", "name")]
+    assert known == [(3, "seven", True), (3, "as of long ago", True)], "what to compare it with"
     assert sockets.accept("count", 4, "four")
     assert sockets.accept("fresh", 4, "of no socket yet")
 

@@ -353,6 +353,7 @@ async def test_behind_a_gap_reading_continues_though_a_full_server_takes_no_hell
     await eventually(lambda: there.reloads == 2)
     send(here, [1])
     await eventually(lambda: there.versions[-1:] == [1])
+    await eventually(lambda: here.reloads == 2)
     said = [each for each in caplog.records if "no stream for this node yet" in each.message]
     assert len(said) == 2, "each node says so once"
     assert not bus.hellos("there")

@@ -91,13 +91,15 @@ def _pytest(environment: Environment, name: str, *options: str, **settings: str)
 def test_fixtures_serve_users_of_every_plugin_and_mode(newest: Environment, mode: str) -> None:
     package, backend, mark, setting = MODES[mode]
     newest.install("pytest", "httpx", package)
-    (newest.work / "shop.py").write_text(APP)
-    (newest.work / "test_shop.py").write_text(STORY.format(backend=backend, mark=mark))
+    folder = newest.work / f"plugin-{mode}"  # its settings are for nobody else
+    folder.mkdir()
+    (folder / "shop.py").write_text(APP)
+    (folder / "test_shop.py").write_text(STORY.format(backend=backend, mark=mark))
     scope = "asyncio_default_fixture_loop_scope = function"
-    mode = f"{setting}\n{scope}" if setting else ""
-    (newest.work / "pytest.ini").write_text(SETTINGS.format(mode=mode))
+    settings = f"{setting}\n{scope}" if setting else ""
+    (folder / "pytest.ini").write_text(SETTINGS.format(mode=settings))
     options = () if setting else ("-p", "no:asyncio")
-    _pytest(newest, "test_shop.py", *options)
+    _pytest(newest, f"{folder.name}/test_shop.py", *options)
 
 
 def test_runs_of_others_load_the_plugin_and_nothing_else(core: Environment) -> None:

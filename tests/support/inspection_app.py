@@ -15,6 +15,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from app import EmitterDep, EventError, EventRouter, SocketDep
+from app.aio.eager import _Spare
 from app.realtime.service import RealtimeService
 from app.server.command_line import main
 from app.server.server import Server
@@ -108,11 +109,19 @@ def _connections() -> dict[str, int]:
 
 def _tasks() -> dict[str, int]:
     tasks = (task for task in asyncio.all_tasks() if task is not asyncio.current_task())
-    return dict(Counter(_name(task) for task in tasks))
+    names = map(_name, map(_work_of, tasks))
+    return dict(Counter(name for name in names if name is not None))
 
 
-def _name(task: asyncio.Task[Any]) -> str:
+def _work_of(task: asyncio.Task[Any]) -> object:
+    """Return the coroutine that a task runs; None for the one task that waits for a next event."""
     coroutine = task.get_coro()
+    return coroutine._work if isinstance(coroutine, _Spare) else coroutine
+
+
+def _name(coroutine: object) -> str | None:
+    if coroutine is None:
+        return None
     return "task " + getattr(coroutine, "__qualname__", repr(coroutine))
 
 

@@ -65,10 +65,16 @@ async def master_killed(watched: Watched, _world: World) -> None:
 
 
 async def shard_killed(cluster: Cluster, _world: World) -> None:
-    """The master of some slots is killed, and its replica takes over."""
-    cluster.masters[0].kill()
-    others = cluster.servers[1:]
+    """The master of some slots is killed, its replica takes over, and what was killed is its replica.
+
+    Without one each write to those slots waits for it in vain, and reads wait behind the writes.
+    """
+    old = cluster.masters[0]
+    others = [each for each in cluster.servers if each is not old]
+    old.kill()
     await eventually(lambda: sum(each.is_master for each in others) == 3, within=OVER_WITHIN)
+    await asyncio.to_thread(old.start)
+    await eventually(lambda: not old.is_master, within=OVER_WITHIN)
 
 
 @contextmanager

@@ -91,4 +91,4 @@ async def test_thousands_of_waits_are_one_timer(due: Due, monkeypatch: pytest.Mo
         due.wait_for(str(number))
     assert timers.call_count == 1
     await eventually(lambda: len(due.items) == 5_000)
-    assert timers.call_count < MANY
+    assert timers.call_count < 500  # a waiting test has some as well

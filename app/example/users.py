@@ -19,7 +19,11 @@ Name = Annotated[
 class SignIn(BaseModel):
     """Who somebody says to be."""
 
-    name: Name = Field(description="Any name; everybody is believed.", examples=["ann"])
+    name: Name = Field(
+        description="Any name; everybody is believed.",
+        examples=["ann"],
+        json_schema_extra={"pattern": r"\S"},  # nothing is left of blanks alone
+    )
 
 
 class UserView(BaseModel):

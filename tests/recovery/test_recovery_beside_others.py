@@ -58,7 +58,8 @@ async def test_a_client_that_is_back_after_a_failover_misses_nothing_or_is_told(
     js: JsClients, fault: Fault
 ) -> None:
     with watched_servers(replicas=2) as watched:
-        async with world(watched, js.driver) as made, proxy_to(made.nodes[0].port) as proxy:
+        safe = {"redis_url": f"{watched.url}?wait_replicas=1"}
+        async with world(watched, js.driver, **safe) as made, proxy_to(made.nodes[0].port) as proxy:
             browser, client = await connected(js, proxy)
             mark = await lose(client, proxy)
             url = made.nodes[1].url

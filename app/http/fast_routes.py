@@ -326,17 +326,6 @@ class _Call:
         return self._response.of(await self._response.content(result, scope))
 
 
-_DEFAULTS = {
-    "include": None,
-    "exclude": None,
-    "by_alias": True,
-    "exclude_unset": False,
-    "exclude_defaults": False,
-    "exclude_none": False,
-}
-"""What `serialize_json` takes if it is not given."""
-
-
 class _ResponseMaker:
     """Makes a response of an endpoint's result, as the route's handler does."""
 
@@ -357,9 +346,6 @@ class _ResponseMaker:
             "exclude_defaults": cells["response_model_exclude_defaults"],
             "exclude_none": cells["response_model_exclude_none"],
         }
-        self._chosen = {
-            name: value for name, value in self._options.items() if value is not _DEFAULTS[name]
-        }
 
     def json(self, result: Any, scope: Scope) -> bytes:
         """Return a result as JSON, as `serialize_response` does.
@@ -371,7 +357,7 @@ class _ResponseMaker:
         if errors:
             context = self._endpoint_context(scope)
             raise ResponseValidationError(errors=errors, body=result, endpoint_ctx=context)
-        text: bytes = self._field.serialize_json(value, **self._chosen)
+        text: bytes = self._field.serialize_json(value, **self._options)
         return text
 
     def content(self, result: Any, scope: Scope) -> Awaitable[Any]:

@@ -367,7 +367,7 @@ class SocketRegistry:
 
     def session_sockets(self, key: str) -> SessionSockets | None:
         """Return the connections of a session, None if it has none here."""
-        return self._sessions[hash(key) % SLOTS].get(key)  # as slot_of says
+        return self._sessions[slot_of(key)].get(key)
 
     def reloaded_version(self, key: str) -> int:
         """Return the version of a session that a reload need not read again; see SessionSockets."""

@@ -63,12 +63,8 @@ class PacketSender:
 
     def send_encoded(self, eio_sid: str, encoded: Encoded) -> None:
         """Send a packet that is encoded already."""
-        if not self.just_checked and self.is_stopped() and self.held.hold(eio_sid, encoded):
-            return
-        socket = self.engine.sockets.get(eio_sid)
-        if socket is not None:
-            for part in encoded:
-                socket.send_nowait(part)
+        if self.just_checked or not (self.is_stopped() and self.held.hold(eio_sid, encoded)):
+            self.send_now(eio_sid, encoded)
 
     def send_now(self, eio_sid: str, encoded: Encoded) -> None:
         """Send a packet that is encoded already, stopped or not."""

@@ -34,33 +34,27 @@ async def kill_node(world: World, rng: random.Random, _http: aiohttp.ClientSessi
 
 async def stop_node(world: World, rng: random.Random, _http: aiohttp.ClientSession) -> list[Window]:
     """A node is stopped, and continued; nobody tells the balancer."""
-    number, began = _any_node(world, rng), time.monotonic()
-    world.nodes[number].pause()
-    await _a_while(rng)
-    world.nodes[number].resume()
-    return [Window(began, time.monotonic(), number)]
+    number = _any_node(world, rng)
+    node = world.nodes[number]
+    return await _for_a_while(rng, node.pause, node.resume, number)
 
 
 async def cut_store_link(
     world: World, rng: random.Random, _http: aiohttp.ClientSession
 ) -> list[Window]:
     """A node's link to the store is cut."""
-    number, began = _any_node(world, rng), time.monotonic()
-    world.links[number].cut()
-    await _a_while(rng)
-    world.links[number].mend()
-    return [Window(began, time.monotonic(), number)]
+    number = _any_node(world, rng)
+    link = world.links[number]
+    return await _for_a_while(rng, link.cut, link.mend, number)
 
 
 async def hang_store_link(
     world: World, rng: random.Random, _http: aiohttp.ClientSession
 ) -> list[Window]:
     """A node's link to the store passes nothing on."""
-    number, began = _any_node(world, rng), time.monotonic()
-    world.links[number].hold()
-    await _a_while(rng)
-    world.links[number].mend()
-    return [Window(began, time.monotonic(), number)]
+    number = _any_node(world, rng)
+    link = world.links[number]
+    return await _for_a_while(rng, link.hold, link.mend, number)
 
 
 async def kill_store(
@@ -79,12 +73,9 @@ async def stop_store(
     world: World, rng: random.Random, _http: aiohttp.ClientSession
 ) -> list[Window]:
     """The store hangs, and then goes on with what it was sent."""
-    assert world.store.server is not None
-    began = time.monotonic()
-    world.store.server.pause()
-    await _a_while(rng)
-    world.store.server.resume()
-    return [Window(began, time.monotonic())]
+    server = world.store.server
+    assert server is not None
+    return await _for_a_while(rng, server.pause, server.resume)
 
 
 async def fill_memory(
@@ -151,6 +142,20 @@ NEMESES: dict[str, dict[str, Nemesis]] = {
 
 def _any_node(world: World, rng: random.Random) -> int:
     return rng.randrange(len(world.nodes))
+
+
+async def _for_a_while(
+    rng: random.Random,
+    begin: Callable[[], object],
+    end: Callable[[], object],
+    node: int | None = None,
+) -> list[Window]:
+    """Break something, and mend it after a while; return when that was, and at which node."""
+    began = time.monotonic()
+    begin()
+    await _a_while(rng)
+    end()
+    return [Window(began, time.monotonic(), node)]
 
 
 async def _a_while(rng: random.Random) -> None:

@@ -7,23 +7,19 @@ that follows from it; a run that fails otherwise has caught nothing.
 import argparse
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.histories.anomaly import Anomaly
-from tests.support.processes import ROOT
+from tests.mutants.checkout import checkout
 
 HISTORIES = 200
 """Within which a mutant has to be caught."""
 
-_COPIED = ("app", "docs", "tests", "pyproject.toml")
-_BIG = ("node_modules", "__pycache__", ".mypy_cache")
 _TIMEOUT = 600.0
 
 
@@ -105,14 +101,7 @@ MUTANTS = (
 @contextmanager
 def broken(mutant: Mutant) -> Iterator[Path]:
     """Return a copy of the checkout that has the fault."""
-    with tempfile.TemporaryDirectory(prefix="mooring-mutant-") as name:
-        folder = Path(name)
-        for each in _COPIED:
-            source = ROOT / each
-            if source.is_dir():
-                shutil.copytree(source, folder / each, ignore=shutil.ignore_patterns(*_BIG))
-            else:
-                shutil.copy(source, folder)
+    with checkout() as folder:
         file = folder / mutant.file
         text = file.read_text()
         assert text.count(mutant.old) == 1, f"{mutant.file} has changed: mend the mutant"

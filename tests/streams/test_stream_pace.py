@@ -81,7 +81,7 @@ async def test_a_reader_that_reads_nothing_holds_the_source_up_for_ten_seconds(
         given = await stands_still(stream)
         assert given * ITEM < AHEAD + BUFFERS
         began = time.monotonic()
-        last = await stream.end(quick, within=15.0)
+        last = await stream.end(quick, within=40.0)
         assert last["done"]
         assert time.monotonic() - began > 5.0
     await stuck.resume()
@@ -131,5 +131,5 @@ async def test_a_slow_reader_is_waited_for_and_loses_nothing(js: JsClients, pair
             await stands_still(stream)
             await slow.resume()
             await asyncio.sleep(0.02)
-        await stream.end(slow, within=15.0)
+        await stream.end(slow, within=40.0)
     assert [each["number"] for each in stream.items(slow)] == list(range(30_000))

@@ -33,23 +33,31 @@ async def live(
                 await client.close()
         except (AssertionError, DriverError, TimeoutError) as error:
             wrong[f"js: {str(error)[:120]}"] += 1
-            await asyncio.sleep(pace)
+            await _is_over(over, within=pace)
 
 
 async def _talk(
     client: JsClient, rng: random.Random, pace: float, done: Counter[str], over: asyncio.Event
 ) -> None:
     for _ in range(rng.randrange(1, 4)):
-        if over.is_set():
-            return
         for _ in range(3):
-            await asyncio.sleep(rng.expovariate(1 / pace))
+            if await _is_over(over, within=rng.expovariate(1 / pace)):
+                return
             await client.emit("incr", within=_WITHIN)
             done["js deed"] += 1
         mark = client.mark
         await client.cut()
         back = await client.wait_for("connect", after=mark, within=_WITHIN)
         done["js recovered" if back.args[1] else "js connect"] += 1
+
+
+async def _is_over(over: asyncio.Event, *, within: float) -> bool:
+    """Return whether it is over within so many seconds, which pass otherwise."""
+    try:
+        async with asyncio.timeout(within):
+            return await over.wait()
+    except TimeoutError:
+        return False
 
 
 async def _end(browser: JsBrowser, client: JsClient, done: Counter[str]) -> None:

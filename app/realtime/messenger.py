@@ -22,6 +22,8 @@ from .bus.messages import (
     Message,
     ReplyMessage,
     StreamMessage,
+    write,
+    write_state,
 )
 from .bus.relay import BusRelay
 from .emitter import ack_of_call, check_event
@@ -91,7 +93,7 @@ class Messenger:
         self._publish_here(key, version, event, value, namespaces)
         emits_of(name).inc()
         if not self._relay.alone:
-            self._relay.send(_state_message(key, version, event, value), key)
+            self._relay.send_written(_written_state(key, version, event, value), key)
 
     async def emit(
         self,
@@ -472,10 +474,11 @@ class Messenger:
         return bool(answer)
 
 
-def _state_message(key: str, version: int, event: str, value: Any) -> EmitMessage:
+def _written_state(key: str, version: int, event: str, value: Any) -> bytes:
     if type(value) not in PLAIN_TYPES:
         body = write_body([value])
         if body.attachments:
             written = body.on_the_bus()
-            return EmitMessage(key=key, version=version, event=event, value=None, body=written)
-    return EmitMessage(key=key, version=version, event=event, value=value)
+            message = EmitMessage(key=key, version=version, event=event, value=None, body=written)
+            return write(message)
+    return write_state(key, version, event, value)

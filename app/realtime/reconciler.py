@@ -122,9 +122,10 @@ class SessionReconciler:
 
     async def reload(self, keys: Sequence[str]) -> None:
         """Load many sessions in one round trip, if they have changed, and act on each."""
-        versions = [self._registry.reloaded_version(key) for key in keys]
+        here = self._registry.session_sockets_of(keys)
+        versions = [each.reloaded_version if each else _NO_VERSION for each in here]
         # As of now: what a read finds, that begins after this, is as new or the store has lost something.
-        known = [self._known_version(key) for key in keys]
+        known = [each.known_version if each else _NO_VERSION for each in here]
         found_records = await self._manager.find_if_changed(keys, versions)
         for key, found, reloaded, version in zip(keys, found_records, versions, known, strict=True):
             if not isinstance(found, NotModified):
@@ -147,10 +148,6 @@ class SessionReconciler:
         else:
             gone = found is None and self._has_missed_its_end(key)
             await self.disconnect_all(key, EndReason.LOGOUT if gone else Gone(found).reason)
-
-    def _known_version(self, key: str) -> int:
-        session_sockets = self._registry.session_sockets(key)
-        return session_sockets.known_version if session_sockets else 0
 
     def _go_back(self, session_sockets: SessionSockets, record: Record) -> None:
         """Send the sockets of a session what the store says, though they know something newer."""

@@ -1,7 +1,7 @@
 """Which sockets of this node belong to which session."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
@@ -217,8 +217,11 @@ class SessionSockets:
     @property
     def known_version(self) -> int:
         """The highest version that the store is known to have had; 0 if none is."""
-        sent = (each.version for each in self._last_sent.values() if each.received)
-        return max(self.record.version if self.record else 0, *sent, 0)
+        known = self.record.version if self.record else 0
+        for version, _value, received in self._last_sent.values():  # a reload asks each session
+            if received and version > known:
+                known = version
+        return known
 
     def go_back(self, record: Record) -> None:
         """Take an older record for the newest: a failover has lost what came after it."""
@@ -369,10 +372,10 @@ class SocketRegistry:
         """Return the connections of a session, None if it has none here."""
         return self._sessions[slot_of(key)].get(key)
 
-    def reloaded_version(self, key: str) -> int:
-        """Return the version of a session that a reload need not read again; see SessionSockets."""
-        session_sockets = self.session_sockets(key)
-        return session_sockets.reloaded_version if session_sockets else 0
+    def session_sockets_of(self, keys: Iterable[str]) -> list[SessionSockets | None]:
+        """Return the same for each of many sessions."""
+        parts = self._sessions
+        return [parts[hash(key) % SLOTS].get(key) for key in keys]
 
     def connection(self, eio_sid: str | None) -> Connection | None:
         """Return a connection by its Engine.IO id."""

@@ -246,16 +246,58 @@ async def test_a_mark_expires_with_the_room(bus: RedisBus, valkey: StoreServer) 
     assert 500_000 < valkey.command("PTTL", KEYS.sockets("room-1")) <= 600_000
 
 
-async def test_what_a_server_refuses_for_want_of_memory_is_appended_anyway(
+async def test_messages_for_many_addresses_share_a_command(own_store_server: StoreServer) -> None:
+    client, reader = (connect(own_store_server.url, timeout=WAIT + TIMEOUT) for _ in "12")
+    bus = RedisBus(client, reader)
+    offsets = {node: await bus.open(node) for node in ("even", "odd")}
+    for number in range(20):
+        node = "odd" if number % 2 else "even"
+        own_store_server.command("HSET", KEYS.sockets(f"room-{number}"), node, 1)
+    messages = [SequencedMessage(n, b"%d" % n, f"room-{n // 2}") for n in range(40)]
+    own_store_server.command("CONFIG", "RESETSTAT")
+    assert await bus.publish_all("here", messages) == []
+    calls = own_store_server.command("INFO", "commandstats")
+    scripts = [
+        calls[name]["calls"] for name in ("cmdstat_eval", "cmdstat_evalsha") if name in calls
+    ]
+    assert sum(scripts) == 2  # sixteen entries and four
+    for begin, (node, offset) in zip((0, 2), offsets.items(), strict=True):
+        entries = (await bus.read_addressed(node, offset)).entries
+        numbers = [n for n in range(40) if n % 4 in (begin, begin + 1)]
+        assert [(each.sequence, each.payload) for each in entries] == [
+            (n, b"%d" % n) for n in numbers
+        ]
+    await bus.aclose()
+    await client.aclose()
+
+
+async def test_of_a_command_that_fails_for_one_address_all_is_said_to_have_failed(
     bus: RedisBus, valkey: StoreServer
 ) -> None:
     offset = await bus.open("there")
     valkey.command("HSET", KEYS.sockets("room-1"), "there", 1)
+    valkey.command("SET", KEYS.sockets("room-2"), "no hash")
+    messages = [SequencedMessage(n, b"", f"room-{n}") for n in (1, 2)]
+    failed = await bus.publish_all("here", messages)
+    assert failed == messages
+    valkey.command("DEL", KEYS.sockets("room-2"))
+    valkey.command("HSET", KEYS.sockets("room-2"), "there", 1)
+    assert await bus.publish_all("here", failed) == []
+    entries = (await bus.read_addressed("there", offset)).entries
+    assert [each.sequence for each in entries][-2:] == [1, 2]
+
+
+async def test_what_a_server_refuses_for_want_of_memory_is_appended_anyway(
+    bus: RedisBus, valkey: StoreServer
+) -> None:
+    offset = await bus.open("there")
+    for room in ("room-0", "room-1"):
+        valkey.command("HSET", KEYS.sockets(room), "there", 1)
     valkey.command("CONFIG", "SET", "maxmemory", 1)
     try:
-        message = SequencedMessage(1, b"said", "room-1")
-        assert await bus.publish_all("here", [message]) == []
+        messages = [SequencedMessage(n, b"said", f"room-{n % 2}") for n in range(1, 4)]
+        assert await bus.publish_all("here", messages) == []
     finally:
         valkey.command("CONFIG", "SET", "maxmemory", 0)
     entries = (await bus.read_addressed("there", offset)).entries
-    assert [each.payload for each in entries] == [b"said"]
+    assert [(each.sequence, each.payload) for each in entries] == [(n, b"said") for n in (1, 2, 3)]

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.realtime.bus.messages import EmitMessage, Message, write
+from app.realtime.bus.messages import EmitMessage, Message, write, write_state
 from app.realtime.bus.redis import WAIT, RedisBus
 from app.realtime.bus.relay import BusRelay
 from app.realtime.redis_presence import RedisPresence
@@ -100,3 +101,9 @@ async def test_a_count_that_no_node_has_written_counts_nothing(valkey: StoreServ
             assert await presence.count_remote(KEY) == 0
             await listener.aclose()
     await client.aclose()
+
+
+@pytest.mark.parametrize("value", [None, 3, 2**70, 0.1, "text", [{"a": [True]}]])
+def test_a_state_is_written_as_its_message_is(value: Any) -> None:
+    message = EmitMessage(key=KEY, version=7, event="e", value=value)
+    assert write_state(KEY, 7, "e", value) == write(message)

@@ -126,7 +126,7 @@ def test_who_goes_is_on_no_list(registry: SocketRegistry, listener: Listener) ->
     registry.unregister("two")
     assert (registry.keys(), registry.session_sockets("key")) == ([], None)
     assert listener.emptied == [("key", False)]
-    assert registry.reloaded_version("key") == 0
+    assert registry.session_sockets_of(["key"]) == [None]
 
 
 @pytest.mark.parametrize("connects", [False, True])

@@ -32,49 +32,70 @@ return redis.call('XADD', KEYS[1], '*', unpack(ARGV, 2))
 """)
 
 _APPEND_ADDRESSED = Script("""
--- KEYS: who has sockets for the address; the common stream; who will have some for what is joined.
--- ARGV: the command that reads KEYS[1], what the nodes' streams begin with, the publisher, entries that
+-- KEYS: the common stream; who has sockets for the address of each entry; who will have some for what is
+-- joined by each, if anything is.
+-- ARGV: the command that reads who has, what the nodes' streams begin with, the publisher, entries that
 -- stay, how many have to where the memory is full (0: it is not), for how long joining nodes are marked
--- (0: none joins), the publisher's own log (empty: it need not have it), fields. A node without a stream of
--- its own is of an earlier version, or has lost it: the common stream gets a copy, which says for whom.
+-- (0: none joins), the publisher's own log (empty: it need not have them); for each entry how many messages
+-- it has, and their sequences and payloads in turn. A node without a stream of its own is of an earlier
+-- version, or has lost it: the common stream gets a copy, which says for whom.
+local command, prefix, publisher, stay = unpack(ARGV, 1, 4)
+local left, lifetime, log = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local function append(stream, ...)
-  local left = tonumber(ARGV[5])
   if left > 0 then
     redis.call('XTRIM', stream, 'MAXLEN', math.max(redis.call('XLEN', stream) - 2, left))
   end
   return redis.call('XADD', stream, ...)
 end
-local nodes, without, marks, id = {}, {}, {}, false
-local seen = {[ARGV[3]] = true}
-for _, name in ipairs(redis.call(ARGV[1], KEYS[1])) do
-  local mark, node = string.match(name, '^(%+?)(.*)$')
-  if mark ~= '' then marks[#marks + 1] = name end
-  if not seen[node] then
-    seen[node] = true
-    nodes[#nodes + 1] = node
-    local own = append(ARGV[2] .. node, 'NOMKSTREAM', 'MAXLEN', '~', ARGV[4], '*', unpack(ARGV, 8))
-    if own then id = own else without[#without + 1] = node end
+local function fields_of(first, last)
+  local fields = {'o', publisher}
+  for at = first, last, 2 do
+    for _, word in ipairs({'n', ARGV[at], 'm', ARGV[at + 1]}) do fields[#fields + 1] = word end
   end
+  return unpack(fields)
 end
-if #without > 0 then
-  local all = table.concat(without, ' ')
-  id = append(KEYS[2], 'MAXLEN', '~', ARGV[4], '*', 'a', all, unpack(ARGV, 8))
-end
-if ARGV[7] ~= '' then append(ARGV[7], 'NOMKSTREAM', 'MAXLEN', '~', ARGV[4], '*', unpack(ARGV, 8)) end
-if not id then return 0 end
-local now = tonumber(string.match(id, '^%d+'))
-for _, mark in ipairs(marks) do
-  if tonumber(redis.call('HGET', KEYS[1], mark)) < now then redis.call('HDEL', KEYS[1], mark) end
-end
-local marked = tonumber(ARGV[6])
-if marked > 0 then
+local function send(readers, joined, first, last)
+  local nodes, without, marks, id = {}, {}, {}, false
+  local seen = {[publisher] = true}
+  for _, name in ipairs(redis.call(command, readers)) do
+    local mark, node = string.match(name, '^(%+?)(.*)$')
+    if mark ~= '' then marks[#marks + 1] = name end
+    if not seen[node] then
+      seen[node] = true
+      nodes[#nodes + 1] = node
+      local own = append(prefix .. node, 'NOMKSTREAM', 'MAXLEN', '~', stay, '*', fields_of(first, last))
+      if own then id = own else without[#without + 1] = node end
+    end
+  end
+  if #without > 0 then
+    local all = table.concat(without, ' ')
+    id = append(KEYS[1], 'MAXLEN', '~', stay, '*', 'a', all, fields_of(first, last))
+  end
+  if log ~= '' then append(log, 'NOMKSTREAM', 'MAXLEN', '~', stay, '*', fields_of(first, last)) end
+  if not id then return end
+  local now = tonumber(string.match(id, '^%d+'))
+  for _, mark in ipairs(marks) do
+    if tonumber(redis.call('HGET', readers, mark)) < now then redis.call('HDEL', readers, mark) end
+  end
+  if lifetime == 0 then return end
   for _, node in ipairs(nodes) do
-    redis.call('HSET', KEYS[3], '+' .. node, string.format('%.0f', now + marked))
+    redis.call('HSET', joined, '+' .. node, string.format('%.0f', now + lifetime))
   end
-  if redis.call('PTTL', KEYS[3]) < 0 then redis.call('PEXPIRE', KEYS[3], marked) end
+  if redis.call('PTTL', joined) < 0 then redis.call('PEXPIRE', joined, lifetime) end
 end
-return #nodes
+local count = lifetime > 0 and (#KEYS - 1) / 2 or #KEYS - 1
+local at = 8
+for entry = 1, count do
+  local last = at + 2 * ARGV[at]
+  send(KEYS[1 + entry], KEYS[1 + entry + count], at + 1, last)
+  at = last + 1
+end
+return count
 """)
+
+_ADDRESS = SequencedMessage._fields.index("to")
+_ENTRIES_PER_SCRIPT = 16
+"""The server does nothing else while a script runs."""
 
 Pack = list[SequencedMessage]
 """Messages with one address, that share an entry."""
@@ -104,62 +125,73 @@ class StreamAppender:
         self, node_id: str, messages: Sequence[SequencedMessage]
     ) -> list[SequencedMessage]:
         """Append messages in order, all of them in one write; return those that failed."""
-        packs = list(packed(messages))
-        replies = [self._append(node_id, pack) for pack in packs]
+        groups = list(grouped(packed(messages)))
+        replies = [self._append(node_id, packs) for packs in groups]
         failed: list[SequencedMessage] = []
-        for pack, reply in zip(packs, replies, strict=True):
+        for packs, reply in zip(groups, replies, strict=True):
             try:
                 await reply
             except RedisClientError as error:
-                if not await self._was_appended_anyway(error, node_id, pack):
-                    self.last_error = error
-                    failed += pack
+                for pack in packs:
+                    if not await self._was_appended_anyway(error, node_id, pack):
+                        self.last_error = error
+                        failed += pack
         return failed
 
     async def append(self, node_id: str, message: SequencedMessage) -> None:
         """Append one message to the common stream."""
         try:
-            await self._append(node_id, [message])
+            await self._append(node_id, [[message]])
         except RedisClientError as error:
             if not _is_full(error, [message]):
                 raise
-            await self._append(node_id, [message], when_full=True)
+            await self._append(node_id, [[message]], when_full=True)
 
     async def _was_appended_anyway(self, error: RedisClientError, node_id: str, pack: Pack) -> bool:
         if not _is_full(error, pack):
             return False
         try:
-            await self._append(node_id, pack, when_full=True)
+            await self._append(node_id, [pack], when_full=True)
         except RedisClientError:
             return False
         return True
 
-    def _append(self, node_id: str, pack: Pack, *, when_full: bool = False) -> Reply:
-        fields = fields_of(node_id, pack)
+    def _append(self, node_id: str, packs: Sequence[Pack], *, when_full: bool = False) -> Reply:
+        """Append a group, see `grouped`."""
+        [pack, *_] = packs
         common, to = self._keys.bus, pack[0].to
+        if _is_addressed(pack[0]):
+            return self._append_addressed(node_id, packs, when_full=when_full)
+        fields = fields_of(node_id, pack)
         if to is None and when_full:
             script = ("EVAL", _APPEND_WHEN_FULL, 1, common, self._kept_when_full)
             return self._client.execute(*script, *fields)
         if to is None:
             return self._client.execute("XADD", common, "MAXLEN", "~", self._maxlen, "*", *fields)
-        joins = pack[0].joins
-        log = self._keys.log(node_id) if pack[0].logged else ""
-        if to == OWN_LOG:
-            limit = ("NOMKSTREAM", "MAXLEN", "~", self._maxlen, "*")
-            return self._client.execute("XADD", log, *limit, *fields)
-        command, readers = self._readers(to)
+        limit = ("NOMKSTREAM", "MAXLEN", "~", self._maxlen, "*")
+        return self._client.execute("XADD", self._keys.log(node_id), *limit, *fields)
+
+    def _append_addressed(self, node_id: str, packs: Sequence[Pack], *, when_full: bool) -> Reply:
+        first = packs[0][0]
+        keys: list[Argument] = [self._keys.bus, *(self._readers(pack[0].to) for pack in packs)]
+        if first.joins is not None:
+            keys += [self._keys.sockets(pack[0].joins or "") for pack in packs]
+        entries: list[Argument] = []
+        for pack in packs:
+            entries.append(len(pack))
+            for message in pack:
+                entries += (message.sequence, message.payload)
         return self._client.execute(
-            *("EVAL", _APPEND_ADDRESSED, 3, readers, common, self._keys.sockets(joins or "")),
-            *(command, self._keys.streams, node_id, self._maxlen),
-            *(self._kept_when_full if when_full else 0, _MARKED_MS if joins else 0, log),
-            *fields,
+            *("EVAL", _APPEND_ADDRESSED, len(keys), *keys),
+            *("SMEMBERS" if first.to == EVERY_NODE else "HKEYS", self._keys.streams, node_id),
+            *(self._maxlen, self._kept_when_full if when_full else 0),
+            *(_MARKED_MS if first.joins else 0, self._keys.log(node_id) if first.logged else ""),
+            *entries,
         )
 
-    def _readers(self, to: str) -> tuple[str, str]:
-        """Return the command and the key that say which nodes an address has."""
-        if to == EVERY_NODE:
-            return "SMEMBERS", self._keys.nodes
-        return "HKEYS", self._keys.sockets(to)
+    def _readers(self, to: str | None) -> str:
+        """Return the key that says which nodes an address has."""
+        return self._keys.nodes if to == EVERY_NODE else self._keys.sockets(to or "")
 
 
 class ClusterAppender(StreamAppender):
@@ -204,9 +236,9 @@ class ClusterAppender(StreamAppender):
         return nodes
 
     async def _found(self, to: str) -> set[str]:
-        command, key = self._readers(to)
-        if command == "SMEMBERS":
-            return {node.decode() for node in await self._client.execute(command, key)}
+        key = self._readers(to)
+        if to == EVERY_NODE:
+            return {node.decode() for node in await self._client.execute("SMEMBERS", key)}
         found = await self._client.execute("HGETALL", key)
         now = time.time() * 1000
         names = dict(zip((each.decode() for each in found[::2]), found[1::2], strict=True))
@@ -224,7 +256,7 @@ class ClusterAppender(StreamAppender):
             failed.set_exception(error)
             return failed
         if pack[0].to is None:
-            return self._append(node_id, pack)
+            return self._append(node_id, [pack])
         fields = fields_of(node_id, pack)
         limit = ("NOMKSTREAM", "MAXLEN", "~", self._maxlen, "*")
         nodes = found.result()
@@ -251,10 +283,34 @@ return 1
 
 def packed(messages: Iterable[SequencedMessage]) -> Iterator[Pack]:
     """Yield messages as they share entries: neighbours with one address, so many at the most."""
-    for _, found in groupby(messages, lambda each: (each.to, each.joins, each.logged)):
-        pack = list(found)
-        for at in range(0, len(pack), _MESSAGES_PER_ENTRY):
-            yield pack[at : at + _MESSAGES_PER_ENTRY]
+    pack: Pack = []
+    for message in messages:
+        if pack and (message[_ADDRESS:] != pack[0][_ADDRESS:] or len(pack) == _MESSAGES_PER_ENTRY):
+            yield pack
+            pack = []
+        pack.append(message)
+    if pack:
+        yield pack
+
+
+def grouped(packs: Iterable[Pack]) -> Iterator[list[Pack]]:
+    """Yield packs as they share a command: neighbours that are addressed alike, so many at the most."""
+    for (addressed, *_), found in groupby(packs, _kind_of):
+        group = list(found)
+        size = _ENTRIES_PER_SCRIPT if addressed else 1
+        for at in range(0, len(group), size):
+            yield group[at : at + size]
+
+
+def _kind_of(pack: Pack) -> tuple[bool, bool, bool, bool]:
+    """Return what packs in one script have in common."""
+    first = pack[0]
+    every = first.to == EVERY_NODE
+    return _is_addressed(first), every, first.joins is not None, first.logged
+
+
+def _is_addressed(message: SequencedMessage) -> bool:
+    return message.to is not None and message.to != OWN_LOG
 
 
 def fields_of(node_id: str, messages: Iterable[SequencedMessage]) -> list[Argument]:

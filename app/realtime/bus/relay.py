@@ -124,12 +124,22 @@ class BusRelay:
             joins: the key under which they have sockets once they have applied it.
             logged: whether this node's own log is to have it.
         """
+        if not self._bus.alone:
+            self.send_written(write(message), to, joins, logged=logged)
+
+    def send_written(
+        self,
+        payload: bytes,
+        to: str | None = None,
+        joins: str | None = None,
+        *,
+        logged: bool = False,
+    ) -> None:
+        """Publish a message that is written already; see `send`."""
         if self._bus.alone:
             return
         self._last_sequence += 1
-        self._outbox.append(
-            SequencedMessage(self._last_sequence, write(message), to, joins, logged)
-        )
+        self._outbox.append(SequencedMessage(self._last_sequence, payload, to, joins, logged))
         if len(self._outbox) > self._max_outbox:  # the reload of sessions compensates for it
             self._outbox.popleft()
             BUS_DROPPED.inc()

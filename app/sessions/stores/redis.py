@@ -124,9 +124,10 @@ class RedisStore(RedisAnswers, SessionStore, UserIndex):
         self, keys: Sequence[str], versions: Sequence[int]
     ) -> list[ConditionalResult]:
         values = await self._values(keys)
+        begins = {version: b"R%d " % version for version in {*versions}}  # most have one of a few
         return [
             NOT_MODIFIED
-            if value is not None and value.startswith(b"R%d " % version)
+            if value is not None and value.startswith(begins[version])
             else self._readable(key, value, NOT_MODIFIED)
             for key, value, version in zip(keys, values, versions, strict=True)
         ]
@@ -144,8 +145,7 @@ class RedisStore(RedisAnswers, SessionStore, UserIndex):
     async def _values(self, keys: Sequence[str]) -> list[bytes | None]:
         values: list[bytes | None] = []
         for start in range(0, len(keys), KEYS_PER_READ):
-            names = map(self._name, keys[start : start + KEYS_PER_READ])
-            values += await self._call("MGET", *names)
+            values += await self._call("MGET", *self._names(keys[start : start + KEYS_PER_READ]))
         return values
 
     async def commit(

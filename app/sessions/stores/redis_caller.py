@@ -1,6 +1,6 @@
 """Calls to a Redis server on behalf of a store: its scripts, its keys, its errors."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
 from ...redis.commands import Repeatable
@@ -10,6 +10,8 @@ from ..errors import StoreUnavailableError
 from .redis_scripts import Script
 
 ONCE = ("EVALSHA", "EVAL")
+_KEY = "\0"
+"""Stands for any key; no prefix has it."""
 REPEATABLE = (Repeatable("EVALSHA"), Repeatable("EVAL"))
 
 
@@ -67,6 +69,11 @@ class RedisCaller:
 
     def _name(self, key: str) -> str:
         return record_key(key, prefix=self._prefix)
+
+    def _names(self, keys: Iterable[str]) -> list[str]:
+        """Return the same for each of many keys."""
+        before, _, behind = self._name(_KEY).partition(_KEY)
+        return [f"{before}{key}{behind}" for key in keys]
 
     def _answers_name(self, key: str) -> str:
         return answers_key(key, prefix=self._prefix)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import aiohttp
 
 from tests.histories.browser import Browser
+from tests.histories.client import Client
 from tests.histories.history import (
     ENDS,
     MOVES,
@@ -19,10 +20,15 @@ from tests.histories.history import (
     Window,
 )
 from tests.histories.socket_client import SocketClient
+from tests.histories.stock_client import StockClient
 from tests.histories.world import World
+from tests.support.browsers import Transport
 from tests.support.eventually import eventually
 
-SOCKETS = 2
+STOCK = 2
+"""Clients in JavaScript of each session; there is one on a bare WebSocket besides."""
+
+_TURNS = 50
 _PAUSE_SECONDS = 0.18
 _TRIES = 4
 _FINAL_SECONDS = 20.0
@@ -59,8 +65,8 @@ class Clients:
         self._user = name if self._end is Kind.BAN or rng.random() < 0.3 else None
         self._numbers: dict[str, int] = {}
         self.sockets = [
-            SocketClient(number, self.browser, f"room of {name}", self._pick, self._own_rng())
-            for number in range(SOCKETS)
+            self._bare_client(0),
+            *(self._stock_client(each + 1) for each in range(STOCK)),
         ]
         self._tasks: list[asyncio.Task[None]] = []
         self._lives: list[asyncio.Task[None]] = []
@@ -123,6 +129,25 @@ class Clients:
 
     def _own_rng(self) -> random.Random:
         return random.Random(self._rng.random())
+
+    def _bare_client(self, number: int) -> Client:
+        return SocketClient(number, self.browser, self._room, self._pick, self._own_rng())
+
+    def _stock_client(self, number: int) -> Client:
+        rng, nodes = self._own_rng(), range(len(self._world.nodes))
+        return StockClient(
+            number,
+            self.browser,
+            self._room,
+            driver=self._world.driver,
+            transport=rng.choice(list(Transport)),
+            urls=self._world.urls,
+            turns=[rng.choice(nodes) for _ in range(_TURNS)],
+        )
+
+    @property
+    def _room(self) -> str:
+        return f"room of {self._name}"
 
     def _pick(self) -> tuple[int, str]:
         return self._world.pick(self._rng)
@@ -200,7 +225,7 @@ class Clients:
             await asyncio.sleep(rng.expovariate(1 / (2 * _PAUSE_SECONDS)))
 
     async def _try_once(
-        self, once: str, by_socket: SocketClient | None, rng: random.Random
+        self, once: str, by_socket: Client | None, rng: random.Random
     ) -> Operation | None:
         if by_socket is not None:
             return await by_socket.ask(Kind.INCREMENT, f"{once} by socket")
@@ -219,7 +244,7 @@ class Clients:
         self._numbers[source] = number = self._numbers.get(source, 0) + 1
         each = Message(source, number, time.monotonic())
         self.history.messages.append(each)
-        body = {"room": f"room of {self._name}", "source": source, "number": number}
+        body = {"room": self._room, "source": source, "number": number}
         answer = await self.browser.send(url, "POST", "/send", body, cookie="")
         if answer.status == 200:
             each.taken = time.monotonic()

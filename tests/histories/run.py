@@ -17,6 +17,7 @@ from tests.histories.history import History, Outcome, Window
 from tests.histories.nemeses import NEMESES
 from tests.histories.socket_checks import check_state, delays
 from tests.histories.world import World
+from tests.support.browsers import JsClients
 
 SESSIONS = 20
 """Histories of one round."""
@@ -78,7 +79,10 @@ async def run_round(
     rng = random.Random(f"{seed} {world.store.name} {nemesis}")
     limits = aiohttp.TCPConnector(limit=0)
     jar = aiohttp.DummyCookieJar()
-    async with aiohttp.ClientSession(connector=limits, cookie_jar=jar) as http:
+    async with (
+        JsClients(world.driver),
+        aiohttp.ClientSession(connector=limits, cookie_jar=jar) as http,
+    ):
         name = f"round-{rng.getrandbits(40):x}"
         made = [
             Clients(world, http, f"{name}-{number}", random.Random(rng.random()), within)

@@ -11,6 +11,7 @@ import aiohttp
 
 from tests.histories.links import Link, links_to
 from tests.support.cluster import Cluster, redis_cluster
+from tests.support.driver import Driver
 from tests.support.sentinel import Watched, watched_servers
 from tests.support.servers import StoreServer, store_server
 from tests.support.service import SECRET, Service, service
@@ -39,12 +40,14 @@ class World:
         store: what the nodes share.
         nodes: the nodes.
         links: the link of each node to the server, if there is one server.
+        driver: runs clients in JavaScript.
         down: the nodes that a balancer does not send anybody to.
     """
 
     store: Store
     nodes: list[Service]
     links: list[Link]
+    driver: Driver
     down: set[int] = field(default_factory=set)
 
     @property
@@ -74,7 +77,7 @@ class World:
 
 
 @asynccontextmanager
-async def world(name: str) -> AsyncIterator[World]:
+async def world(name: str, driver: Driver) -> AsyncIterator[World]:
     """Start a store and nodes. Their clients notice within two seconds that nothing comes any more."""
     async with AsyncExitStack() as stack:
         store = stack.enter_context(_store(name))
@@ -86,7 +89,7 @@ async def world(name: str) -> AsyncIterator[World]:
         for index in range(number):
             url = links[index].url if links else store.url
             nodes.append(await stack.enter_async_context(service(**_settings(name, url))))
-        yield World(store, nodes, links)
+        yield World(store, nodes, links, driver)
 
 
 def _settings(name: str, url: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from tests.histories.history import (
 )
 from tests.histories.socket_client import SocketClient
 from tests.histories.stock_client import StockClient
-from tests.histories.world import World
+from tests.histories.world import RELOAD_SECONDS, World
 from tests.support.browsers import Transport
 from tests.support.eventually import eventually
 
@@ -270,9 +270,15 @@ class Clients:
                 kind = self._rng.choice([Kind.READ, Kind.INCREMENT])
                 await self.browser.ask(kind, node, url, number=number)
         if self._ended is not None:
-            await self._until(
-                lambda: not any(each.connected for each in self.sockets), self._within
-            )
+            await self._until(self._all_closed, self._within)
+        elif self.history.may_have_expired(time.monotonic()):
+            # Nobody tells the nodes: they look each second, and their timers were set before the jump.
+            closed = await self._until(self._all_closed, self._within + RELOAD_SECONDS)
+            if not closed:
+                self.history.odd.append("a socket outlives its session, which has expired")
+
+    def _all_closed(self) -> bool:
+        return not any(each.connected for each in self.sockets)
 
     async def _look_at_the_living(self) -> None:
         """Read the count on all nodes, use the older ids, and wait for what the sockets are sent."""

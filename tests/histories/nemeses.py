@@ -14,6 +14,12 @@ from tests.histories.world import World
 Nemesis = Callable[[World, random.Random, aiohttp.ClientSession], Awaitable[list[Window]]]
 
 _HOUR = 3600.0
+_TICK = 2.0
+_JUMPS = (
+    *((3.0, 0.0), (-3.0, 0.0), (45.0, 0.0), (-45.0, 0.0), (20.0, -20.0, 0.0)),
+    *((300.0, 0.0), (-300.0, 0.0)),
+)
+"""By how much the clock of a store is wrong, one after another. Those of 300 s end sessions, others none."""
 
 
 async def nothing(_world: World, _rng: random.Random, _http: aiohttp.ClientSession) -> list[Window]:
@@ -101,6 +107,23 @@ async def move_clock(world: World, rng: random.Random, http: aiohttp.ClientSessi
     return []
 
 
+async def move_server_clock(
+    world: World, rng: random.Random, _http: aiohttp.ClientSession
+) -> list[Window]:
+    """The clock of the store jumps, ahead or back, and is put right."""
+    clock, server, at, windows = world.store.clock, world.store.server, 0.0, []
+    assert clock is not None
+    assert server is not None
+    for to in rng.choice(_JUMPS):
+        if to > at:
+            windows.append(Window(time.monotonic(), time.monotonic(), ahead=to - at))
+        clock.move(to)
+        assert abs(server.command("TIME")[0] - time.time() - to) < _TICK
+        at = to
+        await _a_while(rng)
+    return windows
+
+
 def _failover(fault: str) -> Nemesis:
     async def fail(world: World, rng: random.Random, _http: aiohttp.ClientSession) -> list[Window]:
         began = time.monotonic()
@@ -133,7 +156,7 @@ _CLUSTER = ("cluster_planned", "cluster_killed", "cluster_stopped")
 
 NEMESES: dict[str, dict[str, Nemesis]] = {
     "memory": _ANY,
-    "valkey": _ANY | _NODES | _ONE,
+    "valkey": _ANY | _NODES | _ONE | {"server-clock": move_server_clock},
     "redis": _ANY | _NODES | _ONE,
     "sentinel": {each.replace("_", "-"): _failover(each) for each in _SENTINEL},
     "cluster": {each.replace("_", "-"): _failover(each) for each in _CLUSTER},

@@ -163,6 +163,26 @@ def test_an_end_in_doubt_that_is_seen_in_a_failover_may_be_lost_and_one_that_was
     assert [each.anomaly for each in check(made)] == [Anomaly.SERVED]
 
 
+def test_a_clock_of_the_store_that_jumps_ends_sessions_by_minutes_and_none_by_seconds() -> None:
+    made = history(read(1), dead(4, how=Dead.STRANGER))
+    made.windows = [Window(2, 3, ahead=300.0)]
+    assert list(check(made)) == []
+    made.operations.append(read(5))
+    assert [each.anomaly for each in check(made)] == [Anomaly.SERVED]
+    made = history(read(1), dead(4, how=Dead.STRANGER))
+    made.windows = [Window(2, 3, ahead=45.0)]
+    assert [each.anomaly for each in check(made)] == [Anomaly.GONE]
+    made.windows = [Window(5, 6, ahead=300.0)]
+    assert [each.anomaly for each in check(made)] == [Anomaly.GONE]
+
+
+def test_a_clock_of_the_store_that_jumps_ends_tombstones_early() -> None:
+    made = history(done(Kind.LOGOUT, 1), dead(2, how=Dead.STRANGER))
+    assert [each.anomaly for each in check(made)] == [Anomaly.STRANGER]
+    made.windows = [Window(1.5, 3, ahead=45.0)]
+    assert list(check(made)) == []
+
+
 def socket(closed: float | None, **more: object) -> Connection:
     return Connection(0, 1, 0, 0.5, 0.6, closed=closed, **more)  # type: ignore[arg-type] # of fields
 
@@ -185,6 +205,10 @@ WRONG_SOCKETS = {
         Anomaly.OPEN,
         with_socket(socket(10.1), LOGOUT, windows=HUNG),
     ),
+    "late, and the clock of the store jumped": (
+        Anomaly.OPEN,
+        with_socket(socket(9), LOGOUT, windows=[Window(1, 9, ahead=300.0)]),
+    ),
     "late, and another node hung": (
         Anomaly.OPEN,
         with_socket(socket(9), LOGOUT, windows=[Window(1, 9, 2)]),
@@ -202,6 +226,9 @@ RIGHT_SOCKETS = {
     "open": with_socket(socket(None, counts=[1, 1, 2])),
     "closed by itself": with_socket(socket(2)),
     "in time after its node went on": with_socket(socket(9.9), LOGOUT, windows=HUNG),
+    "sent away as its deadline came": with_socket(
+        socket(3, final=True), windows=[Window(2, 4, ahead=300.0)]
+    ),
     "in doubt": with_socket(socket(None), doubt(Kind.LOGOUT, 1)),
     "sent away by a logout in doubt": with_socket(socket(3, final=True), doubt(Kind.LOGOUT, 1)),
 }

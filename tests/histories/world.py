@@ -9,7 +9,9 @@ from typing import Any
 
 import aiohttp
 
+from tests.histories.history import IDLE_SECONDS
 from tests.histories.links import Link, links_to
+from tests.histories.server_clock import MovedClock, moved_clock
 from tests.support.cluster import Cluster, redis_cluster
 from tests.support.driver import Driver
 from tests.support.sentinel import Watched, watched_servers
@@ -18,6 +20,7 @@ from tests.support.service import SECRET, Service, service
 
 PRODUCT = "tests.histories.product:app"
 NODES = 3
+RELOAD_SECONDS = 1
 STORES = ("memory", "valkey", "redis", "sentinel", "cluster")
 
 
@@ -30,6 +33,7 @@ class Store:
     server: StoreServer | None = None
     watched: Watched | None = None
     cluster: Cluster | None = None
+    clock: MovedClock | None = None
 
 
 @dataclass
@@ -97,8 +101,8 @@ def _settings(name: str, url: str) -> dict[str, Any]:
         "app": PRODUCT,
         "log_level": "info",
         "session_secrets": SECRET,
-        "session_idle_timeout": 120,
-        "session_reload_interval": 1,
+        "session_idle_timeout": IDLE_SECONDS,
+        "session_reload_interval": RELOAD_SECONDS,
         "ping_interval": 1,
         "ping_timeout": 1,
         "recovery_window": 60,
@@ -119,6 +123,9 @@ def _store(name: str) -> Iterator[Store]:
         case "cluster":
             with redis_cluster(masters=3, replicas=1) as cluster:
                 yield Store(name, f"{cluster.url}?wait_replicas=1", cluster=cluster)
+        case "valkey":
+            with moved_clock() as clock, store_server(name, durable=True, env=clock.env) as server:
+                yield Store(name, server.url, server=server, clock=clock)
         case _:
             with store_server(name, durable=True) as server:
                 yield Store(name, server.url, server=server)

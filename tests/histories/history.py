@@ -132,6 +132,19 @@ class Message:
 
 
 @dataclass
+class Visit:
+    """Another session of the user, who signed in to it while the first one went on, or was banned.
+
+    Attributes:
+        signed_in: the sign-in; it has failed if it was answered that there is no such session any more.
+        uses: what was asked with its id since.
+    """
+
+    signed_in: Operation
+    uses: list[Operation] = field(default_factory=list)
+
+
+@dataclass
 class Window:
     """When a node, or all of them if it is None, could not be expected to act at once.
 
@@ -171,6 +184,7 @@ class History:
         messages: each source's in their order.
         windows: what the nemesis kept from acting.
         users: who is signed in under each id, None for nobody.
+        visits: the other sessions of the user.
         finished: when it was over, and every client could be reached.
         odd: answers that nobody was promised.
     """
@@ -180,6 +194,7 @@ class History:
     messages: list[Message] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
     users: list[str | None] = field(default_factory=lambda: [None])
+    visits: list[Visit] = field(default_factory=list)
     finished: float = math.inf
     odd: list[str] = field(default_factory=list)
 

@@ -86,6 +86,16 @@ MUTANTS = (
         "FAILED tests/users/test_users_end.py",
     ),
     Mutant(
+        "a ban ends one session of its user",
+        "P18",
+        "app/users/users.py",
+        "            ended += await self._end(name, [key for key in keys if key not in spared], spared)\n",
+        "            ended += await self._end(name, keys[:1], spared)\n",
+        "tests.histories",
+        ["--store", "valkey", "--nemesis", "none"],
+        Anomaly.SERVED,
+    ),
+    Mutant(
         "replay off by one",
         "P19",
         "app/realtime/recovery/log.py",

@@ -127,7 +127,7 @@ async def cluster_stopped(cluster: Cluster, rng: random.Random) -> float:
 async def resharded(cluster: Cluster, rng: random.Random) -> None:
     """The slots of many keys move to another master, one after another."""
     target = rng.choice(cluster.masters_now)
-    for key in await asyncio.to_thread(_keys, cluster, target):
+    for key in await asyncio.to_thread(a_key_of_each_slot, cluster, target):
         await asyncio.to_thread(cluster.begin_to_move, key, target)
         await asyncio.to_thread(cluster.end_move, key, target)
 
@@ -135,7 +135,7 @@ async def resharded(cluster: Cluster, rng: random.Random) -> None:
 async def half_migrated(cluster: Cluster, rng: random.Random) -> None:
     """The slots of many keys are in the midst of a move for a while."""
     target = rng.choice(cluster.masters_now)
-    keys = await asyncio.to_thread(_keys, cluster, target)
+    keys = await asyncio.to_thread(a_key_of_each_slot, cluster, target)
     for key in keys:
         await asyncio.to_thread(cluster.begin_to_move, key, target)
     await asyncio.sleep(1 + rng.random())
@@ -143,8 +143,8 @@ async def half_migrated(cluster: Cluster, rng: random.Random) -> None:
         await asyncio.to_thread(cluster.end_move, key, target)
 
 
-def _keys(cluster: Cluster, target: ClusterServer) -> list[str]:
-    """One key for each slot that other masters have keys in."""
+def a_key_of_each_slot(cluster: Cluster, target: ClusterServer) -> list[str]:
+    """Return one key for each slot that other masters have keys in."""
     others = [server for server in cluster.masters_now if server is not target]
     keys = [key for server in others for key in server.command("KEYS", "mooring:*")]
     by_slot = {str(target.command("CLUSTER", "KEYSLOT", key)): key for key in keys}

@@ -10,11 +10,14 @@ import aiohttp
 from tests.failovers import faults
 from tests.histories.history import Window
 from tests.histories.world import World
+from tests.support.cluster import Cluster, ClusterServer
 
 Nemesis = Callable[[World, random.Random, aiohttp.ClientSession], Awaitable[list[Window]]]
 
 _HOUR = 3600.0
 _TICK = 2.0
+_SLOTS = 12
+_BUS = "mooring:bus"
 _JUMPS = (
     *((3.0, 0.0), (-3.0, 0.0), (45.0, 0.0), (-45.0, 0.0), (20.0, -20.0, 0.0)),
     *((300.0, 0.0), (-300.0, 0.0)),
@@ -134,6 +137,42 @@ def _failover(fault: str) -> Nemesis:
     return fail
 
 
+async def reshard(world: World, rng: random.Random, _http: aiohttp.ClientSession) -> list[Window]:
+    """Slots move to another master, one after another; nothing may wait for it, or be lost."""
+    cluster = world.store.cluster
+    assert cluster is not None
+    target = rng.choice(cluster.masters_now)
+    for key in await asyncio.to_thread(_slots, cluster, target, rng):
+        await asyncio.to_thread(cluster.begin_to_move, key, target)
+        await asyncio.to_thread(cluster.end_move, key, target)
+    return []
+
+
+async def half_migrate(
+    world: World, rng: random.Random, _http: aiohttp.ClientSession
+) -> list[Window]:
+    """Slots are in the midst of a move for a while, with some of their keys at either server."""
+    cluster = world.store.cluster
+    assert cluster is not None
+    target = rng.choice(cluster.masters_now)
+    keys = await asyncio.to_thread(_slots, cluster, target, rng)
+    for key in keys:
+        await asyncio.to_thread(cluster.begin_to_move, key, target)
+    await _a_while(rng)
+    for key in keys:
+        await asyncio.to_thread(cluster.end_move, key, target)
+    return []
+
+
+def _slots(cluster: Cluster, target: ClusterServer, rng: random.Random) -> list[str]:
+    """Return a key for each of some slots that other masters have keys in: the bus', and any."""
+    keys = [key for key in faults.a_key_of_each_slot(cluster, target) if key != _BUS]
+    chosen = rng.sample(sorted(keys), min(len(keys), _SLOTS))
+    if cluster.owner(_BUS) is not target:
+        chosen.insert(rng.randint(0, len(chosen)), _BUS)
+    return chosen
+
+
 _ANY: dict[str, Nemesis] = {
     "none": nothing,
     "links": nothing,
@@ -159,7 +198,8 @@ NEMESES: dict[str, dict[str, Nemesis]] = {
     "valkey": _ANY | _NODES | _ONE | {"server-clock": move_server_clock},
     "redis": _ANY | _NODES | _ONE,
     "sentinel": {each.replace("_", "-"): _failover(each) for each in _SENTINEL},
-    "cluster": {each.replace("_", "-"): _failover(each) for each in _CLUSTER},
+    "cluster": {each.replace("_", "-"): _failover(each) for each in _CLUSTER}
+    | {"cluster-reshard": reshard, "cluster-half-migrated": half_migrate},
 }
 
 

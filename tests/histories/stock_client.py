@@ -47,7 +47,7 @@ class StockClient(Client):
         self._turns = turns
         self._me = driver.next_id()
         self._jar = driver.next_id()
-        self._connections: list[Connection] = []
+        self._connections: list[Connection | None] = []
         self._attempt: Operation | None = None
         self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[object]] = set()
@@ -81,7 +81,8 @@ class StockClient(Client):
         if found is None:
             return None
         connects, arguments = found
-        return Ack(self._connections[connects - 1], arguments)
+        connection = self._connections[connects - 1]
+        return None if connection is None else Ack(connection, arguments)
 
     async def close(self) -> None:
         """Go, whatever its state; what is noted stays as it is."""
@@ -182,7 +183,7 @@ class StockClient(Client):
     def _note_connect(self, at: float, _sid: str, recovered: bool) -> None:
         each = self._attempt
         if each is None:  # in a session of its own, which it is about to leave
-            self._connections.append(Connection(self._number, 0, 0, at))
+            self._connections.append(None)
             return
         self.note_connected(each, at, recovered=recovered)
         assert self.connection is not None

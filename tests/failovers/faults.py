@@ -97,7 +97,7 @@ async def _moved(watched: Watched, old: int) -> None:
 
 async def cluster_killed(cluster: Cluster, rng: random.Random) -> float:
     """A master is killed, its replica takes over, and what was killed comes back as its replica."""
-    old = rng.choice(cluster.masters)
+    old = rng.choice(cluster.masters_now)
     old.kill()
     await eventually(lambda: _covered(cluster), within=MOVED_WITHIN, every=0.05)
     over = time.monotonic()
@@ -115,7 +115,7 @@ async def cluster_planned(cluster: Cluster, rng: random.Random) -> None:
 
 async def cluster_stopped(cluster: Cluster, rng: random.Random) -> float:
     """A master hangs until its replica has taken over, and then goes on."""
-    old = rng.choice(cluster.masters)
+    old = rng.choice(cluster.masters_now)
     old.pause()
     others = [each for each in cluster.servers if each is not old]
     await eventually(lambda: _covered(cluster, others), within=MOVED_WITHIN, every=0.05)
@@ -126,16 +126,16 @@ async def cluster_stopped(cluster: Cluster, rng: random.Random) -> float:
 
 async def resharded(cluster: Cluster, rng: random.Random) -> None:
     """The slots of many keys move to another master, one after another."""
-    target = rng.choice(cluster.masters)
-    for key in await asyncio.to_thread(_keys, cluster, target):
+    target = rng.choice(cluster.masters_now)
+    for key in await asyncio.to_thread(a_key_of_each_slot, cluster, target):
         await asyncio.to_thread(cluster.begin_to_move, key, target)
         await asyncio.to_thread(cluster.end_move, key, target)
 
 
 async def half_migrated(cluster: Cluster, rng: random.Random) -> None:
     """The slots of many keys are in the midst of a move for a while."""
-    target = rng.choice(cluster.masters)
-    keys = await asyncio.to_thread(_keys, cluster, target)
+    target = rng.choice(cluster.masters_now)
+    keys = await asyncio.to_thread(a_key_of_each_slot, cluster, target)
     for key in keys:
         await asyncio.to_thread(cluster.begin_to_move, key, target)
     await asyncio.sleep(1 + rng.random())
@@ -143,9 +143,9 @@ async def half_migrated(cluster: Cluster, rng: random.Random) -> None:
         await asyncio.to_thread(cluster.end_move, key, target)
 
 
-def _keys(cluster: Cluster, target: ClusterServer) -> list[str]:
-    """One key for each slot that other masters have keys in."""
-    others = [server for server in cluster.masters if server is not target]
+def a_key_of_each_slot(cluster: Cluster, target: ClusterServer) -> list[str]:
+    """Return one key for each slot that other masters have keys in."""
+    others = [server for server in cluster.masters_now if server is not target]
     keys = [key for server in others for key in server.command("KEYS", "mooring:*")]
     by_slot = {str(target.command("CLUSTER", "KEYSLOT", key)): key for key in keys}
     return list(by_slot.values())

@@ -14,9 +14,11 @@ from tests.histories.history import History
 from tests.histories.nemeses import NEMESES
 from tests.histories.run import SESSIONS, Outcomes, lines, run_round
 from tests.histories.world import STORES, world
+from tests.support.driver import Driver
 
 
 async def run(
+    driver: Driver,
     histories: int,
     seed: int,
     stores: Sequence[str],
@@ -33,7 +35,7 @@ async def run(
         if not nemeses:
             continue
         of_store = Outcomes()
-        async with world(store) as made:
+        async with world(store, driver) as made:
             for number, name in enumerate(nemeses):
                 now, bad = await run_round(made, name, seed + number, within=within)
                 of_store.add(now)
@@ -103,16 +105,18 @@ def main() -> int:
     parser.add_argument("--stop-early", action="store_true", help="at the first anomaly")
     options = parser.parse_args()
     _write(f"seed {options.seed}, {options.histories} histories, {SESSIONS} at once")
-    total = asyncio.run(
-        run(
-            options.histories,
-            options.seed,
-            options.store or STORES,
-            options.nemesis,
-            options.within,
-            stop_early=options.stop_early,
+    with Driver() as driver:
+        total = asyncio.run(
+            run(
+                driver,
+                options.histories,
+                options.seed,
+                options.store or STORES,
+                options.nemesis,
+                options.within,
+                stop_early=options.stop_early,
+            )
         )
-    )
     _write(*lines(total))
     return int(bool(total.anomalies))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,8 @@ class Browser:
     def __init__(self, http: aiohttp.ClientSession, history: History) -> None:
         self.history = history
         self.cookies: list[str] = []
+        self.on_cookie: list[Callable[[str], None]] = []
+        """Called with each newer cookie."""
         self.moving = False
         """An answer with a newer id may be on its way."""
         self.lost = False
@@ -122,12 +125,17 @@ class Browser:
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
             return Answer()
 
+    def _add(self, cookie: str) -> None:
+        self.cookies.append(cookie)
+        for call in self.on_cookie:
+            call(cookie)
+
     def _judge(self, each: Operation, answer: Answer, user: str | None) -> None:
         """Note what an answer says."""
         moves = each.kind in {Kind.ROTATE, Kind.SIGN_IN}
         if moves and answer.cookie and answer.status in {200, 204, 503}:
             each.new_id = len(self.cookies)
-            self.cookies.append(answer.cookie)
+            self._add(answer.cookie)
             signed_in = user if each.kind is Kind.SIGN_IN else self.history.users[each.id]
             self.history.users.append(signed_in)
         if not answer.status:

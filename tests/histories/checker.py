@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tests.histories.anomaly import Anomaly, Found
+from tests.histories.bans import check_bans
 from tests.histories.counting import check_counting
 from tests.histories.history import History, Kind, Operation
 from tests.histories.lives import check_lives
@@ -22,6 +23,7 @@ def check(history: History, *, within: float = DEADLINE_SECONDS) -> Iterator[Fou
     """
     yield from check_counting([each for each in history.operations if not _is_loose(history, each)])
     yield from check_lives(history)
+    yield from check_bans(history)
     yield from check_sockets(history, within)
     yield from check_messages(history)
     yield from (Found(Anomaly.ODD, each) for each in history.odd)

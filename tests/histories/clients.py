@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import aiohttp
 
 from tests.histories.browser import Browser
+from tests.histories.client import Client
 from tests.histories.history import (
     ENDS,
     MOVES,
@@ -19,10 +20,20 @@ from tests.histories.history import (
     Window,
 )
 from tests.histories.socket_client import SocketClient
-from tests.histories.world import World
+from tests.histories.stock_client import StockClient
+from tests.histories.visitor import Visitor
+from tests.histories.world import RELOAD_SECONDS, World
+from tests.support.browsers import Transport
 from tests.support.eventually import eventually
 
-SOCKETS = 2
+STOCK = 2
+"""Clients in JavaScript of each session; there is one on a bare WebSocket besides."""
+
+VISITORS = 4
+"""Who sign in as the user of a session that is to be banned, each with another session."""
+
+_TURNS = 50
+_RACE_SECONDS = 0.05
 _PAUSE_SECONDS = 0.18
 _TRIES = 4
 _FINAL_SECONDS = 20.0
@@ -59,9 +70,11 @@ class Clients:
         self._user = name if self._end is Kind.BAN or rng.random() < 0.3 else None
         self._numbers: dict[str, int] = {}
         self.sockets = [
-            SocketClient(number, self.browser, f"room of {name}", self._pick, self._own_rng())
-            for number in range(SOCKETS)
+            self._bare_client(0),
+            *(self._stock_client(each + 1) for each in range(STOCK)),
         ]
+        number = VISITORS if self._end is Kind.BAN else 0
+        self._visitors = [self._visitor() for _ in range(number)]
         self._tasks: list[asyncio.Task[None]] = []
         self._lives: list[asyncio.Task[None]] = []
 
@@ -75,6 +88,7 @@ class Clients:
 
     def start(self, seconds: float) -> None:
         """Begin: the session's ends and moves fall into so many seconds."""
+        plan = self._plan(seconds)
         acts: list[Callable[[], Awaitable[Operation | None]]] = [
             self._increment,
             self._read,
@@ -84,7 +98,11 @@ class Clients:
             *(asyncio.create_task(self._repeat(act, self._own_rng())) for act in acts),
             asyncio.create_task(self._increment_once(self._own_rng())),
             asyncio.create_task(self._speak(self._own_rng())),
-            asyncio.create_task(self._live(self._plan(seconds))),
+            asyncio.create_task(self._live(plan)),
+            *(
+                asyncio.create_task(each.run(at))
+                for each, at in zip(self._visitors, self._visits(plan, seconds), strict=True)
+            ),
         ]
 
     def cut(self, rng: random.Random) -> None:
@@ -96,10 +114,15 @@ class Clients:
     async def finish(self, windows: Sequence[Window]) -> None:
         """Stop when all can be reached again, and look what is true now."""
         self._stopping = True
+        for each in self._visitors:
+            each.stopping = True
         await asyncio.gather(*self._tasks)
         self.history.windows.extend(windows)
         if self._ended is None and self._end is not None and not self.browser.lost:
             await self._finish_end()
+        if self._ended is not None and self._ended.kind is Kind.BAN:
+            await self._visit_after_the_ban()
+        await asyncio.gather(*(each.look() for each in self._visitors))
         if self._is_over:
             await self._look_at_the_dead()
         else:
@@ -124,6 +147,28 @@ class Clients:
     def _own_rng(self) -> random.Random:
         return random.Random(self._rng.random())
 
+    def _bare_client(self, number: int) -> Client:
+        return SocketClient(number, self.browser, self._room, self._pick, self._own_rng())
+
+    def _stock_client(self, number: int) -> Client:
+        rng, nodes = self._own_rng(), range(len(self._world.nodes))
+        return StockClient(
+            number,
+            self.browser,
+            self._room,
+            driver=self._world.driver,
+            transport=rng.choice(list(Transport)),
+            urls=self._world.urls,
+            turns=[rng.choice(nodes) for _ in range(_TURNS)],
+        )
+
+    def _visitor(self) -> Visitor:
+        return Visitor(self._world, self.browser, self._name, self._own_rng())
+
+    @property
+    def _room(self) -> str:
+        return f"room of {self._name}"
+
     def _pick(self) -> tuple[int, str]:
         return self._world.pick(self._rng)
 
@@ -136,6 +181,16 @@ class Clients:
             acts.append(self._end)
         times = sorted(self._rng.random() * seconds for _ in acts)
         return list(zip(times, acts, strict=True))
+
+    def _visits(self, plan: Sequence[tuple[float, Kind]], seconds: float) -> list[float]:
+        """Return when the visitors sign in: around the ban, if there is one, and at any time."""
+        bans = [at for at, kind in plan if kind is Kind.BAN]
+        return [
+            max(0.0, bans[0] + self._rng.gauss(0.0, _RACE_SECONDS))
+            if bans and number % 2 == 0
+            else self._rng.random() * seconds
+            for number in range(len(self._visitors))
+        ]
 
     async def _live(self, plan: Sequence[tuple[float, Kind]]) -> None:
         """Move and end the session as planned."""
@@ -200,7 +255,7 @@ class Clients:
             await asyncio.sleep(rng.expovariate(1 / (2 * _PAUSE_SECONDS)))
 
     async def _try_once(
-        self, once: str, by_socket: SocketClient | None, rng: random.Random
+        self, once: str, by_socket: Client | None, rng: random.Random
     ) -> Operation | None:
         if by_socket is not None:
             return await by_socket.ask(Kind.INCREMENT, f"{once} by socket")
@@ -219,7 +274,7 @@ class Clients:
         self._numbers[source] = number = self._numbers.get(source, 0) + 1
         each = Message(source, number, time.monotonic())
         self.history.messages.append(each)
-        body = {"room": f"room of {self._name}", "source": source, "number": number}
+        body = {"room": self._room, "source": source, "number": number}
         answer = await self.browser.send(url, "POST", "/send", body, cookie="")
         if answer.status == 200:
             each.taken = time.monotonic()
@@ -238,6 +293,12 @@ class Clients:
         if self._ended is None:
             self.history.odd.append(f"the {kind} was never answered")
 
+    async def _visit_after_the_ban(self) -> None:
+        last = self._visitor()
+        self._visitors.append(last)
+        if not await last.sign_in():
+            self.history.odd.append("who was banned cannot sign in afterwards")
+
     async def _look_at_the_dead(self) -> None:
         """Use all ids, on all nodes, and wait for the sockets to be closed."""
         for number in range(len(self.browser.cookies)):
@@ -245,9 +306,15 @@ class Clients:
                 kind = self._rng.choice([Kind.READ, Kind.INCREMENT])
                 await self.browser.ask(kind, node, url, number=number)
         if self._ended is not None:
-            await self._until(
-                lambda: not any(each.connected for each in self.sockets), self._within
-            )
+            await self._until(self._all_closed, self._within)
+        elif self.history.may_have_expired(time.monotonic()):
+            # Nobody tells the nodes: they look each second, and their timers were set before the jump.
+            closed = await self._until(self._all_closed, self._within + RELOAD_SECONDS)
+            if not closed:
+                self.history.odd.append("a socket outlives its session, which has expired")
+
+    def _all_closed(self) -> bool:
+        return not any(each.connected for each in self.sockets)
 
     async def _look_at_the_living(self) -> None:
         """Read the count on all nodes, use the older ids, and wait for what the sockets are sent."""

@@ -4,6 +4,9 @@ import math
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
+IDLE_SECONDS = 120
+"""After so many without use a session ends, by the clock of the store."""
+
 
 class Kind(StrEnum):
     """What a client asks for."""
@@ -129,6 +132,19 @@ class Message:
 
 
 @dataclass
+class Visit:
+    """Another session of the user, who signed in to it while the first one went on, or was banned.
+
+    Attributes:
+        signed_in: the sign-in; it has failed if it was answered that there is no such session any more.
+        uses: what was asked with its id since.
+    """
+
+    signed_in: Operation
+    uses: list[Operation] = field(default_factory=list)
+
+
+@dataclass
 class Window:
     """When a node, or all of them if it is None, could not be expected to act at once.
 
@@ -138,12 +154,24 @@ class Window:
         node: whom it was about.
         is_failover: another server became the master: what is read meanwhile may not have been waited for
             yet, and be lost, or be what a master has that is none any more. Nothing is promised of it.
+        ahead: the seconds by which the clock of the store jumped ahead, which kept nobody from acting: what
+            has a deadline by it comes to its end so much earlier.
     """
 
     began: float
     over: float
     node: int | None = None
     is_failover: bool = False
+    ahead: float = 0.0
+
+    def keeps(self, node: int) -> bool:
+        """Return True if it kept a node from acting."""
+        return not self.ahead and self.node in {None, node}
+
+    @property
+    def ends_sessions(self) -> bool:
+        """Return True if it may have ended sessions: they were used some seconds before, at the most."""
+        return self.ahead > IDLE_SECONDS / 2
 
 
 @dataclass
@@ -156,6 +184,7 @@ class History:
         messages: each source's in their order.
         windows: what the nemesis kept from acting.
         users: who is signed in under each id, None for nobody.
+        visits: the other sessions of the user.
         finished: when it was over, and every client could be reached.
         odd: answers that nobody was promised.
     """
@@ -165,8 +194,13 @@ class History:
     messages: list[Message] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
     users: list[str | None] = field(default_factory=lambda: [None])
+    visits: list[Visit] = field(default_factory=list)
     finished: float = math.inf
     odd: list[str] = field(default_factory=list)
+
+    def may_have_expired(self, at: float) -> bool:
+        """Return True if the session's deadline may have come by the clock of the store."""
+        return any(window.ends_sessions and window.began <= at for window in self.windows)
 
     def in_failover(self, each: Operation) -> bool:
         """Return True if a failover was under way during an operation."""

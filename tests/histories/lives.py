@@ -67,7 +67,7 @@ def _tells_user(each: Operation) -> bool:
 
 def _may_be_dead(history: History, seen: Operation) -> bool:
     """Return True if something that may end this id had begun before an answer said that it is dead."""
-    return any(
+    return history.may_have_expired(seen.returned) or any(
         each.invoked <= seen.returned
         and each.outcome is not Outcome.FAILED
         and (each.kind in ENDS or (each.kind in MOVES and each.id == seen.id and each is not seen))
@@ -93,6 +93,7 @@ def _check_strangers(history: History, number: int) -> Iterator[Found]:
             and each.dead is Dead.STRANGER
             and each.invoked > first.returned
             and each.returned < first.invoked + IN_FLIGHT_SECONDS
+            and not any(window.ahead for window in history.windows)  # which ends tombstones, too
         ):
             yield Found(
                 Anomaly.STRANGER,

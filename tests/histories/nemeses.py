@@ -10,10 +10,19 @@ import aiohttp
 from tests.failovers import faults
 from tests.histories.history import Window
 from tests.histories.world import World
+from tests.support.cluster import Cluster, ClusterServer
 
 Nemesis = Callable[[World, random.Random, aiohttp.ClientSession], Awaitable[list[Window]]]
 
 _HOUR = 3600.0
+_TICK = 2.0
+_SLOTS = 12
+_BUS = "mooring:bus"
+_JUMPS = (
+    *((3.0, 0.0), (-3.0, 0.0), (45.0, 0.0), (-45.0, 0.0), (20.0, -20.0, 0.0)),
+    *((300.0, 0.0), (-300.0, 0.0)),
+)
+"""By how much the clock of a store is wrong, one after another. Those of 300 s end sessions, others none."""
 
 
 async def nothing(_world: World, _rng: random.Random, _http: aiohttp.ClientSession) -> list[Window]:
@@ -101,6 +110,23 @@ async def move_clock(world: World, rng: random.Random, http: aiohttp.ClientSessi
     return []
 
 
+async def move_server_clock(
+    world: World, rng: random.Random, _http: aiohttp.ClientSession
+) -> list[Window]:
+    """The clock of the store jumps, ahead or back, and is put right."""
+    clock, server, at, windows = world.store.clock, world.store.server, 0.0, []
+    assert clock is not None
+    assert server is not None
+    for to in rng.choice(_JUMPS):
+        if to > at:
+            windows.append(Window(time.monotonic(), time.monotonic(), ahead=to - at))
+        clock.move(to)
+        assert abs(server.command("TIME")[0] - time.time() - to) < _TICK
+        at = to
+        await _a_while(rng)
+    return windows
+
+
 def _failover(fault: str) -> Nemesis:
     async def fail(world: World, rng: random.Random, _http: aiohttp.ClientSession) -> list[Window]:
         began = time.monotonic()
@@ -109,6 +135,42 @@ def _failover(fault: str) -> Nemesis:
         return [Window(began, time.monotonic(), is_failover=True)]
 
     return fail
+
+
+async def reshard(world: World, rng: random.Random, _http: aiohttp.ClientSession) -> list[Window]:
+    """Slots move to another master, one after another; nothing may wait for it, or be lost."""
+    cluster = world.store.cluster
+    assert cluster is not None
+    target = rng.choice(cluster.masters_now)
+    for key in await asyncio.to_thread(_slots, cluster, target, rng):
+        await asyncio.to_thread(cluster.begin_to_move, key, target)
+        await asyncio.to_thread(cluster.end_move, key, target)
+    return []
+
+
+async def half_migrate(
+    world: World, rng: random.Random, _http: aiohttp.ClientSession
+) -> list[Window]:
+    """Slots are in the midst of a move for a while, with some of their keys at either server."""
+    cluster = world.store.cluster
+    assert cluster is not None
+    target = rng.choice(cluster.masters_now)
+    keys = await asyncio.to_thread(_slots, cluster, target, rng)
+    for key in keys:
+        await asyncio.to_thread(cluster.begin_to_move, key, target)
+    await _a_while(rng)
+    for key in keys:
+        await asyncio.to_thread(cluster.end_move, key, target)
+    return []
+
+
+def _slots(cluster: Cluster, target: ClusterServer, rng: random.Random) -> list[str]:
+    """Return a key for each of some slots that other masters have keys in: the bus', and any."""
+    keys = [key for key in faults.a_key_of_each_slot(cluster, target) if key != _BUS]
+    chosen = rng.sample(sorted(keys), min(len(keys), _SLOTS))
+    if cluster.owner(_BUS) is not target:
+        chosen.insert(rng.randint(0, len(chosen)), _BUS)
+    return chosen
 
 
 _ANY: dict[str, Nemesis] = {
@@ -133,10 +195,11 @@ _CLUSTER = ("cluster_planned", "cluster_killed", "cluster_stopped")
 
 NEMESES: dict[str, dict[str, Nemesis]] = {
     "memory": _ANY,
-    "valkey": _ANY | _NODES | _ONE,
+    "valkey": _ANY | _NODES | _ONE | {"server-clock": move_server_clock},
     "redis": _ANY | _NODES | _ONE,
     "sentinel": {each.replace("_", "-"): _failover(each) for each in _SENTINEL},
-    "cluster": {each.replace("_", "-"): _failover(each) for each in _CLUSTER},
+    "cluster": {each.replace("_", "-"): _failover(each) for each in _CLUSTER}
+    | {"cluster-reshard": reshard, "cluster-half-migrated": half_migrate},
 }
 
 

@@ -13,10 +13,11 @@ from tests.histories.anomaly import Anomaly, Found
 from tests.histories.checker import check, is_behind
 from tests.histories.clients import Clients
 from tests.histories.heal import heal
-from tests.histories.history import History, Outcome, Window
+from tests.histories.history import History, Outcome, Visit, Window
 from tests.histories.nemeses import NEMESES
 from tests.histories.socket_checks import check_state, delays
 from tests.histories.world import World
+from tests.support.browsers import JsClients
 
 SESSIONS = 20
 """Histories of one round."""
@@ -35,6 +36,7 @@ class Outcomes:
         histories: how many there were.
         anomalies: what was wrong, and in which round and history.
         operations: how many, by kind and outcome.
+        visits: how many sessions more there were of users who were banned, by what became of each.
         messages: how many were received.
         delays: by how much sockets outlived their session, in seconds.
         behind: histories in which a read in a failover showed what was lost, or not what was there.
@@ -44,6 +46,7 @@ class Outcomes:
     histories: int = 0
     anomalies: list[str] = field(default_factory=list)
     operations: Counter[tuple[str, str]] = field(default_factory=Counter)
+    visits: Counter[str] = field(default_factory=Counter)
     messages: int = 0
     delays: list[float] = field(default_factory=list)
     behind: int = 0
@@ -54,6 +57,7 @@ class Outcomes:
         self.histories += other.histories
         self.anomalies += other.anomalies
         self.operations += other.operations
+        self.visits += other.visits
         self.messages += other.messages
         self.delays += other.delays
         self.behind += other.behind
@@ -78,7 +82,10 @@ async def run_round(
     rng = random.Random(f"{seed} {world.store.name} {nemesis}")
     limits = aiohttp.TCPConnector(limit=0)
     jar = aiohttp.DummyCookieJar()
-    async with aiohttp.ClientSession(connector=limits, cookie_jar=jar) as http:
+    async with (
+        JsClients(world.driver),
+        aiohttp.ClientSession(connector=limits, cookie_jar=jar) as http,
+    ):
         name = f"round-{rng.getrandbits(40):x}"
         made = [
             Clients(world, http, f"{name}-{number}", random.Random(rng.random()), within)
@@ -134,9 +141,16 @@ def _outcomes(where: str, made: list[Clients], within: float) -> tuple[Outcomes,
         outcomes.operations.update(
             (str(one.kind), one.outcome.name.lower()) for one in history.operations
         )
+        outcomes.visits.update(map(_became, history.visits))
         outcomes.messages += sum(len(one.messages) for one in history.connections)
         outcomes.delays += delays(history)
     return outcomes, bad
+
+
+def _became(visit: Visit) -> str:
+    if visit.signed_in.outcome is not Outcome.OK:
+        return "not answered"
+    return "ended" if any(each.outcome is Outcome.ENDED for each in visit.uses) else "lived"
 
 
 def _a_few_of_each(found: list[Found]) -> Iterator[Found]:
@@ -155,10 +169,12 @@ def lines(outcomes: Outcomes) -> Iterator[str]:
         by_outcome[outcome] += number
     total = sum(by_outcome.values())
     known = ", ".join(f"{by_outcome[each.name.lower()]} {each.name.lower()}" for each in Outcome)
+    visits = outcomes.visits
     yield (
         f"{outcomes.histories} histories, {len(outcomes.anomalies)} anomalies; {total} operations "
-        f"({known}), {outcomes.messages} messages received; {len(outcomes.delays)} sockets closed with "
-        f"their session, by {_figures(outcomes.delays)}; in {outcomes.behind} histories a read in a failover "
+        f"({known}), {visits.total()} visits ({visits['ended']} ended, {visits['lived']} lived), "
+        f"{outcomes.messages} messages received; {len(outcomes.delays)} sockets closed with their "
+        f"session, by {_figures(outcomes.delays)}; in {outcomes.behind} histories a read in a failover "
         "was behind, or ahead"
     )
     yield from (f"  {each}" for each in outcomes.anomalies)

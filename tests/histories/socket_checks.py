@@ -68,7 +68,7 @@ def _late(history: History, connection: Connection, end: Operation) -> float:
     """Return by how much a connection outlives an end, where nothing kept its node from closing it."""
     since = max(end.returned, connection.opened)
     for window in sorted(history.windows, key=lambda each: each.began):
-        if window.node in {None, connection.node} and window.began <= since + 1.0:
+        if window.keeps(connection.node) and window.began <= since + 1.0:
             since = max(since, window.over)
     return (history.finished if connection.closed is None else connection.closed) - since
 
@@ -76,7 +76,7 @@ def _late(history: History, connection: Connection, end: Operation) -> float:
 def _was_ended(history: History, connection: Connection) -> bool:
     """Return True if something had begun that may have ended the session."""
     closed = history.finished if connection.closed is None else connection.closed
-    return any(
+    return history.may_have_expired(closed) or any(
         each.kind in ENDS and each.invoked <= closed and each.outcome is not Outcome.FAILED
         for each in history.operations
     )

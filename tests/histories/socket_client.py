@@ -1,4 +1,4 @@
-"""A client of Socket.IO, on WebSocket: it comes back by itself, and recovers as stock ones do."""
+"""A client on a bare WebSocket: it comes back by itself, and recovers as stock ones do."""
 
 import asyncio
 import json
@@ -12,17 +12,16 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from tests.histories.browser import Browser
-from tests.histories.history import Connection, Dead, Kind, Operation, Outcome, Received
+from tests.histories.client import ACK_SECONDS, AGAIN_SECONDS, Ack, Client
+from tests.histories.history import Dead, Kind, Operation, Outcome
 from tests.support.issued import note_issued
 
 _HANDSHAKE = "/socket.io/?EIO=4&transport=websocket"
 _OPEN_SECONDS = 4.0
-_ACK_SECONDS = 6.0
-_AGAIN_SECONDS = 0.1
 _FAILED = (OSError, WebSocketException, TimeoutError, EOFError)
 
 
-class SocketClient:
+class SocketClient(Client):
     """One client of a session.
 
     Args:
@@ -41,25 +40,15 @@ class SocketClient:
         pick: Callable[[], tuple[int, str]],
         rng: random.Random,
     ) -> None:
-        self.connection: Connection | None = None
-        self.stopping = False
-        self._number = number
-        self._browser = browser
-        self._room = room
+        super().__init__(number, browser, room)
         self._pick = pick
         self._rng = rng
         self._pid: str | None = None
         self._offset: str | None = None
-        self._entered = False
         self._silence = 3.0
         self._acks: dict[int, asyncio.Future[Any]] = {}
         self._last_ack = 0
         self._websocket: ClientConnection | None = None
-
-    @property
-    def connected(self) -> bool:
-        """Whether it is connected now."""
-        return self.connection is not None and self.connection.closed is None
 
     async def run(self) -> None:
         """Be connected, until it is told to stop, is sent away for good, or its session is gone."""
@@ -67,53 +56,30 @@ class SocketClient:
             await self._live()
             if self.connection is not None and self.connection.final:
                 return
-            await asyncio.sleep(_AGAIN_SECONDS * (0.5 + self._rng.random()))
+            await asyncio.sleep(AGAIN_SECONDS * (0.5 + self._rng.random()))
 
     def cut(self) -> None:
         """Lose the connection."""
         if self._websocket is not None:
             self._websocket.transport.abort()
 
-    async def emit(self, event: str, *args: Any) -> list[Any] | None:
-        """Send an event; return its ack's arguments, or None if none comes."""
+    async def emit(self, event: str, *args: Any) -> Ack | None:
+        """Send an event; return its ack, or None if none comes."""
+        connection = self.connection
+        assert connection is not None
         self._last_ack += 1
         number = self._last_ack
         future = self._acks[number] = asyncio.get_running_loop().create_future()
         try:
             if not await self._send(f"42{number}{json.dumps([event, *args])}"):
                 return None
-            async with asyncio.timeout(_ACK_SECONDS):
+            async with asyncio.timeout(ACK_SECONDS):
                 found: list[Any] | None = await future
-                return found
+                return None if found is None else Ack(connection, found)
         except TimeoutError:
             return None
         finally:
             self._acks.pop(number, None)
-
-    async def ask(self, kind: Kind, once: str | None = None) -> Operation | None:
-        """Do one operation by an event; None if the client is not connected."""
-        connection = self.connection
-        if connection is None or connection.closed is not None:
-            return None
-        each = Operation(kind, connection.node, connection.id, time.monotonic(), once=once)
-        self._browser.history.operations.append(each)
-        event = "view" if kind is Kind.READ else "incr" if once is None else "incr once"
-        ack = await self.emit(event, *([] if once is None else [once]))
-        each.said = f"an ack {ack}"
-        if ack is not None:
-            each.returned = time.monotonic()
-        match ack:
-            case [int(count)]:
-                each.outcome, each.count = Outcome.OK, count
-            case [int(count), user]:
-                each.outcome, each.count, each.user = Outcome.OK, count, user
-            case [{"error": {"type": "session-ended"}}]:
-                each.outcome, each.dead = Outcome.ENDED, Dead.ENDED
-            case None | [{"error": {"type": "store-unavailable" | "request-under-way"}}]:
-                pass
-            case _:
-                self._browser.history.odd.append(f"a {kind} was acknowledged with {ack}")
-        return each
 
     async def _live(self) -> None:
         node, url = self._pick()
@@ -177,8 +143,8 @@ class SocketClient:
                 async with asyncio.timeout(self._silence):
                     frame = str(await websocket.recv())
                 if frame.startswith("40"):
-                    self._note_connected(each, json.loads(frame[2:]))
-                    entering = asyncio.create_task(self._enter())
+                    self._note_answer(each, json.loads(frame[2:]))
+                    entering = asyncio.create_task(self.enter())
                 elif frame.startswith("44"):
                     each.outcome, each.said = Outcome.FAILED, frame
                     return
@@ -190,27 +156,13 @@ class SocketClient:
             if entering is not None:
                 entering.cancel()
 
-    def _note_connected(self, each: Operation, answer: dict[str, str]) -> None:
-        now = time.monotonic()
-        each.outcome, each.returned = Outcome.OK, now
+    def _note_answer(self, each: Operation, answer: dict[str, str]) -> None:
         pid = answer.get("pid")
         recovered = self._pid is not None and pid == self._pid
         if not recovered:
-            self._offset, self._entered = None, False
+            self._offset = None
         self._pid = pid
-        self.connection = Connection(self._number, each.node, each.id, now, recovered=recovered)
-        self._browser.history.connections.append(self.connection)
-
-    async def _enter(self) -> None:
-        """Enter the room, if it is not in it, as who has recovered is."""
-        connection = self.connection
-        while connection is not None and connection.closed is None and not self._entered:
-            ack = await self.emit("enter", self._room)
-            if ack in ([], [None]):
-                self._entered = True
-                connection.listening = time.monotonic()
-            else:
-                await asyncio.sleep(_AGAIN_SECONDS)
+        self.note_connected(each, time.monotonic(), recovered=recovered)
 
     async def _take(self, frame: str) -> None:
         connection = self.connection
@@ -227,16 +179,13 @@ class SocketClient:
             if future is not None and not future.done():
                 future.set_result(json.loads("[" + arguments))
         elif frame.startswith("42") and connection is not None:
-            self._take_event(connection, json.loads(frame[2:]))
+            self._take_event(json.loads(frame[2:]))
 
-    def _take_event(self, connection: Connection, event: list[Any]) -> None:
-        name, *arguments = event
+    def _take_event(self, event: list[Any]) -> None:
+        _, *arguments = event
         if self._pid is not None and arguments and isinstance(arguments[-1], str):
             self._offset = arguments[-1]
-        if name == "said":
-            connection.messages.append(Received(time.monotonic(), arguments[0], arguments[1]))
-        elif name == "count":
-            connection.counts.append(arguments[0])
+        self.note_event(time.monotonic(), event)
 
     async def _send(self, frame: str) -> bool:
         if self._websocket is None:
@@ -248,8 +197,7 @@ class SocketClient:
         return True
 
     def _note_closed(self) -> None:
-        if self.connection is not None and self.connection.closed is None:
-            self.connection.closed = time.monotonic()
+        self.note_closed(time.monotonic())
         for future in self._acks.values():
             if not future.done():
                 future.set_result(None)

@@ -1,6 +1,7 @@
 """The checker finds what is wrong with ids, sockets and messages, and nothing in what is right."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.histories.history import (
     Operation,
     Outcome,
     Received,
+    Visit,
     Window,
 )
 from tests.histories.socket_checks import check_state
@@ -163,6 +165,73 @@ def test_an_end_in_doubt_that_is_seen_in_a_failover_may_be_lost_and_one_that_was
     assert [each.anomaly for each in check(made)] == [Anomaly.SERVED]
 
 
+def test_a_clock_of_the_store_that_jumps_ends_sessions_by_minutes_and_none_by_seconds() -> None:
+    made = history(read(1), dead(4, how=Dead.STRANGER))
+    made.windows = [Window(2, 3, ahead=300.0)]
+    assert list(check(made)) == []
+    made.operations.append(read(5))
+    assert [each.anomaly for each in check(made)] == [Anomaly.SERVED]
+    made = history(read(1), dead(4, how=Dead.STRANGER))
+    made.windows = [Window(2, 3, ahead=45.0)]
+    assert [each.anomaly for each in check(made)] == [Anomaly.GONE]
+    made.windows = [Window(5, 6, ahead=300.0)]
+    assert [each.anomaly for each in check(made)] == [Anomaly.GONE]
+
+
+def test_a_clock_of_the_store_that_jumps_ends_tombstones_early() -> None:
+    made = history(done(Kind.LOGOUT, 1), dead(2, how=Dead.STRANGER))
+    assert [each.anomaly for each in check(made)] == [Anomaly.STRANGER]
+    made.windows = [Window(1.5, 3, ahead=45.0)]
+    assert list(check(made)) == []
+
+
+def visit(began: float, *uses: Operation, **more: object) -> History:
+    """Return the history of one who signs in within half a second, and of a ban from 2 to 2.5."""
+    signed_in = Operation(Kind.SIGN_IN, 0, 0, began, began + 0.5, Outcome.OK)
+    made = history(done(Kind.BAN, 2), users=[ANN])
+    made.visits = [Visit(replace(signed_in, **more), [*uses])]  # type: ignore[arg-type] # of fields
+    return made
+
+
+NEVER = float("inf")
+
+WRONG_VISITS = {
+    "served after the ban": (Anomaly.SERVED, visit(1, read(3, user=ANN))),
+    "served after an answer that it has ended": (
+        Anomaly.SERVED,
+        visit(1.8, dead(2.2), read(3, user=ANN)),
+    ),
+    "gone, who signed in after the ban": (Anomaly.GONE, visit(3, dead(4))),
+    "gone before the ban": (Anomaly.GONE, visit(0, dead(1))),
+    "served behind the ban, and then gone": (
+        Anomaly.GONE,
+        visit(2.2, read(3, user=ANN), dead(4)),
+    ),
+    "refused a sign-in after the ban": (Anomaly.GONE, visit(3, outcome=Outcome.FAILED)),
+}
+
+RIGHT_VISITS = {
+    "ended by the ban": visit(1, read(1.5, user=ANN), dead(3)),
+    "served while it was banned": visit(1, read(2.2, user=ANN), dead(3)),
+    "under way with the ban, and ended": visit(2.2, dead(3)),
+    "under way with the ban, and behind it": visit(2.2, read(3, user=ANN), read(4, user=ANN)),
+    "under way with the ban, and refused": visit(1.8, outcome=Outcome.FAILED),
+    "after the ban": visit(3, read(4, user=ANN)),
+    "in doubt": visit(1, outcome=Outcome.UNKNOWN, returned=NEVER),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_VISITS)
+def test_a_visit_that_is_wrong_by_construction_is_found(name: str) -> None:
+    anomaly, made = WRONG_VISITS[name]
+    assert [each.anomaly for each in check(made)] == [anomaly]
+
+
+@pytest.mark.parametrize("name", RIGHT_VISITS)
+def test_a_visit_that_is_right_is_let_pass(name: str) -> None:
+    assert list(check(RIGHT_VISITS[name])) == []
+
+
 def socket(closed: float | None, **more: object) -> Connection:
     return Connection(0, 1, 0, 0.5, 0.6, closed=closed, **more)  # type: ignore[arg-type] # of fields
 
@@ -185,6 +254,10 @@ WRONG_SOCKETS = {
         Anomaly.OPEN,
         with_socket(socket(10.1), LOGOUT, windows=HUNG),
     ),
+    "late, and the clock of the store jumped": (
+        Anomaly.OPEN,
+        with_socket(socket(9), LOGOUT, windows=[Window(1, 9, ahead=300.0)]),
+    ),
     "late, and another node hung": (
         Anomaly.OPEN,
         with_socket(socket(9), LOGOUT, windows=[Window(1, 9, 2)]),
@@ -202,6 +275,9 @@ RIGHT_SOCKETS = {
     "open": with_socket(socket(None, counts=[1, 1, 2])),
     "closed by itself": with_socket(socket(2)),
     "in time after its node went on": with_socket(socket(9.9), LOGOUT, windows=HUNG),
+    "sent away as its deadline came": with_socket(
+        socket(3, final=True), windows=[Window(2, 4, ahead=300.0)]
+    ),
     "in doubt": with_socket(socket(None), doubt(Kind.LOGOUT, 1)),
     "sent away by a logout in doubt": with_socket(socket(3, final=True), doubt(Kind.LOGOUT, 1)),
 }

@@ -9,14 +9,18 @@ from typing import Any
 
 import aiohttp
 
+from tests.histories.history import IDLE_SECONDS
 from tests.histories.links import Link, links_to
+from tests.histories.server_clock import MovedClock, moved_clock
 from tests.support.cluster import Cluster, redis_cluster
+from tests.support.driver import Driver
 from tests.support.sentinel import Watched, watched_servers
 from tests.support.servers import StoreServer, store_server
 from tests.support.service import SECRET, Service, service
 
 PRODUCT = "tests.histories.product:app"
 NODES = 3
+RELOAD_SECONDS = 1
 STORES = ("memory", "valkey", "redis", "sentinel", "cluster")
 
 
@@ -29,6 +33,7 @@ class Store:
     server: StoreServer | None = None
     watched: Watched | None = None
     cluster: Cluster | None = None
+    clock: MovedClock | None = None
 
 
 @dataclass
@@ -39,12 +44,14 @@ class World:
         store: what the nodes share.
         nodes: the nodes.
         links: the link of each node to the server, if there is one server.
+        driver: runs clients in JavaScript.
         down: the nodes that a balancer does not send anybody to.
     """
 
     store: Store
     nodes: list[Service]
     links: list[Link]
+    driver: Driver
     down: set[int] = field(default_factory=set)
 
     @property
@@ -74,7 +81,7 @@ class World:
 
 
 @asynccontextmanager
-async def world(name: str) -> AsyncIterator[World]:
+async def world(name: str, driver: Driver) -> AsyncIterator[World]:
     """Start a store and nodes. Their clients notice within two seconds that nothing comes any more."""
     async with AsyncExitStack() as stack:
         store = stack.enter_context(_store(name))
@@ -86,7 +93,7 @@ async def world(name: str) -> AsyncIterator[World]:
         for index in range(number):
             url = links[index].url if links else store.url
             nodes.append(await stack.enter_async_context(service(**_settings(name, url))))
-        yield World(store, nodes, links)
+        yield World(store, nodes, links, driver)
 
 
 def _settings(name: str, url: str) -> dict[str, Any]:
@@ -94,8 +101,8 @@ def _settings(name: str, url: str) -> dict[str, Any]:
         "app": PRODUCT,
         "log_level": "info",
         "session_secrets": SECRET,
-        "session_idle_timeout": 120,
-        "session_reload_interval": 1,
+        "session_idle_timeout": IDLE_SECONDS,
+        "session_reload_interval": RELOAD_SECONDS,
         "ping_interval": 1,
         "ping_timeout": 1,
         "recovery_window": 60,
@@ -116,6 +123,9 @@ def _store(name: str) -> Iterator[Store]:
         case "cluster":
             with redis_cluster(masters=3, replicas=1) as cluster:
                 yield Store(name, f"{cluster.url}?wait_replicas=1", cluster=cluster)
+        case "valkey":
+            with moved_clock() as clock, store_server(name, durable=True, env=clock.env) as server:
+                yield Store(name, server.url, server=server, clock=clock)
         case _:
             with store_server(name, durable=True) as server:
                 yield Store(name, server.url, server=server)

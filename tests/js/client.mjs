@@ -13,9 +13,12 @@ const DEFAULTS = {
 };
 
 export class Client {
-  constructor(url, { transports, headers, options: { resumes, ...options }, jar, report }) {
+  constructor(url, { transports, headers, options: { resumes, urls, ...options }, jar, report }) {
     /** What is open of this client's requests and connections: functions that abort them. */
     this.open = new Set();
+    this.urls = urls;
+    this.connects = 0;
+    const onHandshake = (cookie) => this.#reportAttempt(cookie);
     const onResponse = (response) => this.#reportResponse(response);
     this.report = (kind, name, args) => report({ kind, name, args, state: this.#state() });
     /** Where the client is in each stream; said at each connect with the option `resumes`. */
@@ -27,7 +30,7 @@ export class Client {
       ...options,
       autoConnect: false,
       extraHeaders: headers,
-      transports: transportsWithJar(transports, jar, onResponse, this.open),
+      transports: transportsWithJar(transports, jar, { onHandshake, onResponse }, this.open),
     });
     this.#reportSocket();
     this.#reportManager();
@@ -42,6 +45,12 @@ export class Client {
         error ? reject(error) : resolve(ack);
       });
     });
+  }
+
+  /** Resolves with the ack's arguments, and by which of this client's connections it came. */
+  async ask(event, args, timeout) {
+    const ack = await this.emit(event, args, timeout);
+    return [this.connects, ack];
   }
 
   /** Emits all in one turn; resolves with [index, ack arguments] in the order of arrival. */
@@ -73,6 +82,7 @@ export class Client {
   }
 
   connect() {
+    this.#goOn();
     this.socket.connect();
   }
 
@@ -81,9 +91,10 @@ export class Client {
   }
 
   #reportSocket() {
-    this.socket.on("connect", () => 
-      this.report("life", "connect", [this.socket.id, this.socket.recovered ?? false]),
-    );
+    this.socket.on("connect", () => {
+      this.connects += 1;
+      this.report("life", "connect", [this.socket.id, this.socket.recovered ?? false]);
+    });
     this.socket.on("disconnect", (reason, details) =>
       this.report("life", "disconnect", [reason, describe(details)]),
     );
@@ -102,6 +113,7 @@ export class Client {
 
   #reportManager() {
     const manager = this.socket.io;
+    manager.on("reconnect_attempt", () => this.#goOn());
     for (const name of ["reconnect_attempt", "reconnect", "reconnect_failed"]) {
       manager.on(name, (...args) => this.report("life", name, args));
     }
@@ -109,6 +121,17 @@ export class Client {
       this.report("life", "open", [manager.engine.transport.name]);
       manager.engine.on("upgrade", (transport) => this.report("life", "upgrade", [transport.name]));
     });
+  }
+
+  /** With the option `urls` each connection goes to the next of them, as behind a balancer. */
+  #goOn() {
+    if (!this.urls) return;
+    this.urls.push(this.urls.shift());
+    this.socket.io.uri = this.urls[0];
+  }
+
+  #reportAttempt(cookie) {
+    if (this.urls) this.report("life", "attempt", [this.socket.io.uri, cookie]);
   }
 
   #reportResponse(response) {

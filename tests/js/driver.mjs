@@ -26,6 +26,7 @@ const commands = {
   connect: openClient,
   reconnect: ({ client }) => clients.get(client).connect(),
   emit: ({ client, event, args, timeout }) => clients.get(client).emit(event, args, timeout),
+  ask: ({ client, event, args, timeout }) => clients.get(client).ask(event, args, timeout),
   burst: ({ client, emits, timeout }) => clients.get(client).burst(emits, timeout),
   send: ({ client, event, args }) => clients.get(client).send(event, args),
   cut: ({ client }) => clients.get(client).cut(),

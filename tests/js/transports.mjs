@@ -6,27 +6,29 @@
 import { NodeWebSocket, NodeXHR } from "socket.io-client";
 
 /**
- * Transport classes for one client. `onResponse` is called with every response to a request of
- * theirs; `jar` may be null: then they are the client's own but for that. `open` is a set that holds what is not closed yet: functions that abort a request or a
- * connection.
+ * Transport classes for one client. `onHandshake` is called with the Cookie header of a handshake that is
+ * about to be sent, `onResponse` with every response to a request of theirs; `jar` may be null: then they
+ * are the client's own but for that. `open` is a set that holds what is not closed yet: functions that
+ * abort a request or a connection.
  */
-export function transportsWithJar(names, jar, onResponse, open) {
+export function transportsWithJar(names, jar, { onHandshake, onResponse }, open) {
   const receive = (transport, handshake, status, setCookies) => {
     jar?.receive(setCookies ?? []);
     onResponse({ transport, handshake, status, set_cookie: setCookies ?? [] });
   };
   const classes = {
-    polling: pollingWithJar(jar, receive, open),
-    websocket: websocketWithJar(jar, receive, open),
+    polling: pollingWithJar(jar, onHandshake, receive, open),
+    websocket: websocketWithJar(jar, onHandshake, receive, open),
   };
   return names.map((name) => classes[name]);
 }
 
-function pollingWithJar(jar, receive, open) {
+function pollingWithJar(jar, onHandshake, receive, open) {
   return class extends NodeXHR {
     request(opts = {}) {
       this.opts.extraHeaders = withCookie(this.opts.extraHeaders, jar);
       const handshake = !this.query.sid;
+      if (handshake) onHandshake(this.opts.extraHeaders?.cookie ?? null);
       const request = super.request(opts);
       const xhr = request._xhr;
       if (!xhr) return request;
@@ -44,7 +46,7 @@ function pollingWithJar(jar, receive, open) {
   };
 }
 
-function websocketWithJar(jar, receive, open) {
+function websocketWithJar(jar, onHandshake, receive, open) {
   return class extends NodeWebSocket {
     createSocket(uri, protocols, opts) {
       const handshake = !this.query.sid;
@@ -55,6 +57,7 @@ function websocketWithJar(jar, receive, open) {
         request.end();
       };
       const headers = withCookie(opts.headers, jar);
+      if (handshake) onHandshake(headers.cookie ?? null);
       const socket = super.createSocket(uri, protocols, { ...opts, headers, finishRequest });
       const abort = () => socket.terminate();
       open.add(abort);

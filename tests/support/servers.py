@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -19,16 +19,23 @@ STORE_SERVERS = ("valkey", "redis")
 class StoreServer:
     """One server process. Keeps nothing over a restart unless `durable`.
 
-    `more` are further options of the command line.
+    `more` are further options of the command line, `env` is its environment, if it is not the tests' own.
     """
 
-    def __init__(self, binary: str, *, durable: bool = False, more: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        binary: str,
+        *,
+        durable: bool = False,
+        more: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._directory = Path(tempfile.mkdtemp(prefix="mooring-store-"))
         options = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", ""]
         options += ["--appendonly", "yes" if durable else "no", "--appendfsync", "always"]
-        self._process = Process([binary, *options, *more], self._directory)
+        self._process = Process([binary, *options, *more], self._directory, env)
 
     def start(self) -> Self:
         """Start, and wait until it answers PING."""
@@ -162,9 +169,11 @@ BINARIES: dict[str, Callable[[], str]] = {"valkey": valkey_binary, "redis": redi
 
 
 @contextmanager
-def store_server(kind: str, *, durable: bool = False) -> Iterator[StoreServer]:
+def store_server(
+    kind: str, *, durable: bool = False, env: Mapping[str, str] | None = None
+) -> Iterator[StoreServer]:
     """A running server of a kind in STORE_SERVERS, for a test that stops, hangs or kills it."""
-    server = StoreServer(BINARIES[kind](), durable=durable)
+    server = StoreServer(BINARIES[kind](), durable=durable, env=env)
     try:
         yield server.start()
     finally:

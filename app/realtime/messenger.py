@@ -27,7 +27,7 @@ from .bus.relay import BusRelay
 from .emitter import ack_of_call, check_event
 from .events import EventRouter
 from .metrics import emits_of
-from .namespace_events import NamespaceEvents
+from .namespace_events import NamespaceEvents, refuse_for_offset
 from .payloads import PLAIN_TYPES
 from .presence import Presence
 from .registry import Member, SocketRegistry
@@ -88,6 +88,8 @@ class Messenger:
         for declared in namespaces:
             value = declared.dump_one(event, value)
             name = event if event in declared.sent else name
+        if isinstance(value, str):
+            refuse_for_offset(event, namespaces)
         self._publish_here(key, version, event, value, namespaces)
         emits_of(name).inc()
         if not self._relay.alone:

@@ -78,6 +78,7 @@ class Messenger:
         self.streams: NodeStreams | None = None
         """What is sent in streams; None if no event is one."""
         self._calls: dict[str, asyncio.Future[list[Any]]] = {}
+        self._noted: set[tuple[str, str]] = set()
         self._numbers = itertools.count()
         self._waited: WeakKeyDictionary[asyncio.Task[Any], float] = WeakKeyDictionary()
 
@@ -108,7 +109,10 @@ class Messenger:
     ) -> None:
         """Send an event to sockets, on all nodes."""
         body = self._body(event, args, namespace)
-        emits_of(self._declared(event, namespace)).inc()
+        declared = self._declared(event, namespace)
+        if declared == "other" and to.space != "socket":
+            self._note_elsewhere(event, namespace)
+        emits_of(declared).inc()
         with tracing.emit(event, namespace) as traceparent:
             await self._emit(
                 to, namespace, body, skip_sid, volatile=volatile, wait=wait, traceparent=traceparent
@@ -317,6 +321,18 @@ class Messenger:
         if event not in self._router.namespaces[namespace].sent:
             return "other"
         return event if namespace == "/" else f"{namespace} {event}"
+
+    def _note_elsewhere(self, event: str, namespace: str) -> None:
+        """Warn once of an event that other namespaces declare: who listens to it is likely to be there."""
+        names = [each.name for each in self._router.sending(event) if event in each.sent]
+        if names and (event, namespace) not in self._noted:
+            self._noted.add((event, namespace))
+            logger.warning(
+                "the event %r is declared for %s, and is emitted to %s: is namespace= missing?",
+                event,
+                " and ".join(names),
+                namespace,
+            )
 
     def _members(self, to: Target, namespace: str) -> list[Member]:
         match to.space:

@@ -277,6 +277,24 @@ async def test_rooms_sessions_sockets_and_everybody_over_two_nodes() -> None:  #
             await emitter.emit("news", to=wrong)
 
 
+async def test_an_event_that_is_emitted_beside_its_namespace_is_warned_about_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    root, admin = EventRouter(), EventRouter(namespace="/admin")
+    admin.sends("kicked", str)
+    root.include_router(admin)
+    async with cluster(root) as nodes, nodes.client() as client:
+        await client.join()
+        emitter = nodes.nodes[0].emitter
+        await emitter.emit("kicked", "bob", to="staff", namespace="/admin")
+        await emitter.emit("undeclared", "bob", to="staff")
+        await emitter.emit("kicked", "bob", to=to_socket(client.sids["/"]))
+        assert "declared for" not in caplog.text
+        for _ in "12":
+            await emitter.emit("kicked", "bob", to="staff")
+        assert caplog.text.count("'kicked' is declared for /admin, and is emitted to /:") == 1
+
+
 async def test_a_call_returns_the_ack_from_whichever_node() -> None:
     router = EventRouter()
     async with cluster(router, 2) as nodes, nodes.client(1) as client:

@@ -177,6 +177,7 @@ class Messenger:
 
     async def count(self, to: Target, *, namespace: str) -> int:
         """Return the number of connected sockets, on all nodes; of a session that of its connections."""
+        self._events_of(namespace)
         match to.space:
             case "session":
                 here = self.registry.connected(to.name)
@@ -190,6 +191,8 @@ class Messenger:
 
     async def disconnect(self, to: Target, *, reconnect: bool, namespace: str | None) -> None:
         """Disconnect sockets, on all nodes; without a namespace in all of them, but for a room in `/`."""
+        if namespace is not None:
+            self._events_of(namespace)
         if namespace is None and to.space == "room":
             namespace = "/"
         here = await self._disconnect_here(to, namespace, reconnect)
@@ -311,10 +314,14 @@ class Messenger:
 
     def _body(self, event: str, args: Iterable[Any], namespace: str) -> Body:
         check_event(event)
+        return write_body([event, *self._events_of(namespace).dump(event, *args)])
+
+    def _events_of(self, namespace: str) -> NamespaceEvents:
+        """Return what is declared for a namespace; raise ValueError if there is none of that name."""
         declared = self._router.namespaces.get(namespace)
         if declared is None:
             raise ValueError(f"there is no namespace {namespace!r}")
-        return write_body([event, *declared.dump(event, *args)])
+        return declared
 
     def _declared(self, event: str, namespace: str) -> str:
         """Return what metrics call an event: there are as many names as are declared, and one more."""
@@ -411,6 +418,7 @@ class Messenger:
     async def _move(self, to: Target, room: str, namespace: str, *, joins: bool) -> None:
         if not isinstance(room, str):
             raise TypeError(f"the name of a room is a string, not {room!r}")
+        self._events_of(namespace)
         here = self._move_here(to, room, namespace, joins=joins)
         key = room_key(namespace, room)
         if joins:

@@ -295,6 +295,22 @@ async def test_an_event_that_is_emitted_beside_its_namespace_is_warned_about_onc
         assert caplog.text.count("'kicked' is declared for /admin, and is emitted to /:") == 1
 
 
+@pytest.mark.parametrize("recovery", [False, True])
+async def test_a_namespace_that_is_not_there_is_refused_by_every_verb(recovery: bool) -> None:
+    async with cluster(EventRouter(recovery=recovery)) as nodes:
+        emitter = nodes.nodes[0].emitter
+        for verb in (
+            emitter.emit("hello", to="room", namespace="/nowhere"),
+            emitter.join("room", "other", namespace="/nowhere"),
+            emitter.leave("room", "other", namespace="/nowhere"),
+            emitter.count("room", namespace="/nowhere"),
+            emitter.disconnect("room", namespace="/nowhere"),
+            emitter.disconnect("room", namespace="/nowhere", reconnect=True),
+        ):
+            with pytest.raises(ValueError, match="there is no namespace '/nowhere'"):
+                await verb
+
+
 async def test_a_call_returns_the_ack_from_whichever_node() -> None:
     router = EventRouter()
     async with cluster(router, 2) as nodes, nodes.client(1) as client:

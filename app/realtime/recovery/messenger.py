@@ -122,6 +122,8 @@ class RecoveringMessenger(Messenger):
         if reconnect:  # the clients come back, and so may disconnected ones
             await super().disconnect(to, reconnect=reconnect, namespace=namespace)
             return
+        if namespace is not None:
+            self._events_of(namespace)
         if namespace is None and to.space == "room":
             namespace = "/"
         members = self._members_anywhere(to, namespace)

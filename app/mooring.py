@@ -62,7 +62,7 @@ class Mooring:
     Raises:
         SettingsError: a setting is wrong; the message names it.
         RuntimeError: the app has been started, or has a Mooring already.
-        TypeError: the app is no FastAPI app.
+        TypeError: the app is no FastAPI app, or settings or backend are something else.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class Mooring:
         backend: Backend | None = None,
         request_session: bool = False,
     ) -> None:
+        _check_arguments(settings, backend)
         self.app = app
         self.settings = settings if settings is not None else Settings()
         self._router = EventRouter()
@@ -112,7 +113,8 @@ class Mooring:
             router: declares the events.
 
         Raises:
-            TypeError: it is no router of events, or a type has a forward reference that stands for nothing.
+            TypeError: it is no router of events, a type has a forward reference that stands for nothing, or a
+                state of a namespace with recovery is a string.
             ValueError: an event is declared twice, or the router is included already.
         """
         if isinstance(router, EventRouter):
@@ -436,3 +438,11 @@ class _MooringMiddleware:
             return self._layers(scope, receive, send)
         self._mooring._offer_drain(scope)  # noqa: SLF001 - as above
         return self._app(scope, receive, send)
+
+
+def _check_arguments(settings: object, backend: object) -> None:
+    """Raise TypeError for what is likely to be given in place of settings or of a backend."""
+    if not isinstance(settings, Settings | None):
+        raise TypeError(f"Mooring(app, settings) takes Settings(...), not {kind_of(settings)}")
+    if not isinstance(backend, Backend | None):
+        raise TypeError(f"backend= takes a Backend, as Backend(store), not {kind_of(backend)}")

@@ -293,7 +293,7 @@ class EventRouter:
             router: declares the events.
 
         Raises:
-            TypeError: it is no router of events.
+            TypeError: it is no router of events, or a state of a namespace with recovery is a string.
             ValueError: an event is declared in both, or the router is included already; nothing is added.
         """
         given: object = router

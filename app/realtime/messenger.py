@@ -29,7 +29,7 @@ from .bus.relay import BusRelay
 from .emitter import ack_of_call, check_event
 from .events import EventRouter
 from .metrics import emits_of
-from .namespace_events import NamespaceEvents
+from .namespace_events import NamespaceEvents, refuse_for_offset
 from .payloads import PLAIN_TYPES
 from .presence import Presence
 from .registry import Member, SocketRegistry
@@ -80,6 +80,7 @@ class Messenger:
         self.streams: NodeStreams | None = None
         """What is sent in streams; None if no event is one."""
         self._calls: dict[str, asyncio.Future[list[Any]]] = {}
+        self._noted: set[tuple[str, str]] = set()
         self._numbers = itertools.count()
         self._waited: WeakKeyDictionary[asyncio.Task[Any], float] = WeakKeyDictionary()
 
@@ -90,6 +91,8 @@ class Messenger:
         for declared in namespaces:
             value = declared.dump_one(event, value)
             name = event if event in declared.sent else name
+        if isinstance(value, str):
+            refuse_for_offset(event, namespaces)
         self._publish_here(key, version, event, value, namespaces)
         emits_of(name).inc()
         if not self._relay.alone:
@@ -108,7 +111,10 @@ class Messenger:
     ) -> None:
         """Send an event to sockets, on all nodes."""
         body = self._body(event, args, namespace)
-        emits_of(self._declared(event, namespace)).inc()
+        declared = self._declared(event, namespace)
+        if declared == "other" and to.space != "socket":
+            self._note_elsewhere(event, namespace)
+        emits_of(declared).inc()
         with tracing.emit(event, namespace) as traceparent:
             await self._emit(
                 to, namespace, body, skip_sid, volatile=volatile, wait=wait, traceparent=traceparent
@@ -173,6 +179,7 @@ class Messenger:
 
     async def count(self, to: Target, *, namespace: str) -> int:
         """Return the number of connected sockets, on all nodes; of a session that of its connections."""
+        self._events_of(namespace)
         match to.space:
             case "session":
                 here = self.registry.connected(to.name)
@@ -186,6 +193,8 @@ class Messenger:
 
     async def disconnect(self, to: Target, *, reconnect: bool, namespace: str | None) -> None:
         """Disconnect sockets, on all nodes; without a namespace in all of them, but for a room in `/`."""
+        if namespace is not None:
+            self._events_of(namespace)
         if namespace is None and to.space == "room":
             namespace = "/"
         here = await self._disconnect_here(to, namespace, reconnect)
@@ -307,16 +316,32 @@ class Messenger:
 
     def _body(self, event: str, args: Iterable[Any], namespace: str) -> Body:
         check_event(event)
+        return write_body([event, *self._events_of(namespace).dump(event, *args)])
+
+    def _events_of(self, namespace: str) -> NamespaceEvents:
+        """Return what is declared for a namespace; raise ValueError if there is none of that name."""
         declared = self._router.namespaces.get(namespace)
         if declared is None:
             raise ValueError(f"there is no namespace {namespace!r}")
-        return write_body([event, *declared.dump(event, *args)])
+        return declared
 
     def _declared(self, event: str, namespace: str) -> str:
         """Return what metrics call an event: there are as many names as are declared, and one more."""
         if event not in self._router.namespaces[namespace].sent:
             return "other"
         return event if namespace == "/" else f"{namespace} {event}"
+
+    def _note_elsewhere(self, event: str, namespace: str) -> None:
+        """Warn once of an event that other namespaces declare: who listens to it is likely to be there."""
+        names = [each.name for each in self._router.sending(event) if event in each.sent]
+        if names and (event, namespace) not in self._noted:
+            self._noted.add((event, namespace))
+            logger.warning(
+                "the event %r is declared for %s, and is emitted to %s: is namespace= missing?",
+                event,
+                " and ".join(names),
+                namespace,
+            )
 
     def _members(self, to: Target, namespace: str) -> list[Member]:
         match to.space:
@@ -395,6 +420,7 @@ class Messenger:
     async def _move(self, to: Target, room: str, namespace: str, *, joins: bool) -> None:
         if not isinstance(room, str):
             raise TypeError(f"the name of a room is a string, not {room!r}")
+        self._events_of(namespace)
         here = self._move_here(to, room, namespace, joins=joins)
         key = room_key(namespace, room)
         if joins:

@@ -1,6 +1,6 @@
 """What is declared for one namespace: events of both directions, and what happens around them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,6 +140,18 @@ class NamespaceEvents:
         ]
         self.disconnects += other.disconnects
         self.recovery = self.recovery or other.recovery
+        for sent in self.stateful:
+            if sent.arguments[0].plain is str:
+                refuse_for_offset(sent.name, [self])
+
+
+def refuse_for_offset(event: str, namespaces: Iterable[NamespaceEvents]) -> None:
+    """Raise TypeError for a state that is a string if one of the namespaces that have it has recovery."""
+    if any(each.recovery for each in namespaces):
+        raise TypeError(
+            f"the state {event!r} is a string: clients of a namespace with recovery take a last argument "
+            "that is one for an offset; let it be an object that has it"
+        )
 
 
 _INCOMPLETE = "has a type with a forward reference that stands for nothing"

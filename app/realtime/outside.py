@@ -82,6 +82,7 @@ class Outside:
         wait: bool,
     ) -> None:
         """Send an event to sockets."""
+        _check_namespace(namespace)
         body = _body(event, args).on_the_bus()
         with tracing.emit(event, namespace) as traceparent:
             message = EventMessage(
@@ -124,12 +125,14 @@ class Outside:
 
     async def count(self, to: Target, *, namespace: str) -> int:
         """Return the number of connected sockets; of a session that of its connections."""
+        _check_namespace(namespace)
         if to.space == "socket":
             return int(await self._is_connected(to.name))
         return await self._presence.count_remote(address_of(to, namespace))
 
     async def disconnect(self, to: Target, *, reconnect: bool, namespace: str | None) -> None:
         """Disconnect sockets; without a namespace in all of them, but for a room in `/`."""
+        _check_namespace(namespace or "/")
         if namespace is None and to.space == "room":
             namespace = "/"
         await self._publish(
@@ -149,6 +152,7 @@ class Outside:
         id_: str | None,
     ) -> EndReason | None:
         """Send a source to the sockets of a session or a user; the declared type is not known here."""
+        _check_namespace(namespace)
         name = stream_name(to, namespace, id_)
         return await send_stream(self._streams, name, event, source, jsonable)
 
@@ -164,6 +168,7 @@ class Outside:
         self._relay.send(message, address_of(name.to, name.namespace))
 
     async def _move(self, to: Target, room: str, namespace: str, *, joins: bool) -> None:
+        _check_namespace(namespace)
         message = MembershipMessage(
             space=to.space, name=to.name, namespace=namespace, room=room, joins=joins
         )
@@ -214,6 +219,12 @@ class Outside:
             waiting = self._calls.get(message.call)
             if waiting is not None and not waiting.done():
                 waiting.set_result(read_body(Body.from_the_bus(message.body)))
+
+
+def _check_namespace(namespace: str) -> None:
+    """Raise ValueError for what no app has: which ones the nodes have is not known here."""
+    if not namespace.startswith("/"):
+        raise ValueError(f"{namespace!r} is no namespace: it begins with /")
 
 
 def _body(event: str, args: Iterable[Any]) -> Body:

@@ -8,6 +8,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from fastapi.params import Depends, Param
+from pydantic.fields import FieldInfo
 from starlette.requests import HTTPConnection, Request
 
 from ..asgi.provided import provided_by
@@ -139,6 +140,12 @@ def _argument(handler: Any, parameter: inspect.Parameter, hint: Any) -> Given:
             handler, f"events have positional arguments alone (parameter {parameter.name!r})"
         )
     refuse = refusing(handler, f"the parameter {parameter.name!r}")
+    if isinstance(parameter.default, FieldInfo):
+        raise refuse("has Field() or Body() for a default: write Annotated[T, Field(...)]")
+    if any(get_origin(each) is Annotated for each in _metadata(parameter, hint)):
+        raise refuse(
+            "has an annotation within Annotated: write UserDep, not Annotated[str, UserDep]"
+        )
     return Given(Kind.REST if rest else Kind.ARGUMENT, parameter, type=payload_type(hint, refuse))
 
 

@@ -8,6 +8,7 @@ from ..sessions import Record, UnreadableRecordError
 from ..sessions.changes import parse
 from ..sessions.unreadable import UnreadableLog
 from .events import EventRouter, ServerEvent
+from .namespace_events import refuse_for_offset
 from .registry import Member, SessionSockets
 
 logger = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class StateSync:
 
     def _read(self, event: ServerEvent, record: Record, key: str) -> Any:
         try:
-            return event.read_state(parse(record.data, key))
+            return self._value(event, record, key)
         except UnreadableRecordError:
             self._unreadable.note(key)
             return _UNREADABLE
@@ -76,3 +77,9 @@ class StateSync:
             # One session's data must not keep others from being reloaded, or sockets from connecting.
             logger.exception("cannot read the state of %r from a session", event.name)
             return _UNREADABLE
+
+    def _value(self, event: ServerEvent, record: Record, key: str) -> Any:
+        value = event.read_state(parse(record.data, key))
+        if isinstance(value, str):
+            refuse_for_offset(event.name, self._router.sending(event.name))
+        return value

@@ -49,7 +49,11 @@ def to_session(key: str) -> Target:
 
     Args:
         key: the session key, as `Session.key` has it.
+
+    Raises:
+        TypeError: the key is no string.
     """
+    _check_string(key, "to_session() takes a session's key")
     return Target("session", key)
 
 
@@ -58,7 +62,11 @@ def to_socket(sid: str) -> Target:
 
     Args:
         sid: its id, as `Socket.sid` and the client's `socket.id` have it.
+
+    Raises:
+        TypeError: the id is no string.
     """
+    _check_string(sid, "to_socket() takes a socket's id")
     return Target("socket", sid)
 
 
@@ -76,3 +84,8 @@ def target_of(to: To) -> Target:
         f"to= takes the name of a room, a Session, a Socket, to_user(id), to_session(key), "
         f"to_socket(sid) or EVERYBODY, not {kind_of(to)}"
     )
+
+
+def _check_string(name: object, takes: str) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"{takes}, a string, not {kind_of(name)}")

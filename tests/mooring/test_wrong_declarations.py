@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI
 from fastapi.exceptions import FastAPIError
 from pydantic import BaseModel
 
-from app import EventRouter, Mooring, SocketDep, recent_sign_in
+from app import EventRouter, MemoryStore, Mooring, Settings, SocketDep, recent_sign_in
 from app.realtime.handlers import ClientEvent
 
 
@@ -54,6 +54,18 @@ def test_a_hook_of_the_life_of_sessions_that_yields_is_refused(decorator: str) -
 def test_on_session_changed_without_a_key_is_refused() -> None:
     with pytest.raises(TypeError, match="on_session_changed"):
         Mooring(FastAPI()).on_session_changed(yields)  # type: ignore[arg-type] # as it is forgotten
+
+
+@pytest.mark.parametrize("settings", [{"session_idle_timeout": 5}, Settings])
+def test_what_are_no_settings_is_named(settings: Any) -> None:
+    with pytest.raises(TypeError, match=r"takes Settings\(...\), not a (dict|ModelMetaclass)"):
+        Mooring(FastAPI(), settings)
+
+
+def test_a_store_that_is_given_for_a_backend_is_refused_with_what_to_write() -> None:
+    store: Any = MemoryStore()
+    with pytest.raises(TypeError, match=r"takes a Backend, as Backend\(store\), not a MemoryStore"):
+        Mooring(FastAPI(), backend=store)
 
 
 def test_recent_sign_in_that_is_not_called_lets_nobody_through() -> None:

@@ -277,6 +277,40 @@ async def test_rooms_sessions_sockets_and_everybody_over_two_nodes() -> None:  #
             await emitter.emit("news", to=wrong)
 
 
+async def test_an_event_that_is_emitted_beside_its_namespace_is_warned_about_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    root, admin = EventRouter(), EventRouter(namespace="/admin")
+    admin.sends("kicked", str)
+    root.include_router(admin)
+    async with cluster(root) as nodes, nodes.client() as client:
+        await client.join()
+        emitter = nodes.nodes[0].emitter
+        await emitter.emit("kicked", "bob", to="staff", namespace="/admin")
+        await emitter.emit("undeclared", "bob", to="staff")
+        await emitter.emit("kicked", "bob", to=to_socket(client.sids["/"]))
+        assert "declared for" not in caplog.text
+        for _ in "12":
+            await emitter.emit("kicked", "bob", to="staff")
+        assert caplog.text.count("'kicked' is declared for /admin, and is emitted to /:") == 1
+
+
+@pytest.mark.parametrize("recovery", [False, True])
+async def test_a_namespace_that_is_not_there_is_refused_by_every_verb(recovery: bool) -> None:
+    async with cluster(EventRouter(recovery=recovery)) as nodes:
+        emitter = nodes.nodes[0].emitter
+        for verb in (
+            emitter.emit("hello", to="room", namespace="/nowhere"),
+            emitter.join("room", "other", namespace="/nowhere"),
+            emitter.leave("room", "other", namespace="/nowhere"),
+            emitter.count("room", namespace="/nowhere"),
+            emitter.disconnect("room", namespace="/nowhere"),
+            emitter.disconnect("room", namespace="/nowhere", reconnect=True),
+        ):
+            with pytest.raises(ValueError, match="there is no namespace '/nowhere'"):
+                await verb
+
+
 async def test_a_call_returns_the_ack_from_whichever_node() -> None:
     router = EventRouter()
     async with cluster(router, 2) as nodes, nodes.client(1) as client:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -75,3 +76,24 @@ async def test_what_the_bus_does_not_take_is_an_error_within_two_seconds() -> No
 def test_a_url_that_cannot_be_used_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="redis://"):
         Emitter.connect("http://nowhere")
+
+
+async def test_a_namespace_that_no_app_can_have_is_refused_by_every_verb(
+    valkey: StoreServer,
+) -> None:
+    """What is sent there would reach nobody."""
+
+    async def source() -> AsyncIterator[str]:
+        yield "a word"
+
+    async with Emitter.connect(valkey.url) as emitter:
+        for verb in (
+            emitter.emit("news", to=EVERYBODY, namespace="admin"),
+            emitter.join("lobby", "other", namespace="admin"),
+            emitter.leave("lobby", "other", namespace="admin"),
+            emitter.count("lobby", namespace="admin"),
+            emitter.disconnect("lobby", namespace="admin"),
+            emitter.stream("news", source(), to=to_session("key"), namespace="admin"),
+        ):
+            with pytest.raises(ValueError, match="'admin' is no namespace"):
+                await verb

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import pytest
@@ -84,6 +85,7 @@ async def ping_plain() -> str:
 stated = EventRouter("/stated", recovery=True)
 stated.sends("state", dict[str, int], state=lambda data: {"count": data.get("count", 0)})
 stated.sends("mood", str)
+stated.sends("since", datetime)
 stated.on("ping me")(ping_me)
 router = EventRouter()
 for each in (events, plain, stated):
@@ -428,8 +430,9 @@ async def test_a_state_that_is_a_string_is_refused(nodes: Nodes) -> None:
     async with nodes.client(0) as client:
         await client.join("/stated")
         session = await nodes.session(0)
-        with pytest.raises(TypeError, match="is a string"):
-            await nodes.nodes[0].emitter.publish("mood", "sunny", session=session)
+        for event, value in (("mood", "sunny"), ("since", datetime.now(UTC))):
+            with pytest.raises(TypeError, match="is a string"):
+                await nodes.nodes[0].emitter.publish(event, value, session=session)
 
 
 async def test_of_a_state_the_newest_value_is_sent_alone(nodes: Nodes) -> None:

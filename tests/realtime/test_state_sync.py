@@ -1,6 +1,7 @@
 """StateSync: sockets get what they have missed of a session's state, and nothing that they have."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from unittest.mock import Mock
 
@@ -114,3 +115,15 @@ def test_a_state_that_cannot_be_read_costs_the_others_nothing(
     assert "cannot read the state of 'name'" in caplog.text
     sync.seed(sockets, record(7, b"no JSON"))
     assert list(sync.values(record(7, b"no JSON"), "/", "key")) == []
+
+
+def test_a_state_that_clients_would_take_for_an_offset_is_not_sent(
+    sockets: SessionSockets, sent: Sent, caplog: pytest.LogCaptureFixture
+) -> None:
+    router = EventRouter(recovery=True)
+    router.sends("since", datetime | None, state=lambda data: data.get("since"))
+    sync = StateSync(router, lambda members, event, value: sent.append(([], event, value)))
+    sync.seed(sockets, record(5, b"{}"))
+    sync.resync(sockets, record(6, b'{"since":"2026-01-01T12:00:00"}'))
+    assert sent == []
+    assert "the state 'since' is a string" in caplog.text

@@ -5,7 +5,7 @@ import operator
 from typing import Annotated, Any, Literal
 
 import pytest
-from fastapi import Depends, FastAPI, Request
+from fastapi import Body, Depends, FastAPI, Request
 from pydantic import BaseModel, Field, ValidationError
 
 from app import (
@@ -16,7 +16,10 @@ from app import (
     EventError,
     EventRouter,
     Mooring,
+    UserDep,
     idempotent,
+    to_session,
+    to_socket,
 )
 from tests.realtime.two_nodes import cluster
 from tests.support.processes import free_port
@@ -123,6 +126,48 @@ def test_one_that_takes_it_for_a_string_is_not(reason: Any) -> None:
 
     gone.__annotations__["why"] = reason
     EventRouter().on_disconnect(gone)
+
+
+@pytest.mark.parametrize("default", [Field(ge=1), Field(1, le=100), Body()])
+def test_a_description_in_place_of_a_default_is_refused_as_its_bounds_would_bind_nobody(
+    default: Any,
+) -> None:
+    async def pay(amount: int = default) -> None: ...
+
+    says = r"pay: the parameter 'amount' has Field\(\) or Body\(\) for a default: .*line \d+"
+    for declare in (EventRouter().on("pay"), EventRouter().on_connect):
+        with pytest.raises(TypeError, match=says):
+            declare(pay)
+
+
+@pytest.mark.parametrize("annotation", [Annotated[str, UserDep], Annotated[str, "who", UserDep]])
+def test_a_user_whom_the_client_would_name_is_refused(annotation: Any) -> None:
+    async def pay(user: str) -> None: ...
+
+    pay.__annotations__["user"] = annotation
+    with pytest.raises(TypeError, match=r"pay: the parameter 'user' .* write UserDep"):
+        EventRouter().on("pay")(pay)
+
+
+def test_a_state_that_is_a_string_is_refused_where_any_router_of_the_namespace_has_recovery() -> (
+    None
+):
+    """Clients would take it for an offset."""
+    stated, app = EventRouter(), Mooring(FastAPI())
+    stated.sends("mood", str, state=lambda data: data["mood"])
+    app.include_router(stated)
+    with pytest.raises(TypeError, match="the state 'mood' is a string"):
+        app.include_router(EventRouter(recovery=True))
+    app.include_router(EventRouter("/elsewhere", recovery=True))
+
+
+@pytest.mark.parametrize("target", [to_session, to_socket])
+def test_a_target_is_made_of_a_string(target: Any) -> None:
+    """An object that has the id would be sent nothing."""
+    with pytest.raises(
+        TypeError, match=rf"{target.__name__}\(\) takes .*, a string, not an Opaque"
+    ):
+        target(Opaque())
 
 
 LIVES = ("on_session_created", "on_session_ended", "on_user_online", "on_user_offline")

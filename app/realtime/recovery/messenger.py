@@ -89,16 +89,6 @@ class RecoveringMessenger(Messenger):
             self._relay.node, self._number, *(self._relay.position or _NOTHING_RECEIVED)
         )
 
-    def publish(self, key: str, version: int, event: str, value: Any) -> None:
-        if isinstance(value, str) and any(
-            each.name in self._recovering for each in self._router.sending(event)
-        ):
-            raise TypeError(
-                f"the state {event!r} is a string: clients of a namespace with recovery take a last argument "
-                "that is one for an offset; publish an object that has it"
-            )
-        super().publish(key, version, event, value)
-
     def went(self, member: Member) -> None:
         if member.recovery is not None:
             self.lost(member)
@@ -132,6 +122,8 @@ class RecoveringMessenger(Messenger):
         if reconnect:  # the clients come back, and so may disconnected ones
             await super().disconnect(to, reconnect=reconnect, namespace=namespace)
             return
+        if namespace is not None:
+            self._events_of(namespace)
         if namespace is None and to.space == "room":
             namespace = "/"
         members = self._members_anywhere(to, namespace)

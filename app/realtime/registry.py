@@ -9,7 +9,7 @@ from ..sessions import EndReason, LoadResult, Record
 
 Load = Callable[[str], Awaitable[LoadResult]]
 
-SLOTS = 16
+SLOTS = 8
 """Parts that the sessions are kept in, so that a reload of one part need not search all of them."""
 
 

@@ -9,7 +9,7 @@ from ..sessions import EndReason, LoadResult, Record
 
 Load = Callable[[str], Awaitable[LoadResult]]
 
-SLOTS = 16
+SLOTS = 8
 """Parts that the sessions are kept in, so that a reload of one part need not search all of them."""
 
 
@@ -126,6 +126,7 @@ class SessionSockets:
             loads leave it as it is: they refresh sessions, but resend no missed state.
         baseline_version: version that the first socket loaded; what is older was sent before it came.
         record: the newest that is known here; None until a socket has loaded the session.
+        known_version: the highest that the store is known to have had; 0 if none is. A reload asks for all.
         deadline: time of `running_time()` before which the session does not expire, as far as is known.
         connected: how many of its connections have a connected socket.
         connecting: how many are about to have their first one; other nodes count them already.
@@ -144,6 +145,7 @@ class SessionSockets:
         "deadline",
         "expired",
         "key",
+        "known_version",
         "record",
         "reloaded_version",
         "sockets",
@@ -162,6 +164,7 @@ class SessionSockets:
         self.baseline_version = 0
         self.reloaded_version = 0
         self.record: Record | None = None
+        self.known_version = 0
         self.deadline = 0.0
         self.unused = False
         self.expired = False
@@ -188,6 +191,7 @@ class SessionSockets:
             outdated = version < last.version
         if not outdated:
             self._last_sent[event] = LastSent(version, value, True)
+            self.known_version = max(self.known_version, version)
         return not outdated
 
     def seed(self, event: str, version: int, value: Any) -> None:
@@ -211,21 +215,14 @@ class SessionSockets:
         """Keep a record for the events to come, if it is newer than the one known."""
         if self.record is None or record.version > self.record.version:
             self.record = record
+            self.known_version = max(self.known_version, record.version)
             if self.when_newer is not None:
                 self.when_newer(self)
-
-    @property
-    def known_version(self) -> int:
-        """The highest version that the store is known to have had; 0 if none is."""
-        known = self.record.version if self.record else 0
-        for version, _value, received in self._last_sent.values():  # a reload asks each session
-            if received and version > known:
-                known = version
-        return known
 
     def go_back(self, record: Record) -> None:
         """Take an older record for the newest: a failover has lost what came after it."""
         self.record = record
+        self.known_version = record.version
         self.baseline_version = min(self.baseline_version, record.version)
         for event, last in self._last_sent.items():
             version = min(last.version, record.version - 1)

@@ -168,12 +168,13 @@ class _Plan:
 
     def holds(self) -> bool:
         """Return True if FastAPI would decide the same, and call the same."""
-        return self._decision.holds() and self._call.is_current
+        return self._decision.holds() and self._call.is_current()
 
     @property
     def is_overridden(self) -> bool:
         """Return True if FastAPI would look for overrides of the route's dependencies."""
-        return self._call.is_overridden
+        overrides = self._call.overrides
+        return bool(overrides and overrides.dependency_overrides)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, exceptions: ASGIApp) -> None:
         """Serve one request; `exceptions` is the app that raises what an endpoint raised."""
@@ -281,8 +282,8 @@ class _Call:
     def __init__(self, cells: Mapping[str, Any]) -> None:
         self._dependant: Dependant = cells["dependant"]
         self._endpoint: Any = self._dependant.call
-        self._overrides: Any = cells["dependency_overrides_provider"]
-        self._sub_dependants = tuple(self._dependant.dependencies)
+        self.overrides: Any = cells["dependency_overrides_provider"]
+        self._sub_dependants = list(self._dependant.dependencies)
         self._providers = [(each.name, *_PROVIDERS[each.call]) for each in self._sub_dependants]
         self._response = _ResponseMaker(cells)
         self.may_repeat = any(map(_is_idempotent, self._sub_dependants))
@@ -295,19 +296,10 @@ class _Call:
         cells = _cells(cells.get("f"), "get_request_handler.<locals>.app")
         return cls(cells) if _is_plain(cells) else None
 
-    @property
     def is_current(self) -> bool:
         """Return True if the dependencies are those that were found plain."""
-        dependant, then = self._dependant, self._sub_dependants
-        now = dependant.dependencies
-        return (
-            dependant.call is self._endpoint and len(now) == len(then) and all(map(is_, now, then))
-        )
-
-    @property
-    def is_overridden(self) -> bool:
-        """Return True if FastAPI would look for overrides of the dependencies."""
-        return bool(self._overrides and self._overrides.dependency_overrides)
+        dependant = self._dependant
+        return dependant.call is self._endpoint and dependant.dependencies == self._sub_dependants
 
     async def run(self, scope: Scope) -> Response | bytes:
         """Return the endpoint's own response, or what FastAPI makes of its result."""

@@ -5,11 +5,12 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Any
 
 from ..aio.tasks import cancel, is_running
 from ..redis.commands import Repeatable
-from ..redis.connection import RedisClient
-from ..redis.errors import RedisReplyError
+from ..redis.connection import Argument, RedisClient
+from ..redis.errors import RedisClientError, RedisReplyError
 from ..redis.probe import probe
 from ..redis.scripts import Script
 from .bus.base import BusUnavailableError
@@ -202,12 +203,13 @@ class RedisPresence(Presence):
             self._note_written(key)
             return
         try:
-            is_new, *_ = await asyncio.gather(
-                execute(self._client, _SADD, self._keys.nodes, self._node),
-                execute(self._client, _HSET, name, self._node, sockets),
-                execute(self._client, _PEXPIRE, name, self._lifetime_ms),
-                execute(self._client, _SADD, counted, key),
-                execute(self._client, _PEXPIRE, counted, self._lifetime_ms),
+            is_new, *_ = await _execute_all(
+                self._client,
+                (_SADD, self._keys.nodes, self._node),
+                (_HSET, name, self._node, sockets),
+                (_PEXPIRE, name, self._lifetime_ms),
+                (_SADD, counted, key),
+                (_PEXPIRE, counted, self._lifetime_ms),
             )
             if is_new:
                 self._changed = {**self._counts, **self._changed}
@@ -245,8 +247,7 @@ class RedisPresence(Presence):
     async def _remove(self, keys: Iterable[str], node: str) -> None:
         """Remove a node's counts; the set that tells of them last."""
         keys = list(keys)
-        deleting = (execute(self._client, "HDEL", self._keys.sockets(key), node) for key in keys)
-        await asyncio.gather(*deleting)
+        await _execute_all(self._client, *(("HDEL", self._keys.sockets(key), node) for key in keys))
         await execute(self._client, "SREM", self._keys.counted(node), *keys)
 
     async def _subscribe(self) -> None:
@@ -327,6 +328,14 @@ class RedisPresence(Presence):
         ]
         if left:
             await execute(self._client, "HDEL", name, *left)
+
+
+async def _execute_all(client: RedisClient, *commands: tuple[Argument, ...]) -> list[Any]:
+    """Return the replies to commands, without a task for each; raises what `execute` does."""
+    try:
+        return await asyncio.gather(*(client.execute(*each) for each in commands))
+    except RedisClientError as error:
+        raise BusUnavailableError(f"bus unavailable: {error}") from error
 
 
 def _number(count: bytes) -> int:

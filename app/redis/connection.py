@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection
@@ -22,6 +22,7 @@ from .commands import Argument, Command, ReplicationBarrier, Reply, retrieve, wi
 from .connecting import abort, connect_patiently
 from .errors import reply_text
 from .refused import RefusedCommands
+from .replies import parsed_replies
 from .scripts import SentScripts
 from .stall_grace import StallGrace
 
@@ -285,20 +286,28 @@ class PipelinedConnection:
                 )
             except ResponseError as error:
                 reply = error
-            if not sent:
-                raise InvalidResponse("the server sent a reply to no command")
-            command = sent.popleft()
-            if isinstance(reply, ResponseError):
-                self._handle_refusal(command, reply)
-                continue
-            if self._refused:
-                self._refused.accept(command.arguments)
-            if command.barrier:
-                command.barrier.hold(command, reply)
-                continue
-            command.set_reply(reply)
-            if type(command) is ReplicationBarrier and command.too_few:
-                self.look_for_master()
+            self._accept(reply, sent)
+            for reply in parsed_replies(connection):
+                if self._connection is not connection:
+                    return
+                self._accept(reply, sent)
+
+    def _accept(self, reply: Any, sent: deque[Command]) -> None:
+        """Deliver a reply to the command that it belongs to."""
+        if not sent:
+            raise InvalidResponse("the server sent a reply to no command")
+        command = sent.popleft()
+        if isinstance(reply, ResponseError):
+            self._handle_refusal(command, reply)
+            return
+        if self._refused:
+            self._refused.accept(command.arguments)
+        if command.barrier:
+            command.barrier.hold(command, reply)
+            return
+        command.set_reply(reply)
+        if type(command) is ReplicationBarrier and command.too_few:
+            self.look_for_master()
 
     def _send_again(self, command: Command) -> None:
         """Send a command again that was not executed."""

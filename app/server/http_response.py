@@ -1,6 +1,7 @@
 """uvicorn's response, whose head is put together at once."""
 
 from collections.abc import Awaitable
+from functools import lru_cache
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -46,14 +47,16 @@ class FastResponse(HalfClosableResponse):
             return None
         fields = [*self.default_headers, *message.get("headers", ())]
         names, values = zip(*fields, strict=True) if fields else ((), ())
-        text = b"".join(values)
-        if (
-            names.count(_LENGTH) != 1
-            or not _FOR_THE_LIBRARY.isdisjoint(names)
-            or b"".join(names).translate(None, _PLAIN)
-            or len(text.translate(None, _CONTROLS)) != len(text)
-        ):
+        length_at, text = _length_at(names), b"".join(values)
+        if length_at is None or len(text.translate(None, _CONTROLS)) != len(text):
             return None
-        self.expected_content_length = int(values[names.index(_LENGTH)])
+        self.expected_content_length = int(values[length_at])
         lines = map(b": ".join, fields)
         return b"%b%b\r\n\r\n" % (STATUS_LINE[message["status"]], b"\r\n".join(lines))
+
+
+@lru_cache(maxsize=500)
+def _length_at(names: tuple[bytes, ...]) -> int | None:
+    """Return which of a head's fields is its length; None if the head is for the library."""
+    usual = names.count(_LENGTH) == 1 and _FOR_THE_LIBRARY.isdisjoint(names)
+    return names.index(_LENGTH) if usual and not b"".join(names).translate(None, _PLAIN) else None

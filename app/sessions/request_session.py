@@ -98,10 +98,11 @@ class RequestSession:
     def issued_id(self) -> str | None:
         """Return the id to set in the cookie, or None if it is one that was sent, and may stay."""
         session = self.session
-        if session is None or self._discarded or self.cookie_cleared:
+        if session is None or self._discarded:
             return None
         session_id = session.id
-        return None if not self.surplus and self._was_sent(session_id) else session_id
+        stays = not self.surplus and self._was_sent(session_id)
+        return None if stays or self.cookie_cleared else session_id
 
     @property
     def created(self) -> bool:

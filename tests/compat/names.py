@@ -63,6 +63,11 @@ USED: dict[str, list[str]] = {
         "redis.asyncio.connection:AbstractConnection.send_packed_command",
         "redis.asyncio.connection:Connection._connect",
     ],
+    "app/redis/replies.py": [
+        "redis._parsers.hiredis:NOT_ENOUGH_DATA",
+        "redis._parsers.hiredis:_AsyncHiredisParser.read_response",
+        "redis._parsers.hiredis:_AsyncHiredisParser.on_connect",
+    ],
     "app/redis/cluster.py": [
         "redis.asyncio.cluster:NodesManager.initialize",
         "redis.asyncio.cluster:RedisCluster.get_node_from_key",

@@ -35,6 +35,7 @@ from .redis_values import (
     record_of,
     to_ms,
     tombstone_of,
+    written,
 )
 from .user_index import UserIndex
 
@@ -97,8 +98,17 @@ class RedisStore(RedisAnswers, SessionStore, UserIndex):
         until: float | None = None,
     ) -> Record:
         created = "" if created_at is None else to_ms(created_at)
-        found = await self._run(
-            *(scripts.CREATE, key, to_ms(idle), to_ms(absolute), created, pack(owner), data),
+        found = await self._run_on(
+            *(
+                scripts.CREATE,
+                1,
+                self._name(key),
+                to_ms(idle),
+                to_ms(absolute),
+                created,
+                pack(owner),
+                data,
+            ),
             *(pack_predecessor(predecessor), optional_ms(until)),
         )
         if found is None:
@@ -108,7 +118,9 @@ class RedisStore(RedisAnswers, SessionStore, UserIndex):
         return record_of(key, found)
 
     async def load(self, key: str, *, idle: float | None = None) -> LoadResult:
-        found = await self._run(scripts.LOAD, key, optional_ms(idle), how=REPEATABLE)
+        found = await self._run_on(
+            scripts.LOAD, 1, self._name(key), optional_ms(idle), how=REPEATABLE
+        )
         if found is None:
             return None
         value, now, deadline = found
@@ -158,14 +170,12 @@ class RedisStore(RedisAnswers, SessionStore, UserIndex):
         owner: str | None = None,
         predecessor: str | None = None,
     ) -> CommitOutcome:
-        words = pack(owner)
-        before = pack_predecessor(predecessor)
-        reply = await self._run(
-            scripts.COMMIT, key, version, optional_ms(idle), words, data, before
+        reply = await self._run_on(
+            *(scripts.COMMIT, 1, self._name(key), version, optional_ms(idle), pack(owner), data),
+            pack_predecessor(predecessor),
         )
         if reply[0] == b"committed":
-            words = f"{words} {before}" if before else words
-            reply[1] += words.encode() + b" " + data
+            return Committed(written(reply, data, owner, predecessor))
         return outcome_of(key, reply)
 
     async def end(

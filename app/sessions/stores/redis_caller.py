@@ -1,6 +1,7 @@
 """Calls to a Redis server on behalf of a store: its scripts, its keys, its errors."""
 
 from collections.abc import Awaitable, Iterable
+from functools import partial
 from typing import Any
 
 from ...redis.commands import Repeatable
@@ -36,11 +37,8 @@ class RedisCaller:
     def __init__(self, client: RedisClient, *, prefix: str) -> None:
         self._client = client
         self._prefix = prefix
-
-    def _run(
-        self, script: Script, key: str, *arguments: Argument, how: tuple[str, str] = ONCE
-    ) -> Awaitable[Any]:
-        return self._run_on(script, 1, self._name(key), *arguments, how=how)
+        self._name = partial(record_key, prefix=prefix)
+        self._answers_name = partial(answers_key, prefix=prefix)
 
     def _run_on_both(
         self, script: Script, key: str, *arguments: Argument, how: tuple[str, str] = ONCE
@@ -67,17 +65,10 @@ class RedisCaller:
         except RedisClientError as error:
             raise _unavailable(error) from error
 
-    def _name(self, key: str) -> str:
-        return record_key(key, prefix=self._prefix)
-
     def _names(self, keys: Iterable[str]) -> list[str]:
-        """Return the same for each of many keys."""
+        """Return the Redis keys of many sessions."""
         before, _, behind = self._name(_KEY).partition(_KEY)
         return [f"{before}{key}{behind}" for key in keys]
-
-    def _answers_name(self, key: str) -> str:
-        return answers_key(key, prefix=self._prefix)
-
 
 def _unavailable(error: RedisClientError) -> StoreUnavailableError:
     return StoreUnavailableError(f"session store unavailable: {error}")

@@ -67,12 +67,23 @@ def record_of(key: str, found: list[Any]) -> Record:
             int(version.lstrip(b"RP")),
             int(created) / 1000,
             int(absolute) / 1000,
-            _unpack(owner),
+            None if owner == b"-" else _unpack(owner),
             lease,
             _unpack(more[0]) if value.startswith(b"P") else None,
         )
     except (ValueError, OverflowError, IndexError):
         raise UnreadableRecordError(key) from None
+
+
+def written(reply: list[Any], data: bytes, owner: str | None, predecessor: str | None) -> Record:
+    """Return the record of a commit, whose reply has what the caller did not know."""
+    _, head, now, deadline = reply
+    version, created, absolute = head.split()
+    return Record(
+        *(data, int(version[1:]), int(created) / 1000, int(absolute) / 1000, owner),
+        Lease(now / 1000, deadline / 1000),
+        predecessor,
+    )
 
 
 def tombstone_of(value: bytes, lease: Lease | None = None) -> Tombstone:

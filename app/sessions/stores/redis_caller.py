@@ -70,5 +70,6 @@ class RedisCaller:
         before, _, behind = self._name(_KEY).partition(_KEY)
         return [f"{before}{key}{behind}" for key in keys]
 
+
 def _unavailable(error: RedisClientError) -> StoreUnavailableError:
     return StoreUnavailableError(f"session store unavailable: {error}")

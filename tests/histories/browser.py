@@ -133,6 +133,9 @@ class Browser:
     def _judge(self, each: Operation, answer: Answer, user: str | None) -> None:
         """Note what an answer says."""
         moves = each.kind in {Kind.ROTATE, Kind.SIGN_IN}
+        if moves and answer.body is False:  # in a session of its own: there was none
+            self.note_dead(each, Dead.STRANGER)
+            return
         if moves and answer.cookie and answer.status in {200, 204, 503}:
             each.new_id = len(self.cookies)
             self._add(answer.cookie)
@@ -175,7 +178,7 @@ def _request(kind: Kind, user: str | None) -> tuple[str, str, object]:
         case Kind.READ:
             return "GET", "/view", None
         case Kind.ROTATE:
-            return "POST", "/session/rotate", None
+            return "POST", "/rotate", None
         case Kind.SIGN_IN:
             return "POST", "/sign-in", {"user": user}
         case Kind.LOGOUT:

@@ -98,6 +98,20 @@ MUTANTS = (
         Anomaly.SERVED,
     ),
     Mutant(
+        "what the store says is old by the node's clock",
+        "P7",
+        "app/sessions/manager.py",
+        "            refuse_in_flight(found, self.policy)\n            return None\n"
+        "        if found is not None and found.predecessor is not None:\n",
+        "            refuse_in_flight(found, self.policy)\n            return None\n"
+        "        if found is not None and found.lease is not None and found.lease.now < time.time() - 10:\n"
+        "            return None\n"
+        "        if found is not None and found.predecessor is not None:\n",
+        "tests.histories",
+        ["--store", "valkey", "--nemesis", "server-clock"],
+        Anomaly.GONE,
+    ),
+    Mutant(
         "replay off by one",
         "P19",
         "app/realtime/recovery/log.py",

@@ -82,9 +82,19 @@ async def incr(session: SessionDep, emitter: EmitterDep) -> int:
 
 
 @app.post("/sign-in")
-async def sign_in(session: SessionDep, user: Annotated[str, Body(embed=True)]) -> None:
-    """Sign in."""
+async def sign_in(session: SessionDep, user: Annotated[str, Body(embed=True)]) -> bool:
+    """Sign in; return False if that was the first that the session was used for."""
+    known = "opened" in session
     await session.sign_in(user)
+    return known
+
+
+@app.post("/rotate")
+async def rotate(session: SessionDep) -> bool:
+    """Move to a new id; return False if that was the first that the session was used for."""
+    known = "opened" in session
+    await session.rotate()
+    return known
 
 
 @app.post("/ban/{user}")

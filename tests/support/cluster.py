@@ -58,9 +58,9 @@ class Cluster:
         return [each for each in self.servers if each.is_master]
 
     def owner(self, key: str) -> ClusterServer:
-        """The master that has a key's slot, as the first server that runs sees it."""
+        """The master that has a key's slot, as the first master sees it: replicas hear of a move later."""
         slot = key_slot(key.encode())
-        asked = next(server for server in self.servers if server.alive)
+        asked = next(server for server in self.servers if server.alive and server.is_master)
         ranges = asked.command("CLUSTER", "SLOTS")
         port = next(master[1] for low, high, master, *_ in ranges if low <= slot <= high)
         return next(server for server in self.servers if server.port == port)

@@ -140,6 +140,7 @@ async def front(node: Service) -> AsyncIterator[Proxy]:
 
 
 # The proxies come before the clients, so that they are there until those have closed.
+@pytest.mark.every_transport
 @pytest.mark.parametrize("transport", Transport)
 async def test_the_retries_of_the_javascript_client_count_once(
     front: Proxy, js: JsClients, transport: Transport

@@ -1,9 +1,8 @@
 """Which tests stay together in one of several processes: those of one mark `xdist_group`.
 
-xdist's own `loadgroup` hands groups on in the tests' ids, which pytest 9.2 no longer lets it change: each
-test goes to any process then, and each process makes what the group was to make once. Here those that collect
-write the groups into a file, which the one that distributes reads. Tests begin in the order in which they were
-collected.
+xdist's own `loadgroup` hands groups on in the tests' ids, which pytest 9.2 no longer lets it change: each test
+goes to any process then, and each process makes what a group was to make once. Here those that collect write
+the groups into a file, which the one that distributes reads. Tests begin in the order of their collection.
 """
 
 import json

@@ -62,18 +62,30 @@ def _turn(item: pytest.Item) -> int:
     return 0 if item.get_closest_marker("xdist_group") else 1
 
 
+def leave_to_proof(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes long, unless it was named or `-m` speaks of it."""
+    if not _is_named(config) and "thorough" not in config.option.markexpr:
+        _keep(config, items, {each for each in items if not each.get_closest_marker("thorough")})
+
+
+def _is_named(config: pytest.Config) -> bool:
+    return any("::" in each for each in config.args)
+
+
+def _keep(config: pytest.Config, items: list[pytest.Item], kept: set[pytest.Item]) -> None:
+    if left_out := [each for each in items if each not in kept]:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [each for each in items if each in kept]
+
+
 def of_chosen_ways(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what `ways` does not choose, unless a test was named; EVERY_WAY=1 leaves out nothing.
 
     A product is tested on memory and Valkey anyway, and on each transport.
     """
-    named = any("::" in each for each in config.args)
-    if named or "EVERY_WAY" in os.environ or config.option.markexpr == "product":
+    if _is_named(config) or "EVERY_WAY" in os.environ or config.option.markexpr == "product":
         return
-    kept = set(chain.from_iterable(map(_chosen, _by_file(items).values())))
-    if left_out := [each for each in items if each not in kept]:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [each for each in items if each in kept]
+    _keep(config, items, set(chain.from_iterable(map(_chosen, _by_file(items).values()))))
 
 
 def _by_file(items: list[pytest.Item]) -> dict[Path, list[pytest.Item]]:
@@ -127,7 +139,7 @@ def _is_fast(item: pytest.Item) -> bool:
     """
     assert isinstance(item, pytest.Function)
     parameters = item.name.partition("[")[2]
-    slow = item.get_closest_marker("slow") or is_hypothesis_test(item.obj)
+    slow = any(map(item.get_closest_marker, ("slow", "thorough"))) or is_hypothesis_test(item.obj)
     if slow or _SLOW_IDS.search(parameters):
         return False
     return item.get_closest_marker("smoke") is not None or _is_fast_file(item.path)

@@ -1,6 +1,6 @@
 """Which tests stay together in one of several processes: those of one mark `xdist_group`.
 
-xdist's own `loadgroup` hands groups on in the tests' ids, which pytest 9.2 no longer lets it change: each test
+xdist's own `loadgroup` hands groups on in the ids of tests, which pytest 9.2 no longer lets it change: a test
 goes to any process then, and each process makes what a group was to make once. Here those that collect write
 the groups into a file, which the one that distributes reads. Tests begin in the order of their collection.
 """

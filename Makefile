@@ -55,7 +55,7 @@ chat: setup ## Serve the team chat of examples/chat on http://127.0.0.1:3000
 test: test-needs ## Run the tests, ten minutes in WORKERS=4 processes; ARGS="tests/http -x", EVERY_WAY=1
 	$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
 
-test-fast: setup ## Run the tests that need no server but the service itself, in less than a minute
+test-fast: setup ## Run the tests that need no server but the service itself, in 45 seconds
 	@scripts/test-needs packages
 	$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup -m fast $(ARGS)
 

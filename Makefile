@@ -5,6 +5,8 @@ BIN := .venv/bin
 STAMP := .venv/.synced
 # Tests wait more than they compute: more processes than cores pay.
 WORKERS ?= 4
+# Those of `make test-fast` compute, and each process imports and collects them first.
+FAST_WORKERS ?= 3
 # Without its bytecode each process would compile every test, and each product its libraries, again.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 # How many times the least of what `make proof` runs, and the seed of it all; it is printed.
@@ -57,7 +59,7 @@ test: test-needs ## Run the tests, ten minutes in WORKERS=4 processes; ARGS="tes
 
 test-fast: setup ## Run the tests that need no server but the service itself, in 45 seconds
 	@scripts/test-needs packages
-	$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup -m fast $(ARGS)
+	$(PYTEST) --numprocesses $(FAST_WORKERS) --dist loadgroup -m fast $(ARGS)
 
 test-product: test-needs ## Test the promises on a product instead of the example
 	MOORING_TEST_APP=tests.product.turnstile:app $(PYTEST) --numprocesses $(WORKERS) --dist loadgroup -m product $$($(BIN)/python -m tests.support.promises) $(ARGS)

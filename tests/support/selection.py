@@ -6,6 +6,7 @@ Tests marked `alone` come one after another, in one process, so that the others 
 
 import os
 import re
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def mark(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path in promised and _is_of_any_app(item):
             item.add_marker("product")
-        if _is_without_fast_path(item):
+        if _is_without_fast_path(item.path):
             item.add_marker("no_fast_path")
         if _is_fast(item):
             item.add_marker("fast")
@@ -127,8 +128,9 @@ def _is_of_any_app(item: pytest.Item) -> bool:
     return not item.get_closest_marker("example") and "redis" not in parameters.values()
 
 
-def _is_without_fast_path(item: pytest.Item) -> bool:
-    return any(item.path.is_relative_to(TESTS / each) for each in _NO_FAST_PATH)
+@cache
+def _is_without_fast_path(path: Path) -> bool:
+    return any(path.is_relative_to(TESTS / each) for each in _NO_FAST_PATH)
 
 
 def _is_fast(item: pytest.Item) -> bool:
@@ -152,6 +154,7 @@ def may_be_fast(path: Path) -> bool:
     return _is_fast_file(path) or "mark.smoke" in path.read_text(encoding="utf-8")
 
 
+@cache
 def _is_fast_file(path: Path) -> bool:
     folder = path.parent
     chosen = folder == TESTS or (folder.parent == TESTS and folder.name in _FAST_FOLDERS)

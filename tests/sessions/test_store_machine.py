@@ -218,6 +218,7 @@ def _machine_in(new_world: Callable[[], World]) -> type[StoreMachine]:
 
 
 @pytest.mark.proof
+@pytest.mark.slow
 def test_a_store_does_what_the_model_does_in_any_order_of_verbs(any_store: StoreSettings) -> None:
     url = any_store.get("redis_url")
     run_state_machine_as_test(

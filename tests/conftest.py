@@ -1,13 +1,15 @@
 """Fixtures: stores, a running node, browsers. tests/support says what each can do."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from tests.support import alone, metrics, selection
+from tests.support import alone, metrics, selection, together
 from tests.support.browsers import JsBrowser, JsClients, Transport
 from tests.support.driver import Driver
 from tests.support.http import http_client
@@ -31,7 +33,28 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark tests for the selections of `make test-fast` and of CI, and leave out what says nothing new."""
     selection.mark(items)
-    selection.of_one_server(config, items)
+    selection.leave_to_proof(config, items)
+    selection.of_chosen_ways(config, items)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        selection.sort(items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the process that distributes tests know which stay together, before it does."""
+    together.write_groups(session.config, session.items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a process that runs tests how to do so."""
+    together.configure_node(node)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> together.Together | None:
+    """Distribute tests so that groups stay together."""
+    return together.make_scheduler(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

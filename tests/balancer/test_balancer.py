@@ -1,11 +1,15 @@
 """P22, in short: `make balancer` polls a hundred thousand times, and compares with sticky clients."""
 
+import pytest
+
 from tests.balancer.run import percentile, run, three_nodes
+from tests.support.samples import times
 from tests.support.servers import StoreServer
 
-POLLS = 1_500
+POLLS = times(500, of=1_500)
 
 
+@pytest.mark.proof
 async def test_polls_in_turn_are_all_answered_and_in_order(
     shared_store_server: StoreServer,
 ) -> None:

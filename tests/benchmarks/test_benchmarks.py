@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.eventually import eventually
 from tests.support.processes import ROOT
 
@@ -12,6 +14,7 @@ _TWO = ("--system", "node", "--system", "mooring")
 _COMMAND = (sys.executable, "-m", "benchmarks", "--quick", "--only", "logout", *_TWO)
 
 
+@pytest.mark.thorough
 def test_one_figure_gives_a_table_results_and_a_picture(tmp_path: Path) -> None:
     run = subprocess.run(
         [*_COMMAND, "--out", str(tmp_path)],

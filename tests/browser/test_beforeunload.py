@@ -12,7 +12,7 @@ from tests.support.stores import StoreSettings
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PAGES = 12
+PAGES = 6
 
 
 @pytest.fixture(params=["memory", "valkey"])

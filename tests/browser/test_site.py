@@ -58,8 +58,10 @@ async def browser(playwright: Playwright, site: int) -> AsyncIterator[Browser]:
 @pytest.mark.parametrize(
     ("look", "path"),
     [
-        *(("wide", path) for path in ("", "docs/your-app/", "docs/guarantees/")),
-        *(("phone", path) for path in ("", "docs/guarantees/", "docs/operations/")),
+        *(("wide", path) for path in ("", "docs/guarantees/")),
+        pytest.param("wide", "docs/your-app/", marks=pytest.mark.thorough),
+        *(("phone", path) for path in ("", "docs/operations/")),
+        pytest.param("phone", "docs/guarantees/", marks=pytest.mark.thorough),
         ("dark", "docs/your-app/"),
     ],
 )

@@ -32,6 +32,7 @@ async def client(request: pytest.FixtureRequest, js: JsClients) -> AsyncIterator
     await made.close()
 
 
+@pytest.mark.every_transport
 @pytest.mark.parametrize("host", HOSTS)
 async def test_it_connects_counts_and_is_logged_out(
     lasting: Service, client: Client, host: str, transport: Transport

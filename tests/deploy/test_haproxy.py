@@ -34,6 +34,7 @@ def _has_sockets(node: Service) -> bool:
     return "socket connected" in node.log()
 
 
+@pytest.mark.every_transport
 async def test_sockets_of_all_transports_stay_on_their_node_and_count(
     js: JsClients, front: Front, transport: Transport
 ) -> None:

@@ -1,7 +1,7 @@
 """Whatever an app is made of: Mooring, with fast paths and without, answers as FastAPI does.
 
-DIFFERENTIAL_EXAMPLES=5000 (or `make differential`) tries more apps than the suite does, other ones each
-time; DIFFERENTIAL_SHRINK=1 makes the app of a failure smaller, which takes minutes.
+DIFFERENTIAL_EXAMPLES=5000 (or `make differential`) tries more apps than `make test` does, other ones each
+time, as does `make proof`; DIFFERENTIAL_SHRINK=1 makes the app of a failure smaller, which takes minutes.
 """
 
 import asyncio
@@ -10,19 +10,22 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from app import Settings
 from tests.differential.build import OUTER, Built
 from tests.differential.specs import AppSpec, Case, Change, Send, cases
 from tests.support.asgi import Exchange, request, websocket
+from tests.support.samples import PROOF, times
+
+pytestmark = pytest.mark.proof
 
 _EXAMPLES = int(os.environ.get("DIFFERENTIAL_EXAMPLES", "0"))
-_PER_TEST = 250
 
 bounded = settings(
-    max_examples=_EXAMPLES or _PER_TEST,
-    derandomize=not _EXAMPLES,
+    max_examples=_EXAMPLES or times(40, of=250),
+    derandomize=not (_EXAMPLES or PROOF),
     database=None,
     deadline=None,
     phases=[Phase.generate, *([Phase.shrink] if os.environ.get("DIFFERENTIAL_SHRINK") else [])],

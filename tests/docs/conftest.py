@@ -98,7 +98,8 @@ def _words(variables: Mapping[str, str]) -> list[str]:
 
 def _environ(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the machine's environment, without the developer's settings and those of `make test`."""
-    dropped = setting_names() | {"MAKEFLAGS", "MFLAGS", "PYTHONPATH", "VIRTUAL_ENV"}
+    of_python = {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "VIRTUAL_ENV"}
+    dropped = setting_names() | {"MAKEFLAGS", "MFLAGS"} | of_python
     kept = {
         name: value
         for name, value in os.environ.items()

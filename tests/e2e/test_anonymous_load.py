@@ -18,7 +18,6 @@ ACTIVE = 20
 FLOOD = 600
 
 
-@pytest.mark.alone
 async def test_a_flood_on_a_full_memory_store_leaves_active_sessions_alone() -> None:
     async with (
         service(module=FLOODED_APP, **memory_settings()) as node,

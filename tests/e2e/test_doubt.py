@@ -14,11 +14,12 @@ from tests.support.browsers import JsClients
 from tests.support.eventually import eventually
 from tests.support.http import cookie_header, http_client, problem, set_cookies, the_set_cookie
 from tests.support.proxy import Proxy, proxy_to
+from tests.support.samples import times
 from tests.support.servers import StoreServer, store_server
 from tests.support.service import Service, service
 from tests.support.stores import server_settings
 
-TRIALS = int(os.environ.get("DOUBT_TRIALS", "50"))
+TRIALS = int(os.environ.get("DOUBT_TRIALS") or times(50, of=200))
 AT_ONCE = 50
 MORE_ROUNDS = 20
 """So many at the most, for the first request that the outage meets."""
@@ -151,7 +152,7 @@ async def _answered(http: httpx.AsyncClient) -> httpx.Response:
     return await eventually(answered, within=20.0)
 
 
-@pytest.mark.alone
+@pytest.mark.proof
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 async def test_rotations_amid_an_outage_lose_no_session_and_leave_no_second(
     outage: Outage, fault: Fault
@@ -177,7 +178,6 @@ async def _rotate(client: Client, random: Random) -> int:
     return status
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 async def test_logouts_amid_an_outage_can_be_repeated_until_nothing_lives(
     outage: Outage, fault: Fault

@@ -16,6 +16,7 @@ PROMPT = 1.0
 """Seconds in which a socket is answered that nothing holds up."""
 
 
+@pytest.mark.every_transport
 @pytest.mark.smoke
 async def test_events_of_one_socket_are_handled_and_acknowledged_in_the_order_they_were_sent(
     js: JsClients, extended: Service, transport: Transport

@@ -18,11 +18,12 @@ from tests.support.eventually import eventually
 from tests.support.http import http_client
 from tests.support.js_client import JsClient
 from tests.support.proxy import Proxy, proxy_to
+from tests.support.samples import times
 from tests.support.servers import StoreServer, store_server
 from tests.support.service import Service, service
 from tests.support.stores import server_settings
 
-TRIALS = int(os.environ.get("ONCE_TRIALS", "80"))
+TRIALS = int(os.environ.get("ONCE_TRIALS") or times(40, of=500))
 KEYS_OF_A_SESSION = 400
 """No more than a session may have within ten minutes."""
 AT_ONCE = 4
@@ -140,6 +141,7 @@ async def front(node: Service) -> AsyncIterator[Proxy]:
 
 
 # The proxies come before the clients, so that they are there until those have closed.
+@pytest.mark.every_transport
 @pytest.mark.parametrize("transport", Transport)
 async def test_the_retries_of_the_javascript_client_count_once(
     front: Proxy, js: JsClients, transport: Transport
@@ -154,6 +156,7 @@ async def test_the_retries_of_the_javascript_client_count_once(
     assert len(socket.named("disconnect")) >= (transport is Transport.WEBSOCKET)
 
 
+@pytest.mark.proof
 async def test_of_requests_and_events_one_in_ten_of_which_loses_its_answer_the_count_is_exact(
     site: Site, js: JsClients
 ) -> None:

@@ -17,11 +17,14 @@ import pytest
 from tests.support.http import PROBLEM, http_client
 from tests.support.raw import SEPARATOR, RawPolling, refused_websocket
 from tests.support.round_robin import polling_over
+from tests.support.samples import times
 from tests.support.servers import store_server
 from tests.support.service import Service, service
 from tests.support.stores import server_settings
 
-SCRIPTS = int(os.environ.get("CARRIED_SCRIPTS", "60"))
+pytestmark = pytest.mark.proof
+
+SCRIPTS = int(os.environ.get("CARRIED_SCRIPTS") or times(20, of=60))
 SEED = int(os.environ.get("CARRIED_SEED", "1"))
 STEPS = 8
 _CALLED_OFF_AFTER = 0.05

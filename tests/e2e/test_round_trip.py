@@ -22,6 +22,7 @@ async def test_fetch_and_socket_of_a_browser_count_in_one_session(
     await eventually(lambda: socket.values("current count") == [1, 2, 3])
 
 
+@pytest.mark.every_transport
 async def test_logout_by_fetch_ends_the_socket_for_good(
     browser: JsBrowser, transport: Transport
 ) -> None:

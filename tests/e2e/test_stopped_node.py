@@ -46,7 +46,6 @@ async def _opened(js: JsClients, pair: Pair, transport: Transport) -> tuple[JsBr
     return browser, await browser.connect(transport, url=pair.there.url)
 
 
-@pytest.mark.alone
 async def test_a_node_that_was_stopped_ends_handles_and_sends_for_the_right_reason(
     js: JsClients, pair: Pair
 ) -> None:
@@ -93,7 +92,6 @@ async def _emit_later(socket: JsClient) -> None:
     await socket.emit("cached")
 
 
-@pytest.mark.alone
 async def test_while_the_store_is_unavailable_after_a_stop_sockets_stay_and_events_get_error_acks(
     js: JsClients, own_store_server: StoreServer
 ) -> None:

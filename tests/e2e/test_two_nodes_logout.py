@@ -8,20 +8,26 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+import pytest
+
 from tests.support.browsers import JsBrowser, JsClients, Transport
 from tests.support.eventually import eventually
 from tests.support.http import http_client
 from tests.support.js_client import JsClient
 from tests.support.nodes import Pair
+from tests.support.samples import times
 
 T = TypeVar("T")
 
-TRIALS = int(os.environ.get("LOGOUT_TRIALS", "1000"))
+pytestmark = pytest.mark.proof
+
+TRIALS = int(os.environ.get("LOGOUT_TRIALS") or times(200, of=1000))
+CONNECTING_TRIALS = times(75, of=300)
 CONNECTED_AT_ONCE = 50
 LOGGED_OUT_AT_ONCE = 5
 
 
-async def test_logout_on_one_node_lets_go_the_socket_on_the_other_in_a_thousand_of_a_thousand_trials(
+async def test_logout_on_one_node_lets_go_the_socket_on_the_other_in_all_of_many_trials(
     js: JsClients, pair: Pair, record_property: Callable[[str, object], None]
 ) -> None:
     times: list[float] = []
@@ -64,7 +70,7 @@ async def test_logout_on_one_node_lets_go_a_socket_that_is_just_connecting_to_th
     chance = random.Random(6)
     transports = itertools.cycle(Transport)
     ended = []
-    for batch in batches(range(300), 25):
+    for batch in batches(range(CONNECTING_TRIALS), 25):
         trials = (connect_and_log_out(js, pair, next(transports), chance.random()) for _ in batch)
         ended += await asyncio.gather(*trials)
 

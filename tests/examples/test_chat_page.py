@@ -23,6 +23,8 @@ VIEWS: dict[str, dict[str, Any]] = {
     for width, height in ((390, 844), (1280, 800))
     for scheme in ("light", "dark")
 }
+SAMPLE = {"390-light", "1280-dark"}
+"""A phone and a desk, by day and by night; the others are looked at by `make proof`."""
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
@@ -355,7 +357,13 @@ async def test_one_device_signs_the_other_out(deck: Deck, sailors: tuple[Sailor,
         await ada.is_online()
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize(
+    "view",
+    [
+        pytest.param(view, marks=() if view in SAMPLE else pytest.mark.thorough, id=view)
+        for view in VIEWS
+    ],
+)
 async def test_nobody_is_kept_out_and_nothing_scrolls_sideways(
     deck: Deck, request: pytest.FixtureRequest, view: str
 ) -> None:

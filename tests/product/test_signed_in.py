@@ -35,7 +35,7 @@ def without_xdist() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_test_of_each_promise_passes_with_them() -> None:
     files = sorted(str(each) for each in promised_files())
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]

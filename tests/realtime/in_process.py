@@ -75,6 +75,8 @@ class PollingClient:
         self._http = http
         self._path = f"{path}/?EIO=4&transport=polling"
         self.opened: dict[str, Any] = {}
+        self._early: list[str] = []
+        """What came with the connect packet: on a busy machine a ping may."""
 
     async def connect(self) -> None:
         """Open a socket, and connect to the namespace."""
@@ -82,7 +84,7 @@ class PollingClient:
         self.opened = orjson.loads(answer.text[1:])
         self._path += f"&sid={self.opened['sid']}"
         assert await self.post("40") == "ok"
-        [connected] = await self.poll()
+        connected, *self._early = await self.poll()
         assert connected.startswith("40{")
 
     async def post(self, *frames: str) -> str:
@@ -91,6 +93,9 @@ class PollingClient:
 
     async def poll(self) -> list[str]:
         """Return the packets that have come."""
+        if self._early:
+            early, self._early = self._early, []
+            return early
         return (await self._http.get(self._path)).text.split("\x1e")
 
 

@@ -138,6 +138,7 @@ def test_events_of_a_namespace_with_recovery_have_an_offset() -> None:
     assert "offset" not in document["channels"]["root"]["description"]
 
 
+@pytest.mark.slow
 def test_the_public_parser_finds_no_fault(document: dict[str, Any]) -> None:
     node = ROOT / ".venv" / "bin" / "node"
     ran = subprocess.run(

@@ -21,6 +21,9 @@ LOOPS = 3
 NewBus = Callable[[], Bus]
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(params=["memory", "redis"])
 def new_bus(request: pytest.FixtureRequest, valkey: StoreServer) -> NewBus:
     """Return the bus of one more node; those of the memory bus share it."""

@@ -224,6 +224,7 @@ async def test_on_a_server_whose_memory_is_full_requests_are_carried_on(
         own_store_server.command("CONFIG", "SET", "maxmemory", 0)
 
 
+@pytest.mark.slow
 async def test_on_a_cluster_too(cluster_url: str) -> None:
     async with _streams_at(cluster_url) as new:
         here, there = new("here"), new("there")

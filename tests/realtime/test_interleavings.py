@@ -16,6 +16,7 @@ from app.realtime.service import RealtimeService
 from app.sessions import Record, Session, SessionDataError, SessionManager
 from tests.realtime.in_process import POLICY, new_service
 from tests.support.hooked_store import HookedStore
+from tests.support.samples import PROOF, times
 from tests.support.stores import StoreSettings
 from tests.support.stores_in_process import new_store
 
@@ -251,10 +252,11 @@ def kept(any_store: StoreSettings, runner: asyncio.Runner) -> Iterator[HookedSto
     runner.run(store.aclose())
 
 
+@pytest.mark.proof
 @settings(
     deadline=None,
-    derandomize=True,
-    max_examples=150,
+    derandomize=not PROOF,
+    max_examples=times(50, of=150),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(script=steps, blindly=st.booleans())

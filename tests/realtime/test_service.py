@@ -167,9 +167,9 @@ async def test_state_that_cannot_be_read_keeps_nobody_from_connecting(
 
 async def test_the_heartbeat_is_an_option() -> None:
     manager = new_manager()
-    service = new_service(manager=manager, ping_interval=0.05, ping_timeout=0.05)
+    service = new_service(manager=manager, ping_interval=0.3, ping_timeout=0.3)
     async with running(service), polling_client(service, manager) as client:
-        assert (client.opened["pingInterval"], client.opened["pingTimeout"]) == (50, 50)
+        assert (client.opened["pingInterval"], client.opened["pingTimeout"]) == (300, 300)
         assert await client.poll() == ["2"]
         assert await client.poll() == ["1"]  # no pong has come
 

@@ -18,11 +18,14 @@ from websockets.exceptions import ConnectionClosed
 from tests.support.leftovers import INSPECTION_APP, nothing_is_left_over
 from tests.support.packets import Frame, bodies, frames
 from tests.support.raw import SEPARATOR, RawPolling, RawWebSocket, raw_polling, raw_websocket
+from tests.support.samples import times
 from tests.support.servers import StoreServer, store_server
 from tests.support.service import Service, service
 from tests.support.stores import memory_settings, server_settings
 
-PACKETS = int(os.environ.get("FUZZ_PACKETS", "3000"))
+pytestmark = pytest.mark.proof
+
+PACKETS = int(os.environ.get("FUZZ_PACKETS") or times(1000, of=6000))
 AT_ONCE = 25
 """Packets in one example, about."""
 POSTS_AT_ONCE = 12
@@ -154,7 +157,7 @@ def test_mutated_packets_stop_and_break_nothing_and_nothing_is_left(
 def test_made_up_parameters_of_the_engine_are_answered_and_leave_nothing() -> None:
     with service(module=INSPECTION_APP) as node, asyncio.Runner() as runner:
 
-        @fuzzing(300)
+        @fuzzing(times(100, of=300))
         @given(st.sampled_from(METHODS), _queries())
         def ask(method: str, query: str) -> None:
             with node.watched():

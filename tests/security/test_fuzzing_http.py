@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support.http import PROBLEM
 from tests.support.leftovers import INSPECTION_APP
 from tests.support.processes import ROOT
+from tests.support.samples import times
 from tests.support.servers import StoreServer
 from tests.support.service import Service, service
 from tests.support.stores import server_settings
@@ -52,6 +54,7 @@ BODIES = [b"", b"{}", b"[" * 5000, b"null", b"\xff\xfe", b"4" * 100_000]
 _CONFIG = ("--config-file", str(Path(__file__).with_name("schemathesis.toml")))
 
 
+@pytest.mark.proof
 def test_the_public_fuzzer_finds_no_fault_with_any_operation(valkey: StoreServer) -> None:
     with service(**server_settings(valkey)) as node:
         found = subprocess.run(
@@ -65,7 +68,7 @@ def test_the_public_fuzzer_finds_no_fault_with_any_operation(valkey: StoreServer
                     f"{node.url}/openapi.json",
                 ),
                 *("--checks=all", "--phases=examples,coverage,fuzzing,stateful"),
-                *("--max-examples=50", "--no-color"),
+                *(f"--max-examples={times(15, of=50)}", "--no-color"),
                 # A 405 of Starlette's allows the methods of the first route of a path alone.
                 "--exclude-checks=allow_header_conformance",
                 "--warnings=off",  # that nobody is signed in
@@ -80,10 +83,13 @@ def test_the_public_fuzzer_finds_no_fault_with_any_operation(valkey: StoreServer
     assert "No issues found" in found.stdout
 
 
+@pytest.mark.proof
 def test_any_request_is_answered_and_an_error_is_a_problem_of_the_client() -> None:
     with service(module=INSPECTION_APP) as node:
 
-        @settings(max_examples=500, deadline=None, phases=[Phase.reuse, Phase.generate])
+        @settings(
+            max_examples=times(150, of=500), deadline=None, phases=[Phase.reuse, Phase.generate]
+        )
         @given(
             st.sampled_from(METHODS),
             st.sampled_from(PATHS),

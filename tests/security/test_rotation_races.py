@@ -19,13 +19,14 @@ from tests.support.http import cookie_header, http_client, problem, set_cookies,
 from tests.support.js_client import JsClient
 from tests.support.leftovers import INSPECTION_APP, Stored, nothing_is_left_over, stored
 from tests.support.raw import SEPARATOR, raw_polling, raw_websocket
+from tests.support.samples import times
 from tests.support.servers import StoreServer
 from tests.support.service import Service, service
 from tests.support.stores import memory_settings, server_settings
 
 T = TypeVar("T")
 
-TRIALS = 40
+TRIALS = times(16, of=40)
 ROTATIONS = 30
 HANDSHAKES = 6
 HANDSHAKE = 0.05
@@ -91,6 +92,7 @@ async def reloading_world(server: StoreServer | None) -> AsyncIterator[World]:
         yield world
 
 
+@pytest.mark.proof
 async def test_two_rotations_and_a_write_at_once_have_one_winner_and_leave_no_orphan(
     world: World,
 ) -> None:
@@ -121,6 +123,7 @@ async def test_two_rotations_and_a_write_at_once_have_one_winner_and_leave_no_or
         assert await world.stored() == (trial, trial)
 
 
+@pytest.mark.proof
 async def test_handshakes_that_race_with_a_rotation_leave_no_socket_on_the_dead_id(
     world: World,
 ) -> None:

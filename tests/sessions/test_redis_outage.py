@@ -13,7 +13,6 @@ from app.sessions import EndReason, StoreUnavailableError
 from app.testing.contracts.store_base import DATA, HOUR, OTHER, committed, live, new_key
 from tests.support.eventually import eventually
 from tests.support.servers import StoreServer
-from tests.support.stores_in_process import redis_store
 
 VERBS: dict[str, Callable[[RedisStore], Awaitable[object]]] = {
     "create": lambda store: store.create(new_key(), DATA, idle=60, absolute=HOUR),
@@ -29,7 +28,7 @@ VERBS: dict[str, Callable[[RedisStore], Awaitable[object]]] = {
 @pytest.fixture
 async def store(own_store_server: StoreServer) -> AsyncIterator[RedisStore]:
     """A store that is connected to a server of this test's own."""
-    store = redis_store(own_store_server.url)
+    store = RedisStore.from_url(own_store_server.url)
     await store.ping()
     yield store
     await store.aclose()

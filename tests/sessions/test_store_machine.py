@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -25,6 +26,7 @@ from app.sessions import (
 )
 from tests.sessions.store_model import StoreModel
 from tests.sessions.store_worlds import MemoryWorld, ServerWorld, World
+from tests.support.samples import PROOF, times
 from tests.support.stores import StoreSettings
 
 T = TypeVar("T")
@@ -215,14 +217,16 @@ def _machine_in(new_world: Callable[[], World]) -> type[StoreMachine]:
     return Machine
 
 
+@pytest.mark.proof
+@pytest.mark.slow
 def test_a_store_does_what_the_model_does_in_any_order_of_verbs(any_store: StoreSettings) -> None:
     url = any_store.get("redis_url")
     run_state_machine_as_test(
         _machine_in(MemoryWorld if url is None else partial(ServerWorld, url)),
         settings=settings(
-            max_examples=100 if url is None else 60,
+            max_examples=times(25, of=100) if url is None else times(15, of=60),
             stateful_step_count=50,
-            derandomize=True,
+            derandomize=not PROOF,
             deadline=None,
             phases=[Phase.generate, Phase.shrink],
             suppress_health_check=list(HealthCheck),

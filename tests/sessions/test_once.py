@@ -22,6 +22,7 @@ from app.sessions.once import MAX_ANSWER_BYTES, Name, Steps
 from app.sessions.stores.answers import LIMITS
 from tests.sessions.conftest import POLICY
 from tests.sessions.handles import again, count_up, stored
+from tests.sessions.store_worlds import MemoryWorld
 from tests.support.answering import HookedAnswers, LossyAnswers, answers_of
 from tests.support.hooked_store import HookedStore
 from tests.support.lossy_store import Fate
@@ -283,6 +284,31 @@ async def test_a_key_that_is_released_amid_a_rotation_is_free_under_the_new_id(
     after = await again(sessions, session)
     assert await Attempt(sessions, after.key, KEY, FINGERPRINT).begin() is None
     await store.aclose()
+
+
+async def test_answers_follow_a_rotation_that_takes_the_place_of_another() -> None:
+    """The one that won has a newer answer; its cookie was replaced by that of the other."""
+    world = MemoryWorld()
+    store = LossyAnswers(world.store)
+    one, other = SessionManager(store, POLICY), SessionManager(store, POLICY)
+    opened = await one.create()
+    loser = await again(other, opened)
+    store.fates = [Fate.ANSWERED, Fate.NOT_EXECUTED]
+    with pytest.raises(StoreUnavailableError):
+        await loser.rotate()
+    winner = await again(one, opened)
+    first = Attempt(one, winner.key, KEY, FINGERPRINT)
+    assert await first.begin() is None
+    await winner.rotate()
+    assert await first.keep(b"done")
+    await winner.transact(lambda _data: "nothing changed", once=OTHER_KEY)
+    world.advance_time(POLICY.in_flight + 1)
+
+    after = await again(other, loser)
+
+    assert await Attempt(other, after.key, KEY, FINGERPRINT).begin() == b"done"
+    assert await after.transact(lambda _data: "done again", once=OTHER_KEY) == "nothing changed"
+    assert len(await store.live()) == 1
 
 
 @pytest.mark.parametrize("fate", [Fate.REPLY_LOST, Fate.NOT_EXECUTED])

@@ -2,7 +2,10 @@
 
 import logging
 import operator
+from datetime import date, datetime
+from enum import IntEnum, StrEnum
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import pytest
 from fastapi import Body, Depends, FastAPI, Request
@@ -149,12 +152,47 @@ def test_a_user_whom_the_client_would_name_is_refused(annotation: Any) -> None:
         EventRouter().on("pay")(pay)
 
 
-def test_a_state_that_is_a_string_is_refused_where_any_router_of_the_namespace_has_recovery() -> (
-    None
-):
+class Mood(StrEnum):
+    GOOD = "good"
+
+
+STRINGS = {
+    "plain": str,
+    "limited": Annotated[str, Field(max_length=5)],
+    "optional": str | None,
+    "enum": Mood,
+    "optional enum": Mood | None,
+    "literal": Literal["good", "bad"],
+    "UUID": UUID,
+    "time": datetime | date,
+}
+NO_STRINGS = {
+    "number": int,
+    "optional number": int | None,
+    "nothing": None,
+    "numbers": IntEnum("Number", "ONE TWO"),
+    "object": dict[str, str],
+    "list": list[str],
+    "perhaps": str | int,
+    "bytes": bytes,
+    "any": Any,
+}
+
+
+@pytest.mark.parametrize("type_", NO_STRINGS.values(), ids=NO_STRINGS)
+def test_a_state_that_may_be_something_else_than_a_string_is_declared(type_: Any) -> None:
+    app, stated = Mooring(FastAPI()), EventRouter(recovery=True)
+    stated.sends("mood", type_, state=lambda data: data["mood"])
+    app.include_router(stated)
+
+
+@pytest.mark.parametrize("type_", STRINGS.values(), ids=STRINGS)
+def test_a_state_that_is_a_string_is_refused_where_any_router_of_the_namespace_has_recovery(
+    type_: Any,
+) -> None:
     """Clients would take it for an offset."""
     stated, app = EventRouter(), Mooring(FastAPI())
-    stated.sends("mood", str, state=lambda data: data["mood"])
+    stated.sends("mood", type_, state=lambda data: data["mood"])
     app.include_router(stated)
     with pytest.raises(TypeError, match="the state 'mood' is a string"):
         app.include_router(EventRouter(recovery=True))

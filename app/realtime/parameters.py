@@ -146,6 +146,8 @@ def _argument(handler: Any, parameter: inspect.Parameter, hint: Any) -> Given:
         raise refuse(
             "has an annotation within Annotated: write UserDep, not Annotated[str, UserDep]"
         )
+    if _is_within(hint, set()):
+        raise refuse("has a dependency within its type: write UserDep, not UserDep | None")
     return Given(Kind.REST if rest else Kind.ARGUMENT, parameter, type=payload_type(hint, refuse))
 
 
@@ -163,6 +165,17 @@ def _is_for_fastapi(parameter: inspect.Parameter, hint: Any) -> bool:
     ):
         return True
     return any(isinstance(each, Depends | Param) for each in _metadata(parameter, hint))
+
+
+def _is_within(hint: Any, seen: set[int]) -> bool:
+    """Return True if a type has a dependency in it, where nobody looks for one: the client would give it."""
+    if isinstance(hint, Depends | Param):
+        return True
+    if hint is None or id(hint) in seen:
+        return False
+    seen.add(id(hint))
+    aliased = getattr(hint, "__value__", None)  # of a TypeAliasType
+    return any(_is_within(each, seen) for each in (*get_args(hint), aliased))
 
 
 def _metadata(parameter: inspect.Parameter, hint: Any) -> Sequence[Any]:

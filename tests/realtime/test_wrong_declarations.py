@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
-from fastapi import Body, Depends, FastAPI, Request
+from annotated_types import Gt
+from fastapi import Body, Depends, FastAPI, Header, Request
 from pydantic import BaseModel, Field, ValidationError
+from typing_extensions import TypeAliasType
 
 from app import (
     EVERYBODY,
@@ -143,7 +145,29 @@ def test_a_description_in_place_of_a_default_is_refused_as_its_bounds_would_bind
             declare(pay)
 
 
-@pytest.mark.parametrize("annotation", [Annotated[str, UserDep], Annotated[str, "who", UserDep]])
+NAMED_BY_CLIENTS = [
+    Annotated[str, UserDep],
+    Annotated[str, "who", UserDep],
+    UserDep | None,
+    Annotated[UserDep | None, "who"],
+    list[UserDep],
+    dict[str, tuple[UserDep, ...]],
+    Annotated[str, Header()] | None,
+    TypeAliasType("Who", UserDep),
+    TypeAliasType("Maybe", UserDep | None) | None,
+]
+Json = TypeAliasType("Json", "list[Json] | dict[str, Json] | str")
+
+
+@pytest.mark.parametrize("annotation", [Json, Literal["who"] | None, list[Annotated[int, Gt(1)]]])
+def test_a_type_without_a_user_in_it_is_declared(annotation: Any) -> None:
+    async def pay(what: Any) -> None: ...
+
+    pay.__annotations__["what"] = annotation
+    EventRouter().on("pay")(pay)
+
+
+@pytest.mark.parametrize("annotation", NAMED_BY_CLIENTS)
 def test_a_user_whom_the_client_would_name_is_refused(annotation: Any) -> None:
     async def pay(user: str) -> None: ...
 

@@ -1,13 +1,14 @@
 """What the parameters of a handler are given: arguments, what is at hand, or dependencies."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
-from fastapi.params import Depends, Param
+from fastapi import UploadFile
+from fastapi.params import Body, Depends, Param, Path
 from pydantic.fields import FieldInfo
 from starlette.requests import HTTPConnection, Request
 
@@ -121,6 +122,10 @@ def _given(handler: Any, parameter: inspect.Parameter, hint: Any) -> Given:
 
 def _solved(handler: Any, parameter: inspect.Parameter, hint: Any) -> Given:
     _refuse_variadic(handler, parameter)
+    if any(isinstance(each, Path) for each in _metadata(parameter, hint)):
+        raise declaration_error(
+            handler, f"the parameter {parameter.name!r} has Path(): an event has no path"
+        )
     found = [each for each in _metadata(parameter, hint) if isinstance(each, Depends)]
     own = provided_by(found[-1].dependency) if found else None
     if own == "idempotent":
@@ -146,6 +151,12 @@ def _argument(handler: Any, parameter: inspect.Parameter, hint: Any) -> Given:
         raise refuse(
             "has an annotation within Annotated: write UserDep, not Annotated[str, UserDep]"
         )
+    if any(isinstance(each, Body) for each in _parts(hint)):
+        raise refuse(
+            "has Body(), Form() or File(): an event has no body, write Annotated[T, Field(...)]"
+        )
+    if any(isinstance(each, type) and issubclass(each, UploadFile) for each in _parts(hint)):
+        raise refuse("is an UploadFile: an event has no form, write bytes")
     return Given(Kind.REST if rest else Kind.ARGUMENT, parameter, type=payload_type(hint, refuse))
 
 
@@ -168,6 +179,13 @@ def _is_for_fastapi(parameter: inspect.Parameter, hint: Any) -> bool:
 def _metadata(parameter: inspect.Parameter, hint: Any) -> Sequence[Any]:
     found = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
     return (*found, parameter.default)
+
+
+def _parts(hint: Any) -> Iterator[Any]:
+    """Yield a hint, and all that stands in its brackets."""
+    yield hint
+    for each in get_args(hint):
+        yield from _parts(each)
 
 
 def bare_type(hint: Any) -> Any:

@@ -53,8 +53,6 @@ def recent_sign_in(minutes: SupportsFloat = 10) -> Callable[..., Awaitable[str]]
     Raises:
         ValueError: the minutes are not more than none.
     """
-    # SupportsFloat is nothing that FastAPI reads from a request: `Depends(recent_sign_in)`, which would let
-    # everybody through, is refused at import.
     minutes = float(minutes)
     if not minutes > 0:
         raise ValueError("recent_sign_in takes minutes, more than none")
@@ -70,6 +68,20 @@ def recent_sign_in(minutes: SupportsFloat = 10) -> Callable[..., Awaitable[str]]
         return signed_in
 
     return recently_signed_in
+
+
+class _MinutesOfARequest:
+    """Refuses a route at import, when FastAPI asks how to validate them."""
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> Any:
+        raise TypeError(
+            "Depends(recent_sign_in) has no brackets, and would let everybody through: "
+            "write Depends(recent_sign_in()), or Depends(recent_sign_in(minutes=5))"
+        )
+
+
+# FastAPI reads it where a route has `Depends(recent_sign_in)`; for all others it is a number.
+recent_sign_in.__annotations__["minutes"] = Annotated[SupportsFloat, _MinutesOfARequest()]
 
 
 def _minutes_since_sign_in(session: Session) -> float:

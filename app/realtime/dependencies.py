@@ -163,7 +163,7 @@ class Solver:
             ]
             dependant.dependencies[:0] = first
             _override(dependant, overrides)
-        except (FastAPIError, AssertionError, NameError, TypeError) as error:
+        except (FastAPIError, AssertionError, NameError, TypeError, ValueError) as error:
             raise self._refuse(f"has a dependency that cannot be solved: {error}") from error
         for each in _all(dependant):
             self._check(each)
@@ -181,6 +181,10 @@ class Solver:
             )
         if dependant.body_params:
             raise self._refuse(f"depends on {name}, which takes a body: an event has none")
+        if dependant.path_params:
+            raise self._refuse(
+                f"depends on {name}, which takes a part of the path: an event has none"
+            )
 
 
 class Handled:

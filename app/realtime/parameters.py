@@ -7,7 +7,8 @@ from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
-from fastapi.params import Depends, Param
+from fastapi import UploadFile
+from fastapi.params import Body, Depends, Param, Path
 from pydantic.fields import FieldInfo
 from starlette.requests import HTTPConnection, Request
 
@@ -121,6 +122,10 @@ def _given(handler: Any, parameter: inspect.Parameter, hint: Any) -> Given:
 
 def _solved(handler: Any, parameter: inspect.Parameter, hint: Any) -> Given:
     _refuse_variadic(handler, parameter)
+    if any(isinstance(each, Path) for each in _metadata(parameter, hint)):
+        raise declaration_error(
+            handler, f"the parameter {parameter.name!r} has Path(): an event has no path"
+        )
     found = [each for each in _metadata(parameter, hint) if isinstance(each, Depends)]
     own = provided_by(found[-1].dependency) if found else None
     if own == "idempotent":
@@ -146,8 +151,15 @@ def _argument(handler: Any, parameter: inspect.Parameter, hint: Any) -> Given:
         raise refuse(
             "has an annotation within Annotated: write UserDep, not Annotated[str, UserDep]"
         )
-    if _is_within(hint, set()):
+    parts = _parts(hint)
+    if any(isinstance(each, Depends | Param) for each in parts):  # the client would give it
         raise refuse("has a dependency within its type: write UserDep, not UserDep | None")
+    if any(isinstance(each, Body) for each in parts):
+        raise refuse(
+            "has Body(), Form() or File(): an event has no body, write Annotated[T, Field(...)]"
+        )
+    if any(isinstance(each, type) and issubclass(each, UploadFile) for each in parts):
+        raise refuse("is an UploadFile: an event has no form, write bytes")
     return Given(Kind.REST if rest else Kind.ARGUMENT, parameter, type=payload_type(hint, refuse))
 
 
@@ -167,20 +179,19 @@ def _is_for_fastapi(parameter: inspect.Parameter, hint: Any) -> bool:
     return any(isinstance(each, Depends | Param) for each in _metadata(parameter, hint))
 
 
-def _is_within(hint: Any, seen: set[int]) -> bool:
-    """Return True if a type has a dependency in it, where nobody looks for one: the client would give it."""
-    if isinstance(hint, Depends | Param):
-        return True
-    if hint is None or id(hint) in seen:
-        return False
-    seen.add(id(hint))
-    aliased = getattr(hint, "__value__", None)  # of a TypeAliasType
-    return any(_is_within(each, seen) for each in (*get_args(hint), aliased))
-
-
 def _metadata(parameter: inspect.Parameter, hint: Any) -> Sequence[Any]:
     found = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
     return (*found, parameter.default)
+
+
+def _parts(hint: Any) -> list[Any]:
+    """Return a hint, and all that stands in its brackets, or behind the names of types in them."""
+    found = [hint]
+    for each in found:  # which grows meanwhile
+        behind = getattr(each, "__value__", None)  # of a TypeAliasType, which may name itself
+        more = (*get_args(each), *([] if behind is None else [behind]))
+        found += [part for part in more if not any(part is known for known in found)]
+    return found
 
 
 def bare_type(hint: Any) -> Any:

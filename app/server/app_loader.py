@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
+from fastapi import APIRouter
 from starlette.types import ASGIApp
 
 from ..article import kind_of
@@ -89,8 +90,11 @@ def _made(name: str, factory: Any) -> Any:
 
 
 def _kind(candidate: Any) -> str:
-    """Return "app", "factory" or "neither", by what the candidate may be called with."""
-    if not callable(candidate):
+    """Return "app", "factory" or "neither", by what the candidate may be called with.
+
+    An APIRouter can be called as an app is, but its routes have to be in one.
+    """
+    if not callable(candidate) or isinstance(candidate, APIRouter):
         return "neither"
     is_object = not (inspect.isroutine(candidate) or inspect.isclass(candidate))
     if is_object or inspect.iscoroutinefunction(candidate):

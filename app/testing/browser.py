@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..article import kind_of
 from .connection import Connection, Message
 from .http import httpx
 from .node import Node, NodeKilledError
@@ -68,13 +69,15 @@ class Browser(httpx.AsyncClient):
 
         Args:
             namespace: to connect to.
-            auth: to send with the CONNECT packet: something that JSON has, or a function that returns it.
+            auth: to send with the CONNECT packet: a dict that JSON has, or a function that returns one.
             node: its number; the browser's own if None is given.
             within: seconds of real time to wait for it.
 
         Raises:
             ConnectError: it is refused.
             ConnectionError: the node does not run, or the connection was lost meanwhile.
+            TypeError: the auth is no dict that JSON has, or the namespace is no string.
+            ValueError: the namespace does not begin with a slash, or there is no such node.
         """
         socket = ClientSocket(self, namespace, auth)
         self._sockets.append(socket)
@@ -88,8 +91,14 @@ class Browser(httpx.AsyncClient):
         await super().aclose()
 
     def node(self, node: int | None) -> Node:
-        """Return the node of a number, or the browser's own."""
-        return self._nodes[self.on if node is None else node]
+        """Return the node of a number, or the browser's own; raise ValueError if there is none."""
+        number: object = self.on if node is None else node
+        if not isinstance(number, int):
+            raise TypeError(f"node= takes its number, as in node=0, not {kind_of(number)}")
+        try:
+            return self._nodes[number]
+        except IndexError:
+            raise ValueError(_no_node(number, len(self._nodes))) from None
 
     def open(self, node: Node, receive: Callable[[Message], None]) -> Connection:
         """Open a WebSocket to the Socket.IO server of a node; `connect` makes a socket of one."""
@@ -103,6 +112,15 @@ class Browser(httpx.AsyncClient):
         """Keep the cookies of an answer to a handshake."""
         request = self.build_request("GET", self._socket_path + "/")
         self.cookies.extract_cookies(httpx.Response(101, headers=list(headers), request=request))
+
+
+def _no_node(number: int, started: int) -> str:
+    if not started:
+        return "no node has been started: write async with TestApp(app) as test"
+    return (
+        f"there is no node {number}: the TestApp has {started}, from 0 on; start more by "
+        f"TestApp(app, nodes={number + 1}) or add_node()"
+    )
 
 
 def _scope(request: httpx.Request, node: Node) -> dict[str, Any]:

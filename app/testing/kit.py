@@ -6,8 +6,9 @@ from typing import Any, Self
 
 from fastapi import FastAPI
 
+from ..article import kind_of
 from ..backends import Backend, new_node_id
-from ..mooring import mooring_of
+from ..mooring import Mooring, mooring_of
 from ..realtime.bus.base import MemoryBus
 from ..realtime.counters import MemoryCounters
 from ..realtime.recovery.store import MemoryRecoveryStore
@@ -46,6 +47,10 @@ class TestApp:
         app: the FastAPI app.
         clock: the clock.
         nodes: those that were started, in order; killed ones are among them.
+
+    Raises:
+        TypeError: the app is no FastAPI app.
+        ValueError: it has no Mooring.
     """
 
     __test__ = False  # it is no test of pytest's
@@ -60,6 +65,7 @@ class TestApp:
         base_url: str = "https://testserver",
         raise_app_exceptions: bool = True,
     ) -> None:
+        _check_app(app)
         self.app = app
         self.clock = FakeClock() if clock is None else clock
         self.nodes: list[Node] = []
@@ -172,3 +178,10 @@ class TestApp:
                 errors.append(error)
         if errors:
             raise errors[0]
+
+
+def _check_app(app: object) -> None:
+    if isinstance(app, Mooring):
+        raise TypeError("TestApp takes the FastAPI app, as TestApp(mooring.app), not a Mooring")
+    if not isinstance(app, FastAPI):
+        raise TypeError(f"TestApp takes the FastAPI app, not {kind_of(app)}")

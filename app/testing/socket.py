@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from socketio import packet
 
+from ..article import kind_of
 from .connection import LOST, Connection, Message
 from .node import Node
 
@@ -54,7 +55,7 @@ class ClientSocket:
 
     Attributes:
         namespace: that it is in.
-        auth: what it sends with its CONNECT packet: something that JSON has, or a function that returns it.
+        auth: what it sends with its CONNECT packet: a dict that JSON has, or a function that returns one.
         sid: its id, None while it is not connected.
         recovered: it came back, and has missed nothing.
         received: all events, in order: each a tuple of its name and its arguments.
@@ -64,6 +65,7 @@ class ClientSocket:
     """
 
     def __init__(self, browser: Opener, namespace: str, auth: Any) -> None:
+        _check_namespace(namespace)
         self.namespace = namespace
         self.auth = auth
         self.sid: str | None = None
@@ -76,7 +78,7 @@ class ClientSocket:
         self._connection: Connection | None = None
         self._pid: str | None = None
         self._offset: str | None = None
-        self._error: ConnectError | None = None
+        self._error: Exception | None = None
         self._refusal = b""
         self._status: int | None = None
         self._incomplete: packet.Packet | None = None
@@ -103,6 +105,8 @@ class ClientSocket:
         Raises:
             ConnectError: it is refused.
             ConnectionError: the node does not run, or the connection was lost meanwhile.
+            TypeError: the auth is no dict that JSON has.
+            ValueError: there is no such node.
         """
         if self._connection is not None:
             raise RuntimeError("the socket has a connection already")
@@ -221,7 +225,12 @@ class ClientSocket:
                 self._handle_packet(self._incomplete)
 
     def _connect(self) -> None:
-        auth = self.auth() if callable(self.auth) else self.auth
+        try:
+            auth = _checked(self.auth() if callable(self.auth) else self.auth)
+        except Exception as error:  # noqa: BLE001 - `reconnect` raises it, in the test
+            self._error = error
+            self._close("io client disconnect", _GOING_AWAY)
+            return
         if self._pid is not None:
             auth = {"pid": self._pid, "offset": self._offset} | (auth or {})
         self._send(packet.Packet(packet.CONNECT, auth, self.namespace))
@@ -321,6 +330,29 @@ class ClientSocket:
         for each in waiting:
             if not each.done():
                 each.set_result(None)
+
+
+def _check_namespace(namespace: object) -> None:
+    if not isinstance(namespace, str):
+        raise TypeError(
+            f"a namespace is a string: write connect('/chat', auth=…), not {kind_of(namespace)}"
+        )
+    if not namespace.startswith("/"):
+        raise ValueError(f"{namespace!r} is no namespace: it begins with /, as in connect('/chat')")
+
+
+def _checked(auth: Any) -> Any:
+    """Return what a client can send as `auth`; raise TypeError for what would end the connection."""
+    if not isinstance(auth, dict | None):
+        raise TypeError(
+            f"auth= takes a dict, such as {{'token': '…'}}, or a function that returns one, "
+            f"not {kind_of(auth)}"
+        )
+    try:
+        json.dumps(auth)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"auth= takes a dict that JSON has: {error}") from None
+    return auth
 
 
 def _arguments(args: Sequence[Any]) -> Any:

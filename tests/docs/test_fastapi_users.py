@@ -6,6 +6,7 @@ Its adapter for SQLAlchemy is not for the version that uv.lock has.
 import asyncio
 import re
 import secrets
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlencode
@@ -54,6 +55,19 @@ def test_its_tests_pass_on_the_wheel(notes: Product) -> None:
     printed = notes.run(notes.program("python"), "-m", "pytest", "-q", "-W", "error")
 
     assert re.search(r"^(\d+) passed", printed, re.MULTILINE), printed
+
+
+def test_it_is_strictly_typed(notes: Product) -> None:
+    """See test_types.py for the other pages."""
+    notes.run(
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--python-executable",
+        notes.program("python"),
+        ".",
+    )
 
 
 async def _log_in(browser: JsBrowser) -> Fetched:

@@ -1,11 +1,10 @@
 """Guards that would never run, and hooks that would never be called, are refused where they are declared."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from fastapi import Depends, FastAPI
-from fastapi.exceptions import FastAPIError
 from pydantic import BaseModel
 
 from app import EventRouter, MemoryStore, Mooring, Settings, SocketDep, recent_sign_in
@@ -68,9 +67,35 @@ def test_a_store_that_is_given_for_a_backend_is_refused_with_what_to_write() -> 
         Mooring(FastAPI(), backend=store)
 
 
-def test_recent_sign_in_that_is_not_called_lets_nobody_through() -> None:
-    with pytest.raises(FastAPIError):
-        FastAPI().get("/secret", dependencies=[Depends(recent_sign_in)])(yields_too)
+BARE = Depends(recent_sign_in)  # its minutes would be a parameter of the query
+
+
+def open_to_all() -> None:
+    """A route with nothing to guard it but what stands beside it."""
+
+
+def needs_it(_user: Annotated[str, BARE]) -> None:
+    """A route, an event or a dependency that asks for it."""
+
+
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda: FastAPI().get("/secret", dependencies=[BARE])(open_to_all),
+        lambda: FastAPI().get("/secret")(needs_it),
+        lambda: FastAPI().get("/secret", dependencies=[Depends(needs_it)])(open_to_all),
+        lambda: FastAPI(dependencies=[BARE]).get("/secret")(open_to_all),
+        lambda: FastAPI().websocket("/secret")(needs_it),
+        lambda: EventRouter(dependencies=[BARE]),
+        lambda: EventRouter().on("secret")(needs_it),
+    ],
+)
+def test_recent_sign_in_that_is_not_called_lets_nobody_through(
+    declare: Callable[[], object],
+) -> None:
+    says = r"Depends\(recent_sign_in\) has no brackets, .* write Depends\(recent_sign_in\(\)\)"
+    with pytest.raises(TypeError, match=says):
+        declare()
 
 
 class Unresolved(BaseModel):

@@ -9,7 +9,17 @@ from uuid import UUID
 
 import pytest
 from annotated_types import Gt
-from fastapi import Body, Depends, FastAPI, Header, Request
+from fastapi import (
+    Body,
+    Depends,
+    FastAPI,
+    File,
+    Form,
+    Header,
+    Path,
+    Request,
+    UploadFile,
+)
 from pydantic import BaseModel, Field, ValidationError
 from typing_extensions import TypeAliasType
 
@@ -143,6 +153,47 @@ def test_a_description_in_place_of_a_default_is_refused_as_its_bounds_would_bind
     for declare in (EventRouter().on("pay"), EventRouter().on_connect):
         with pytest.raises(TypeError, match=says):
             declare(pay)
+
+
+def _pay_with(annotation: Any) -> Any:
+    async def pay(amount: Any) -> None: ...
+
+    pay.__annotations__["amount"] = annotation
+    return pay
+
+
+@pytest.mark.parametrize(
+    ("annotation", "says"),
+    [
+        (Annotated[str, Body()], "an event has no body, write Annotated"),
+        (Annotated[str, Field(), Form(max_length=3)], "an event has no body"),
+        (Annotated[bytes, File()], "an event has no body"),
+        (list[Annotated[str, Form()]], "an event has no body"),
+        (UploadFile, "is an UploadFile: .* write bytes"),
+        (UploadFile | None, "write bytes"),
+        (dict[str, list[UploadFile]], "write bytes"),
+        (Annotated[str, Path()], "an event has no path"),
+    ],
+)
+def test_what_only_a_request_has_is_refused_as_no_event_would_have_it(
+    annotation: Any, says: str
+) -> None:
+    for declare in (EventRouter().on("pay"), EventRouter().on_connect):
+        with pytest.raises(TypeError, match=rf"pay: the parameter 'amount' .*{says}.*line \d+"):
+            declare(_pay_with(annotation))
+
+
+def test_a_dependency_on_a_part_of_the_path_is_refused() -> None:
+    def of_order(order: Annotated[int, Path()]) -> int:
+        return order
+
+    with pytest.raises(TypeError, match=r"pay: depends on of_order, .* part of the path"):
+        EventRouter().on("pay")(_pay_with(Annotated[int, Depends(of_order)]))
+
+
+def test_a_dependency_that_has_no_signature_is_refused_by_name() -> None:
+    with pytest.raises(TypeError, match="pay: has a dependency that cannot be solved"):
+        EventRouter().on("pay")(_pay_with(Annotated[str, Depends()]))
 
 
 NAMED_BY_CLIENTS = [

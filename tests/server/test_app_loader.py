@@ -9,9 +9,10 @@ from app.server.app_loader import AppImportError, load_app
 from app.settings import SettingsError
 
 _CODE = """
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 app = FastAPI()
+router = APIRouter()
 number = 3
 
 class Shop:
@@ -40,6 +41,9 @@ def make_with(settings=None):
 
 def make_number():
     return 3
+
+def make_router():
+    return router
 
 async def make_later():
     return app
@@ -84,6 +88,8 @@ def test_an_app_is_loaded_as_it_is(attribute: str, module: str) -> None:
     ("attribute", "complaint"),
     [
         ("number", "is an int; it should be an ASGI app"),
+        ("router", "is an APIRouter; it should be an ASGI app"),
+        ("make_router", "returns an APIRouter; it should be an ASGI app"),
         ("make_number", "returns an int; it should be an ASGI app"),
         ("make_later", "is a function; it should be an ASGI app"),
         ("takes_two", "is a function; it should be an ASGI app"),

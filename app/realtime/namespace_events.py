@@ -141,7 +141,7 @@ class NamespaceEvents:
         self.disconnects += other.disconnects
         self.recovery = self.recovery or other.recovery
         for sent in self.stateful:
-            if sent.arguments[0].plain is str:
+            if self.recovery and sent.arguments[0].is_text():
                 refuse_for_offset(sent.name, [self])
 
 

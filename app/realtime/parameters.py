@@ -1,7 +1,7 @@
 """What the parameters of a handler are given: arguments, what is at hand, or dependencies."""
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from operator import attrgetter
 from types import NoneType, UnionType
@@ -151,11 +151,14 @@ def _argument(handler: Any, parameter: inspect.Parameter, hint: Any) -> Given:
         raise refuse(
             "has an annotation within Annotated: write UserDep, not Annotated[str, UserDep]"
         )
-    if any(isinstance(each, Body) for each in _parts(hint)):
+    parts = _parts(hint)
+    if any(isinstance(each, Depends | Param) for each in parts):  # the client would give it
+        raise refuse("has a dependency within its type: write UserDep, not UserDep | None")
+    if any(isinstance(each, Body) for each in parts):
         raise refuse(
             "has Body(), Form() or File(): an event has no body, write Annotated[T, Field(...)]"
         )
-    if any(isinstance(each, type) and issubclass(each, UploadFile) for each in _parts(hint)):
+    if any(isinstance(each, type) and issubclass(each, UploadFile) for each in parts):
         raise refuse("is an UploadFile: an event has no form, write bytes")
     return Given(Kind.REST if rest else Kind.ARGUMENT, parameter, type=payload_type(hint, refuse))
 
@@ -181,11 +184,14 @@ def _metadata(parameter: inspect.Parameter, hint: Any) -> Sequence[Any]:
     return (*found, parameter.default)
 
 
-def _parts(hint: Any) -> Iterator[Any]:
-    """Yield a hint, and all that stands in its brackets."""
-    yield hint
-    for each in get_args(hint):
-        yield from _parts(each)
+def _parts(hint: Any) -> list[Any]:
+    """Return a hint, and all that stands in its brackets, or behind the names of types in them."""
+    found = [hint]
+    for each in found:  # which grows meanwhile
+        behind = getattr(each, "__value__", None)  # of a TypeAliasType, which may name itself
+        more = (*get_args(each), *([] if behind is None else [behind]))
+        found += [part for part in more if not any(part is known for known in found)]
+    return found
 
 
 def bare_type(hint: Any) -> Any:

@@ -1,12 +1,13 @@
 """Types of what events carry: arguments are validated strictly, values are dumped, bytes stay bytes."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import NoneType
 from typing import Any
 
 import orjson
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
+from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import to_jsonable_python
 
 from ..article import kind_of
@@ -50,6 +51,14 @@ class PayloadType:
         kinds = set(_kinds(self.adapter.core_schema))
         self._binary = "bytes" in kinds
         self._open = bool(kinds & {"any", "is-instance"})
+
+    def is_text(self) -> bool:
+        """Return True if each of its values is a string as JSON, or null."""
+        try:
+            schema = self.adapter.json_schema(mode="serialization", schema_generator=_Quiet)
+        except PydanticUserError:  # it has no schema, or not yet
+            return self.plain is str
+        return set(_json_kinds(schema, schema.get("$defs", {}))) - {"null"} == {"string"}
 
     def validate(self, value: Any) -> Any:
         """Return a value from a client; raise ValidationError. Strict: `"3"` is no int, a str no bytes.
@@ -177,6 +186,23 @@ def _plain_type(schema: Any) -> type | None:
 _PLAIN_KINDS: dict[str, type] = {"bool": bool, "int": int, "str": str, "none": NoneType}
 _SAYS_NOTHING = {"type", "metadata", "ref", "strict"}
 """Keys of a schema without constraints: a description, say, or an example."""
+
+
+class _Quiet(GenerateJsonSchema):
+    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012 - its base's
+
+
+def _json_kinds(schema: Any, definitions: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the types that values of a JSON schema may have; empty for any, or one that is not known."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        others = {each: found for each, found in definitions.items() if each != name}
+        yield from _json_kinds(definitions.get(name, {}), others)
+    elif "anyOf" in schema or "oneOf" in schema:
+        for each in schema.get("anyOf", schema.get("oneOf")):
+            yield from _json_kinds(each, definitions)
+    else:
+        yield "" if schema.get("format") == "binary" else schema.get("type", "")
 
 
 def _kinds(schema: Any) -> Any:

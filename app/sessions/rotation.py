@@ -157,6 +157,7 @@ async def _step(
     supersede: Supersede | None,
 ) -> Record:
     predecessor = Predecessor.read(key, pending.predecessor)
+    replaced: str | None = None
     outcome = await store.end(
         predecessor.key,
         EndReason.ROTATED,
@@ -176,10 +177,12 @@ async def _step(
     elif (
         isinstance(outcome, Committed)
         or _was_replaced_by(key, outcome)
-        or (supersede and await _takes_place(store, policy, key, pending, supersede))
+        or (supersede and (replaced := await _takes_place(store, policy, key, pending, supersede)))
     ):
         # Nothing is added to the answers of what has ended, and nobody uses the new id before this.
         if answers is not None:
+            if replaced is not None:  # first: what it has of a name is newer
+                await answers.copy_answers(replaced, key)
             await answers.copy_answers(predecessor.key, key)
         outcome = await store.commit(
             key, pending.version, pending.data, idle=_idle(policy, pending), owner=pending.owner
@@ -194,8 +197,8 @@ async def _step(
 
 async def _takes_place(
     store: SessionStore, policy: Policy, key: str, pending: Record, supersede: Supersede
-) -> bool:
-    """Return True if a new record has taken the place of another one that replaced its predecessor.
+) -> str | None:
+    """Return whose place a new record has taken, as that replaced its predecessor; None if it has not.
 
     Of two rotations at once, each in doubt or one of them, the browser keeps the cookie that came last,
     which may be the loser's. It goes on with that where the other has the same data and the same user:
@@ -203,15 +206,15 @@ async def _takes_place(
     """
     old = await store.load(Predecessor.read(key, pending.predecessor).key)
     if not isinstance(old, Tombstone) or old.successor is None or old.reason != EndReason.ROTATED:
-        return False
+        return None
     if old.lease is None or policy.age(old.reason, old.lease.seconds) < policy.in_flight:
         raise SessionEndedError(old.reason)
     other = await store.load(old.successor)
     if isinstance(other, Tombstone):  # perhaps by an earlier try, whose reply was lost
-        return other.successor == key
+        return old.successor if other.successor == key else None
     if other is None or (other.data, other.owner) != (pending.data, pending.owner):
-        return False
-    return await supersede(old.successor, other, key)
+        return None
+    return old.successor if await supersede(old.successor, other, key) else None
 
 
 def _idle(policy: Policy, record: Record) -> float:

@@ -430,6 +430,33 @@ async def test_beyond_a_thousand_keys_a_new_one_is_refused(
     assert (await one.post("/count", headers=KEY)).json() == 2
 
 
+async def test_a_request_that_is_cancelled_while_it_writes_late_releases_its_key(
+    shop: Shop, one: httpx.AsyncClient, other: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for app in shop.apps:
+
+        @app.post("/late", dependencies=ONCE)
+        async def late(session: SessionDep) -> StreamingResponse:
+            async def chunks() -> AsyncIterator[bytes]:
+                yield b"said"
+                session["late"] = True
+
+            return StreamingResponse(chunks())
+
+    async def hang(*_arguments: Any, **_options: Any) -> None:
+        hangs.set()
+        await asyncio.Event().wait()
+
+    hangs = asyncio.Event()
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.store, "commit", hang)
+        first = asyncio.create_task(one.post("/late", headers=KEY))
+        await hangs.wait()
+        first.cancel()
+        await asyncio.wait([first])
+    assert (await other.post("/late", headers=KEY)).text == "said"
+
+
 async def test_after_a_rotation_a_repeat_finds_the_answer(
     shop: Shop, one: httpx.AsyncClient
 ) -> None:

@@ -2,11 +2,26 @@
 
 import logging
 import operator
+from datetime import date, datetime
+from enum import IntEnum, StrEnum
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import pytest
-from fastapi import Body, Depends, FastAPI, File, Form, Path, Request, UploadFile
+from annotated_types import Gt
+from fastapi import (
+    Body,
+    Depends,
+    FastAPI,
+    File,
+    Form,
+    Header,
+    Path,
+    Request,
+    UploadFile,
+)
 from pydantic import BaseModel, Field, ValidationError
+from typing_extensions import TypeAliasType
 
 from app import (
     EVERYBODY,
@@ -181,7 +196,29 @@ def test_a_dependency_that_has_no_signature_is_refused_by_name() -> None:
         EventRouter().on("pay")(_pay_with(Annotated[str, Depends()]))
 
 
-@pytest.mark.parametrize("annotation", [Annotated[str, UserDep], Annotated[str, "who", UserDep]])
+NAMED_BY_CLIENTS = [
+    Annotated[str, UserDep],
+    Annotated[str, "who", UserDep],
+    UserDep | None,
+    Annotated[UserDep | None, "who"],
+    list[UserDep],
+    dict[str, tuple[UserDep, ...]],
+    Annotated[str, Header()] | None,
+    TypeAliasType("Who", UserDep),
+    TypeAliasType("Maybe", UserDep | None) | None,
+]
+Json = TypeAliasType("Json", "list[Json] | dict[str, Json] | str")
+
+
+@pytest.mark.parametrize("annotation", [Json, Literal["who"] | None, list[Annotated[int, Gt(1)]]])
+def test_a_type_without_a_user_in_it_is_declared(annotation: Any) -> None:
+    async def pay(what: Any) -> None: ...
+
+    pay.__annotations__["what"] = annotation
+    EventRouter().on("pay")(pay)
+
+
+@pytest.mark.parametrize("annotation", NAMED_BY_CLIENTS)
 def test_a_user_whom_the_client_would_name_is_refused(annotation: Any) -> None:
     async def pay(user: str) -> None: ...
 
@@ -190,12 +227,47 @@ def test_a_user_whom_the_client_would_name_is_refused(annotation: Any) -> None:
         EventRouter().on("pay")(pay)
 
 
-def test_a_state_that_is_a_string_is_refused_where_any_router_of_the_namespace_has_recovery() -> (
-    None
-):
+class Mood(StrEnum):
+    GOOD = "good"
+
+
+STRINGS = {
+    "plain": str,
+    "limited": Annotated[str, Field(max_length=5)],
+    "optional": str | None,
+    "enum": Mood,
+    "optional enum": Mood | None,
+    "literal": Literal["good", "bad"],
+    "UUID": UUID,
+    "time": datetime | date,
+}
+NO_STRINGS = {
+    "number": int,
+    "optional number": int | None,
+    "nothing": None,
+    "numbers": IntEnum("Number", "ONE TWO"),
+    "object": dict[str, str],
+    "list": list[str],
+    "perhaps": str | int,
+    "bytes": bytes,
+    "any": Any,
+}
+
+
+@pytest.mark.parametrize("type_", NO_STRINGS.values(), ids=NO_STRINGS)
+def test_a_state_that_may_be_something_else_than_a_string_is_declared(type_: Any) -> None:
+    app, stated = Mooring(FastAPI()), EventRouter(recovery=True)
+    stated.sends("mood", type_, state=lambda data: data["mood"])
+    app.include_router(stated)
+
+
+@pytest.mark.parametrize("type_", STRINGS.values(), ids=STRINGS)
+def test_a_state_that_is_a_string_is_refused_where_any_router_of_the_namespace_has_recovery(
+    type_: Any,
+) -> None:
     """Clients would take it for an offset."""
     stated, app = EventRouter(), Mooring(FastAPI())
-    stated.sends("mood", str, state=lambda data: data["mood"])
+    stated.sends("mood", type_, state=lambda data: data["mood"])
     app.include_router(stated)
     with pytest.raises(TypeError, match="the state 'mood' is a string"):
         app.include_router(EventRouter(recovery=True))

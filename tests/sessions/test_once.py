@@ -15,11 +15,14 @@ from app.sessions import (
     SessionStore,
     StoreUnavailableError,
     TooManyOnceKeysError,
+    attempt,
 )
+from app.sessions.attempt import Attempt
 from app.sessions.once import MAX_ANSWER_BYTES, Name, Steps
 from app.sessions.stores.answers import LIMITS
 from tests.sessions.conftest import POLICY
 from tests.sessions.handles import again, count_up, stored
+from tests.sessions.store_worlds import MemoryWorld
 from tests.support.answering import HookedAnswers, LossyAnswers, answers_of
 from tests.support.hooked_store import HookedStore
 from tests.support.lossy_store import Fate
@@ -27,6 +30,7 @@ from tests.support.stores import StoreSettings
 from tests.support.stores_in_process import new_store
 
 KEY, OTHER_KEY = "a key of a payment", "another key"
+FINGERPRINT = bytes(32)
 
 
 @pytest.fixture
@@ -257,6 +261,54 @@ async def test_answers_follow_a_rotation_whose_reply_was_lost(
     assert await after.transact(count_up, once=KEY) == 1
     assert await stored(sessions, after) == {"count": 1}
     await store.aclose()
+
+
+@pytest.mark.parametrize("step", range(len(STEPS)), ids=STEPS)
+async def test_a_key_that_is_released_amid_a_rotation_is_free_under_the_new_id(
+    any_store: StoreSettings, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However late the new id comes to use: the rotation is completed then, with what it copies."""
+    monkeypatch.setattr(attempt, "_LATE_SECONDS", 0.0)
+    store = LossyAnswers(new_store(any_store))
+    sessions = SessionManager(store, POLICY)
+    session = await sessions.create()
+    first = Attempt(sessions, session.key, KEY, FINGERPRINT)
+    assert await first.begin() is None
+    store.fates = [*[Fate.ANSWERED] * step, Fate.REPLY_LOST]
+    with pytest.raises(StoreUnavailableError):
+        await session.rotate()
+
+    await first.release()
+    await asyncio.gather(*sessions._tasks)
+
+    after = await again(sessions, session)
+    assert await Attempt(sessions, after.key, KEY, FINGERPRINT).begin() is None
+    await store.aclose()
+
+
+async def test_answers_follow_a_rotation_that_takes_the_place_of_another() -> None:
+    """The one that won has a newer answer; its cookie was replaced by that of the other."""
+    world = MemoryWorld()
+    store = LossyAnswers(world.store)
+    one, other = SessionManager(store, POLICY), SessionManager(store, POLICY)
+    opened = await one.create()
+    loser = await again(other, opened)
+    store.fates = [Fate.ANSWERED, Fate.NOT_EXECUTED]
+    with pytest.raises(StoreUnavailableError):
+        await loser.rotate()
+    winner = await again(one, opened)
+    first = Attempt(one, winner.key, KEY, FINGERPRINT)
+    assert await first.begin() is None
+    await winner.rotate()
+    assert await first.keep(b"done")
+    await winner.transact(lambda _data: "nothing changed", once=OTHER_KEY)
+    world.advance_time(POLICY.in_flight + 1)
+
+    after = await again(other, loser)
+
+    assert await Attempt(other, after.key, KEY, FINGERPRINT).begin() == b"done"
+    assert await after.transact(lambda _data: "done again", once=OTHER_KEY) == "nothing changed"
+    assert len(await store.live()) == 1
 
 
 @pytest.mark.parametrize("fate", [Fate.REPLY_LOST, Fate.NOT_EXECUTED])

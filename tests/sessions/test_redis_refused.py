@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from app import RedisStore
 from app.redis.refused import RefusedCommands
 from app.sessions import StoreUnavailableError
+from app.sessions.stores.answers import AnswerLimits, NoRoom
 from app.testing.contracts.store_base import DATA, HOUR, OTHER, live, new_key
 from tests.support.eventually import eventually
 from tests.support.servers import StoreServer
@@ -159,6 +160,25 @@ async def test_where_writes_are_refused_a_load_that_extends_still_reads(
     found = live(await store.load(key, idle=120))
     assert found.lease is not None
     assert (found.data, 0 < found.lease.seconds <= 120) == (DATA, True)
+    await store.aclose()
+
+
+async def test_where_the_memory_is_full_an_answer_is_removed_all_the_same(
+    own_store_server: StoreServer,
+) -> None:
+    store, key = RedisStore.from_url(own_store_server.url), new_key()
+    await store.create(key, DATA, idle=60, absolute=HOUR)
+    for name in ("one", "other"):
+        assert await store.swap_answer(key, name, b"begun") is None
+    fill(own_store_server)
+    with pytest.raises(StoreUnavailableError, match="OOM"):
+        await store.swap_answer(key, "one", b"done", expected=b"begun")
+    assert await store.swap_answer(key, "one", None, expected=b"begun") is None
+    assert await store.read_answer(key, "one") is None
+    empty(own_store_server)
+    two = AnswerLimits(number=2)
+    assert await store.swap_answer(key, "third", b"", limits=two) is None
+    assert isinstance(await store.swap_answer(key, "fourth", b"", limits=two), NoRoom)
     await store.aclose()
 
 

@@ -355,12 +355,14 @@ class _SessionResponder:
     async def finish(self) -> None:
         """Store what was written late; delete a session whose visitor got no response, nor its cookie."""
         session = self.request_session.session
-        if session is not None and session.accessed:
-            await self._save_late_writes(session)
-        if not self._started:
-            await self._discard_unused()
-        if self.request_session.attempt is not None:
-            await self.request_session.attempt.release()
+        try:
+            if session is not None and session.accessed:
+                await self._save_late_writes(session)
+            if not self._started:
+                await self._discard_unused()
+        finally:  # cancelled, perhaps
+            if self.request_session.attempt is not None:
+                await self.request_session.attempt.release()
 
     async def _save_late_writes(self, session: Session) -> None:
         """Store what a background task or a streamed body wrote after the response had started."""

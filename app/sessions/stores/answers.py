@@ -125,7 +125,8 @@ class AnswerStore(ABC):
         Returns:
             None if the name has the value now; else what is kept, and nothing was done. Gone if the
             session has ended, NoRoom if there is no room for a new name. To remove what is not there
-            does nothing, and returns None.
+            does nothing, and returns None. From what was ended as rotated, too, the expected value is
+            removed: it may not have been copied to its successor yet.
         """
 
     @abstractmethod

@@ -215,8 +215,7 @@ class MemoryStore(SessionStore, MemoryIndex, AnswerStore):
         now = self._now()
         answers = self._answers_of(key)
         if answers is None:
-            content = self._entries[key].content if key in self._entries else None
-            return Gone(content if isinstance(content, Tombstone) else None)
+            return self._remove_late(key, name, expected if value is None else None, limits)
         found = answers.find(name, now, limits)
         if found is not None and found.value != expected:
             return found
@@ -244,6 +243,16 @@ class MemoryStore(SessionStore, MemoryIndex, AnswerStore):
         answers = self._answers.get(key)
         if answers is not None and self._version(successor):
             self._answers.setdefault(successor, Answers()).add_copies(answers)
+
+    def _remove_late(
+        self, key: str, name: str, expected: bytes | None, limits: AnswerLimits
+    ) -> Gone:
+        """Remove the expected answer of a session that has ended, so that no successor gets it."""
+        answers, entry = self._answers.get(key), self._entries.get(key)
+        found = answers.find(name, self._now(), limits) if answers else None
+        if answers and found and found.value == expected:
+            answers.remove(name)
+        return Gone(entry.content if entry and isinstance(entry.content, Tombstone) else None)
 
     def _answers_of(self, key: str) -> Answers | None:
         """Return the answers of a session that lives; None of one that has ended."""

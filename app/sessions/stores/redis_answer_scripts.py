@@ -37,8 +37,8 @@ end
 local function remove(name)
   local old = redis.call('HGET', KEYS[2], '=' .. name)
   if old then
+    redis.call('HDEL', KEYS[2], '=' .. name) -- first, as a server whose memory is full refuses to count
     count(old, -1)
-    redis.call('HDEL', KEYS[2], '=' .. name)
   end
 end
 local function sweep(now, keep)
@@ -97,9 +97,12 @@ SWAP = Script(
 -- ARGV: name, expected with = before it or '', value with = before it or '', keep ms, number, bytes
 local record = redis.call('GET', KEYS[1])
 if not record then return {'gone'} end
-if string.sub(record, 1, 1) == 'T' then return {'gone', record} end
 local at, keep = now(), tonumber(ARGV[4])
 local found = find(ARGV[1], at, keep)
+if string.sub(record, 1, 1) == 'T' then
+  if found and ARGV[3] == '' and '=' .. found[2] == ARGV[2] then remove(ARGV[1]) end
+  return {'gone', record}
+end
 if found and '=' .. found[2] ~= ARGV[2] then return found end
 if ARGV[3] == '' then
   remove(ARGV[1])

@@ -143,6 +143,23 @@ class AnswerStoreContract(Contract):
         assert gone(_outcome(found)) == tombstone(await store.load(record))
         assert gone(_outcome(await answers.swap_answer(new_key(), "pay", b"begun"))) is None
 
+    async def test_what_is_removed_from_what_was_rotated_is_not_copied(
+        self, store: SessionStore, answers: AnswerStore, record: str
+    ) -> None:
+        for name in ("pay", "order"):
+            await answers.swap_answer(record, name, b"begun")
+        successor = new_key()
+        await store.create(successor, DATA, idle=60, absolute=HOUR, predecessor="opaque")
+        await store.end(record, EndReason.ROTATED, keep=60, successor=successor)
+        for name, expected in (("pay", b"begun"), ("order", b"other"), ("none", b"begun")):
+            found = await answers.swap_answer(record, name, None, expected=expected)
+            assert gone(_outcome(found)) == tombstone(await store.load(record))
+
+        await answers.copy_answers(record, successor)
+
+        assert await answers.read_answer(successor, "pay") is None
+        assert _bare(await answers.read_answer(successor, "order")) == (b"begun", 0)
+
     async def test_of_fifty_swaps_for_nothing_one_wins(
         self, answers: AnswerStore, record: str
     ) -> None:

@@ -63,7 +63,7 @@ class Environment:
             env=clean_environ(settings),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
 

@@ -12,6 +12,7 @@ from app.redis.url import TIMEOUT, connect
 from app.testing.contracts.bus import BusContract
 from tests.support.bus_directory import EntersOnRedis
 from tests.support.cluster import Cluster, redis_cluster
+from tests.support.stores_in_process import PATIENCE
 
 STREAM = "mooring:bus"
 WAIT_AMID_A_MOVE = 0.8
@@ -28,8 +29,8 @@ def cluster() -> Iterator[Cluster]:
 
 
 @asynccontextmanager
-async def _bus_on(cluster: Cluster) -> AsyncIterator[Bus]:
-    client = connect(cluster.url)
+async def _bus_on(cluster: Cluster, *, timeout: float = TIMEOUT) -> AsyncIterator[Bus]:
+    client = connect(cluster.url, timeout=timeout)
     bus = RedisBus(client, connect(cluster.url, timeout=WAIT + TIMEOUT), maxlen=BusContract.maxlen)
     try:
         yield bus
@@ -43,7 +44,7 @@ class TestRedisBusOnCluster(EntersOnRedis, BusContract):
 
     @pytest.fixture
     async def bus(self, cluster: Cluster) -> AsyncIterator[Bus]:
-        async with _bus_on(cluster) as bus:
+        async with _bus_on(cluster, timeout=PATIENCE) as bus:
             yield bus
 
 

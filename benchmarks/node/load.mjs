@@ -61,9 +61,13 @@ async function open({ urls, count, refresh, parallel = 50 }) {
   return sockets.length;
 }
 
-/** One of this machine's own addresses: each has ports for so many connections to one server. */
+/**
+ * One of this machine's own addresses: each has ports for so many connections. Each process has others, as a
+ * port stays taken for a minute after a connection has been closed.
+ */
 function address(index) {
-  return `127.0.0.${1 + Math.floor(index / SOCKETS_AN_ADDRESS)}`;
+  const [high, low] = [(process.pid >> 8) & 127, process.pid & 255];
+  return `127.${128 + high}.${low}.${1 + Math.floor(index / SOCKETS_AN_ADDRESS)}`;
 }
 
 /** Has each socket emit `incr` again and again, the next when the last is acknowledged. */

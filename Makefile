@@ -5,8 +5,6 @@ BIN := .venv/bin
 STAMP := .venv/.synced
 # Tests wait more than they compute: more processes than cores pay.
 WORKERS ?= 4
-# Those of `make test-fast` compute, and each process imports and collects them first.
-FAST_WORKERS ?= 3
 # Without its bytecode each process would compile every test, and each product its libraries, again.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 # How many times the least of what `make proof` runs, and the seed of it all; it is printed.
@@ -54,12 +52,12 @@ chat: setup ## Serve the team chat of examples/chat on http://127.0.0.1:3000
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix examples/chat/web run --silent build
 	@$(MAKE) --no-print-directory run APP=chat.main:app IN=examples/chat APP_VENV=.venv-chat
 
-test: test-needs ## Run the tests, ten minutes in WORKERS=4 processes; ARGS="tests/http -x", EVERY_WAY=1
+test: test-needs ## Run the tests, a quarter of an hour in WORKERS=4 processes; ARGS="tests/http -x", EVERY_WAY=1
 	$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
 
-test-fast: setup ## Run the tests that need no server but the service itself, in 45 seconds
+test-fast: setup ## Run the tests that need no server but the service itself, in a minute
 	@scripts/test-needs packages
-	$(PYTEST) --numprocesses $(FAST_WORKERS) --dist loadgroup -m fast $(ARGS)
+	$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup -m fast $(ARGS)
 
 test-product: test-needs ## Test the promises on a product instead of the example
 	MOORING_TEST_APP=tests.product.turnstile:app $(PYTEST) --numprocesses $(WORKERS) --dist loadgroup -m product $$($(BIN)/python -m tests.support.promises) $(ARGS)

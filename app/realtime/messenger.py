@@ -193,10 +193,7 @@ class Messenger:
 
     async def disconnect(self, to: Target, *, reconnect: bool, namespace: str | None) -> None:
         """Disconnect sockets, on all nodes; without a namespace in all of them, but for a room in `/`."""
-        if namespace is not None:
-            self._events_of(namespace)
-        if namespace is None and to.space == "room":
-            namespace = "/"
+        namespace = self._namespace_to_leave(to, namespace)
         here = await self._disconnect_here(to, namespace, reconnect)
         if self._relay.alone or (to.space == "socket" and here):
             return
@@ -317,6 +314,13 @@ class Messenger:
     def _body(self, event: str, args: Iterable[Any], namespace: str) -> Body:
         check_event(event)
         return write_body([event, *self._events_of(namespace).dump(event, *args)])
+
+    def _namespace_to_leave(self, to: Target, namespace: str | None) -> str | None:
+        """Return which namespace is meant, None for all; raise ValueError if there is none of that name."""
+        if namespace is None:
+            return "/" if to.space == "room" else None
+        self._events_of(namespace)
+        return namespace
 
     def _events_of(self, namespace: str) -> NamespaceEvents:
         """Return what is declared for a namespace; raise ValueError if there is none of that name."""

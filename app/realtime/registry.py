@@ -371,8 +371,7 @@ class SocketRegistry:
 
     def session_sockets_of(self, keys: Iterable[str]) -> list[SessionSockets | None]:
         """Return the same for each of many sessions."""
-        parts = self._sessions
-        return [parts[hash(key) % SLOTS].get(key) for key in keys]
+        return [self._sessions[slot_of(key)].get(key) for key in keys]
 
     def connection(self, eio_sid: str | None) -> Connection | None:
         """Return a connection by its Engine.IO id."""

@@ -15,7 +15,7 @@ def parsed_replies(connection: AbstractConnection) -> Iterator[Any]:
         RedisConnectionError: the server has sent what it closes a connection with.
     """
     parser: Any = connection._parser  # noqa: SLF001 - it has no way to read without a wait
-    read = parser._reader.gets  # noqa: SLF001
+    read = parser._reader.gets  # noqa: SLF001 - as above
     while (reply := read(False)) is not NOT_ENOUGH_DATA:
         if isinstance(reply, RedisConnectionError):
             raise reply

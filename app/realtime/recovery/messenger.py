@@ -122,10 +122,7 @@ class RecoveringMessenger(Messenger):
         if reconnect:  # the clients come back, and so may disconnected ones
             await super().disconnect(to, reconnect=reconnect, namespace=namespace)
             return
-        if namespace is not None:
-            self._events_of(namespace)
-        if namespace is None and to.space == "room":
-            namespace = "/"
+        namespace = self._namespace_to_leave(to, namespace)
         members = self._members_anywhere(to, namespace)
         await self._disconnect_here(to, namespace, reconnect)
         address = address_of(to, namespace)

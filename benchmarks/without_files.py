@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import gc
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from benchmarks.processes import SERVER_CORE, cpu_seconds, memory_bytes
 from benchmarks.systems import StoreServer
 from benchmarks.wire import Wire
 from tests.support.processes import ROOT
+
+logger = logging.getLogger(__name__)
 
 REST_SECONDS = 60.0
 _AT_ONCE = 50
@@ -82,6 +85,8 @@ class _MeasuredServer(Server):
     async def _measure(self) -> None:
         try:
             self._found.update(await self._figures())
+        except Exception:
+            logger.exception("not measured")  # nobody awaits this
         finally:
             self.should_exit = True
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import nodes, scale, sessions
+from benchmarks import nodes, scale, sessions, without_files
 from benchmarks.load import LoadError, Sample
 from benchmarks.model import million
 from benchmarks.processes import cpu_seconds, settle_here
@@ -118,6 +118,12 @@ def _sockets(size: Size) -> dict[str, Sample]:
     return {f"{count:,}": scale.at_rest(count, size.rest_seconds) for count in counts}
 
 
+def _without_files(size: Size) -> dict[str, Sample]:
+    """Return what more sockets take of one node than it may have files, but for what the kernel holds."""
+    counts = size.sockets
+    return {f"{n:,}": without_files.in_fresh_process(n, size.rest_seconds) for n in counts}
+
+
 def _sessions(size: Size) -> dict[str, Sample]:
     """Return the bytes of a session in each store."""
     return {store: sessions.in_fresh_process(store, size.sessions) for store in STORES}
@@ -127,6 +133,7 @@ PARTS: dict[str, Callable[[Size], dict[str, Sample]]] = {
     "nodes": _nodes,
     "fan-out": _fan_out,
     "sockets": _sockets,
+    "without-files": _without_files,
     "sessions": _sessions,
 }
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks import without_files
 from benchmarks.growth import PARTS, table
 from benchmarks.load import Sample
 from benchmarks.model import million
@@ -23,6 +24,7 @@ _FIGURES: dict[str, dict[str, Sample]] = {
             "open_cpu_us_a_socket": 500.0,
         },
     },
+    "without-files": {"50,000": {"sockets": 50_000}},
     "sessions": {"memory": {"bytes_a_session": 600.0}, "redis": {"bytes_a_session": 2**30 / 1e6}},
 }
 
@@ -53,3 +55,11 @@ def test_a_session_takes_between_a_hundred_bytes_and_two_thousand(store: str) ->
     figures = in_fresh_process(store, 5_000)
 
     assert 100 < figures["bytes_a_session"] < 2_000
+
+
+def test_a_socket_without_a_file_takes_a_node_between_five_and_thirty_kib() -> None:
+    figures = without_files.in_fresh_process(300, rest_seconds=1.0)
+
+    assert figures["sockets"] == 300
+    assert 5 < figures["memory_kib_a_socket"] < 30
+    assert 100 < figures["open_cpu_us_a_socket"] < 10_000

@@ -26,8 +26,12 @@ class CoalescingTransport:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Have another protocol receive from now on; found here without the detour of `__getattr__`."""
+        self._transport.set_protocol(protocol)
+
     def is_closing(self) -> bool:
-        """Return True if the transport is closing; found here without the detour of `__getattr__`."""
+        """Return True if the transport is closing."""
         return self._transport.is_closing()
 
     def write(self, data: bytes) -> None:

@@ -111,7 +111,9 @@ class SocketIOApp:
         if scope.get(TOKEN) in (Token.BAD, Token.GOOD) and await request_session.get() is None:
             return _INVALID_TOKEN  # rather than a session that nobody will use
         key = (await request_session.get_or_create(in_use=True)).key
-        scope[OWNER] = Owner(key, _presented(scope), had_cookie=request_session.names(key))
+        had_cookie = request_session.names(key)
+        presented = None if had_cookie else _presented(scope)
+        scope[OWNER] = Owner(key, presented, had_cookie=had_cookie)
         return self._check_session(key)
 
     def _check_session(self, key: str) -> Problem | None:

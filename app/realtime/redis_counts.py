@@ -21,7 +21,7 @@ _EVAL, _HSET, _PEXPIRE, _SADD = map(Repeatable, ("EVAL", "HSET", "PEXPIRE", "SAD
 # added is small, and without it messages are lost: so each of these begins with what adds nothing.
 
 _WRITE = Script("""
--- KEYS: the nodes, the keys of this node, hashes. ARGV: node, lifetime; of each hash its key, its count or ''.
+-- KEYS: the nodes, this node's keys, hashes. ARGV: node, lifetime; of each hash its key, and its count or ''.
 local known, counted, gone = 1, {}, {}
 local expires = redis.call('PEXPIRE', KEYS[2], ARGV[2])
 for i = 3, #KEYS do

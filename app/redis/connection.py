@@ -22,7 +22,7 @@ from .commands import Argument, Command, ReplicationBarrier, Reply, retrieve, wi
 from .connecting import abort, connect_patiently
 from .errors import reply_text
 from .refused import RefusedCommands
-from .replies import parsed_replies
+from .replies import more_to_parse, parsed_replies
 from .scripts import SentScripts
 from .stall_grace import StallGrace
 
@@ -280,17 +280,11 @@ class PipelinedConnection:
 
     async def _read(self, connection: AbstractConnection, sent: deque[Command]) -> None:
         while self._connection is connection:
-            try:
-                reply = await connection.read_response(
-                    disable_decoding=True, timeout=math.inf, disconnect_on_error=False
-                )
-            except ResponseError as error:
-                reply = error
-            self._accept(reply, sent)
             for reply in parsed_replies(connection):
+                self._accept(reply, sent)
                 if self._connection is not connection:
                     return
-                self._accept(reply, sent)
+            await more_to_parse(connection)
 
     def _accept(self, reply: Any, sent: deque[Command]) -> None:
         """Deliver a reply to the command that it belongs to."""

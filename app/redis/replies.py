@@ -1,4 +1,4 @@
-"""Replies that came in one piece: the library reads each by five calls, as if it had to be waited for."""
+"""Replies as they come: the library reads each by itself, with a time limit of its own and more calls."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,3 +20,14 @@ def parsed_replies(connection: AbstractConnection) -> Iterator[Any]:
         if isinstance(reply, RedisConnectionError):
             raise reply
         yield reply
+
+
+async def more_to_parse(connection: AbstractConnection) -> None:
+    """Wait until the server has sent more, be it a whole reply or not.
+
+    Raises:
+        RedisConnectionError: it has closed the connection.
+        OSError: the connection is lost.
+    """
+    parser: Any = connection._parser  # noqa: SLF001 - as above
+    await parser.read_from_socket()

@@ -19,7 +19,7 @@ from .engineio.query import Query, parse_query
 from .engineio.requests import NOT_YOURS, UPGRADE_ELSEWHERE, BadRequestError, check
 from .options import RealtimeOptions
 from .server import SocketServer
-from .tracing import tracing
+from .tracing import NO_OUTCOME, tracing
 
 _JSONP = Problem(
     400,
@@ -89,7 +89,10 @@ class SocketIOApp:
 
     async def _open(self, scope: Scope, query: Query) -> Problem | None:
         transport = "websocket" if scope["type"] == "websocket" else "polling"
-        with tracing.handshake(transport) as outcome:
+        span = tracing.handshake(transport)
+        if span is NO_OUTCOME:
+            return await self._check(scope, query)
+        with span as outcome:
             problem = await self._check(scope, query)
             outcome("opened" if problem is None else "refused")
         return problem

@@ -122,12 +122,9 @@ class RedisPresence(Presence):
         waiting = self._unsettled[key]
         if waiting is None or waiting.get_loop().is_closed():
             waiting = self._unsettled[key] = asyncio.get_running_loop().create_future()
-        try:
-            async with asyncio.timeout(_SETTLE_SECONDS):
-                await asyncio.shield(waiting)
-        except TimeoutError:
-            if key in self._unknown:
-                raise BusUnavailableError("no node could be told of a socket in time") from None
+        settled, _ = await asyncio.wait([waiting], timeout=_SETTLE_SECONDS)
+        if not settled and key in self._unknown:
+            raise BusUnavailableError("no node could be told of a socket in time")
 
     async def count_remote(self, key: str) -> int:
         found = await execute(self._client, "HGETALL", self._keys.sockets(key))

@@ -22,7 +22,7 @@ from .commands import Argument, Command, ReplicationBarrier, Reply, retrieve, wi
 from .connecting import abort, connect_patiently
 from .errors import reply_text
 from .refused import RefusedCommands
-from .replies import more_to_parse, parsed_replies
+from .replies import accept_replies
 from .scripts import SentScripts
 from .stall_grace import StallGrace
 
@@ -279,12 +279,15 @@ class PipelinedConnection:
         self._keeper = loop.call_later(_KEEP_ALIVE_SECONDS, self._keep_alive)
 
     async def _read(self, connection: AbstractConnection, sent: deque[Command]) -> None:
-        while self._connection is connection:
-            for reply in parsed_replies(connection):
+        """Accept replies until the connection is lost, or another one has taken its place."""
+
+        def accept(reply: Any) -> bool:
+            is_current = self._connection is connection
+            if is_current:
                 self._accept(reply, sent)
-                if self._connection is not connection:
-                    return
-            await more_to_parse(connection)
+            return is_current
+
+        await accept_replies(connection, accept)
 
     def _accept(self, reply: Any, sent: deque[Command]) -> None:
         """Deliver a reply to the command that it belongs to."""

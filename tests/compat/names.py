@@ -64,7 +64,6 @@ USED: dict[str, list[str]] = {
     ],
     "app/redis/replies.py": [
         "redis._parsers.hiredis:NOT_ENOUGH_DATA",
-        "redis._parsers.hiredis:_AsyncHiredisParser.read_from_socket",
         "redis._parsers.hiredis:_AsyncHiredisParser.read_response",
         "redis._parsers.hiredis:_AsyncHiredisParser.on_connect",
     ],

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Protocol
 
 from ..sessions import EndReason, LoadResult, Record
 
+_NONE: frozenset[str] = frozenset()
+
 Load = Callable[[str], Awaitable[LoadResult]]
 
 SLOTS = 8
@@ -113,7 +115,7 @@ class Connection:
         self.closed_for: EndReason | None = None
         self.address: str | None = None
         self.handshake: Any = None
-        self.left: set[str] = set()
+        self.left: frozenset[str] = _NONE
 
 
 class SessionSockets:

@@ -122,7 +122,7 @@ class SocketServer:
         elif self.registry.member(member.sid) is member:
             left = packet.Packet(packet.DISCONNECT, namespace=member.namespace)
             self._sender.send(connection.eio_sid, left)
-            connection.left.add(member.namespace)
+            connection.left |= {member.namespace}
             self._leave(member, DisconnectReason.SERVER_DISCONNECT)
 
     async def _handle_eio_connect(self, eio_sid: str, scope: Scope) -> None:
@@ -409,7 +409,7 @@ class SocketServer:
         """Return True for a goodbye that the server's own has crossed; a client that returns is let in."""
         if namespace not in connection.left:
             return False
-        connection.left.discard(namespace)
+        connection.left -= {namespace}
         return not joins
 
     async def _join(self, connection: Connection, namespace: str, auth: Any) -> None:

@@ -17,6 +17,8 @@ class CoalescingTransport:
     socket are often more; each is a system call that costs as much as a route does.
     """
 
+    __slots__ = ("_loop", "_parts", "_size", "_transport")
+
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop

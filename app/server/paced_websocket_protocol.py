@@ -307,10 +307,18 @@ class PacedWebSocketProtocol(FindableWebSocketProtocol):
 
     async def next(self) -> Any:
         """Return what comes next; the app is done with what it was given before."""
+        self.begin_wait()
+        item = await self.queue.get()
+        self.end_wait()
+        return item
+
+    def begin_wait(self) -> None:
+        """Note that the app is done with what it was given before, and waits for more of the queue."""
         if self._was_taken:
             self._give_place()
-        item = await self.queue.get()
+
+    def end_wait(self) -> None:
+        """Note that the app has taken something from the queue."""
         self._was_taken = self._holds_place
         if self.queue.empty():
             self._read_on()
-        return item

@@ -333,7 +333,7 @@ class Mooring:
         if any(isinstance(route, SocketRoute) for route in app.router.routes):
             raise RuntimeError("this app has a Mooring already")
         app.add_middleware(_MooringMiddleware, mooring=self)
-        route = SocketRoute(self._socket_path, lambda: self._runtimes.current().realtime.app)
+        route = SocketRoute(self._socket_path, lambda scope: scope[RUNTIME].realtime.app)
         app.router.routes.insert(0, route)
         app.router.lifespan_context = self._around(app.router.lifespan_context)
         install_session_handler(app)

@@ -17,7 +17,7 @@ class SocketRoute(BaseRoute):
     It stands inside the app's middleware and exception handlers, as every route does.
 
     Args:
-        server: returns the Socket.IO app for the running event loop.
+        server: returns the Socket.IO app for the event loop that serves a scope.
 
     Attributes:
         path: of the server. Code that goes through an app's routes expects one, and a name.
@@ -26,7 +26,7 @@ class SocketRoute(BaseRoute):
 
     name = "socket.io"
 
-    def __init__(self, socket_path: SocketPath, server: Callable[[], ASGIApp]) -> None:
+    def __init__(self, socket_path: SocketPath, server: Callable[[Scope], ASGIApp]) -> None:
         self.path = socket_path.path
         self._socket_path = socket_path
         self._server = server
@@ -45,7 +45,7 @@ class SocketRoute(BaseRoute):
         """Serve one ASGI connection."""
         name = self._files.get(route_path(scope))
         if name is None:
-            await self._server()(scope, receive, send)
+            await self._server(scope)(scope, receive, send)
         else:
             response = await self._clients.respond(Request(scope), name)
             await response(scope, receive, send)

@@ -46,19 +46,20 @@ class PacketQueue:
     async def get(self) -> Any:
         """Wait for an item, remove it and return it."""
         while self._items is None:
-            await self._wait()
+            waiter = self._add_waiter()
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                self._remove_waiter(waiter)
+                raise
         return self.get_nowait()
 
-    async def _wait(self) -> None:
+    def _add_waiter(self) -> "asyncio.Future[None]":
         waiter = self._loop.create_future()
         if self._waiters is None:
             self._waiters = []
         self._waiters.append(waiter)
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            self._remove_waiter(waiter)
-            raise
+        return waiter
 
     def _remove_waiter(self, waiter: "asyncio.Future[None]") -> None:
         """Remove a waiter; if it had been woken already, wake the next one."""

@@ -71,7 +71,7 @@ def mark_private(fields: Iterable[Field]) -> list[Field]:
     A `Cache-Control` that says `private` or `no-store` stays as it is; any other is replaced.
     """
     kept = list(fields)
-    names = _names_in(kept)
+    names = _names_in(kept) if kept else b""
     if names.find(_CACHE) < 0 and names.find(_VARY) < 0:
         kept += _PRIVATE_FIELDS
         return kept

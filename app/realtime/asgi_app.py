@@ -19,7 +19,7 @@ from .engineio.query import Query, parse_query
 from .engineio.requests import NOT_YOURS, UPGRADE_ELSEWHERE, BadRequestError, check
 from .options import RealtimeOptions
 from .server import SocketServer
-from .tracing import tracing
+from .tracing import NO_OUTCOME, tracing
 
 _JSONP = Problem(
     400,
@@ -89,7 +89,10 @@ class SocketIOApp:
 
     async def _open(self, scope: Scope, query: Query) -> Problem | None:
         transport = "websocket" if scope["type"] == "websocket" else "polling"
-        with tracing.handshake(transport) as outcome:
+        span = tracing.handshake(transport)
+        if span is NO_OUTCOME:
+            return await self._check(scope, query)
+        with span as outcome:
             problem = await self._check(scope, query)
             outcome("opened" if problem is None else "refused")
         return problem
@@ -111,7 +114,9 @@ class SocketIOApp:
         if scope.get(TOKEN) in (Token.BAD, Token.GOOD) and await request_session.get() is None:
             return _INVALID_TOKEN  # rather than a session that nobody will use
         key = (await request_session.get_or_create(in_use=True)).key
-        scope[OWNER] = Owner(key, _presented(scope), had_cookie=request_session.names(key))
+        had_cookie = request_session.names(key)
+        presented = None if had_cookie else _presented(scope)
+        scope[OWNER] = Owner(key, presented, had_cookie=had_cookie)
         return self._check_session(key)
 
     def _check_session(self, key: str) -> Problem | None:

@@ -9,9 +9,14 @@ library.
 from typing import Any
 
 import orjson
+from socketio import packet
 
 from .codec import ROOT, DecodedEvent, Encoded, LibraryCodec, ack_arguments
 from .engineio.payload import TextMessage
+
+_PLAIN_CONNECT = "0"
+"""To the root namespace, without `auth`."""
+_CONNECT = packet.Packet(packet.CONNECT)
 
 _MAX_ID_DIGITS = 15
 _MAX_NAMESPACE = 100
@@ -53,6 +58,10 @@ class FastCodec(LibraryCodec):
         except orjson.JSONDecodeError:
             return None
         return _new(DecodedEvent, (number, data, namespace))
+
+    def decode(self, text: str) -> packet.Packet:
+        """Return a packet, which may lack its attachments yet; raise anything if it is malformed."""
+        return _CONNECT if text == _PLAIN_CONNECT else super().decode(text)
 
     def encode_connect(self, data: dict[str, str], namespace: str = ROOT) -> Encoded:
         """Encode the answer to a client that has connected to a namespace."""

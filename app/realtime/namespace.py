@@ -451,7 +451,7 @@ class Namespaces:
         return await self._reload(session_sockets) if event.reload else record
 
     async def _reload(self, session_sockets: SessionSockets) -> Record:
-        found = await self._reconciler.load(session_sockets)
+        found = await self._reconciler.load_shared(session_sockets)
         if not isinstance(found, Record):
             raise SessionEndedError(Gone(found).reason)
         return found

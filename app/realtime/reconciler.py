@@ -82,9 +82,18 @@ class SessionReconciler:
         return self._extend
 
     async def load(self, session_sockets: SessionSockets) -> LoadResult:
-        """Load a session for an event or a connect; those in one turn of the event loop share one read."""
+        """Load a session for a connect."""
+        return await self._take(session_sockets, self._read(session_sockets.key))
+
+    async def load_shared(self, session_sockets: SessionSockets) -> LoadResult:
+        """Load a session for an event; those in one turn of the event loop share one read."""
+        return await self._take(session_sockets, session_sockets.load_shared(self._read))
+
+    async def _take(
+        self, session_sockets: SessionSockets, reading: Awaitable[LoadResult]
+    ) -> LoadResult:
         before = session_sockets.record
-        found = await session_sockets.load_shared(self._read)
+        found = await reading
         if before is not None and isinstance(found, Record) and found.version < before.version:
             self._go_back(session_sockets, found)
         self._refresh(session_sockets.key, found)
@@ -220,5 +229,6 @@ class SessionReconciler:
             return
         session_sockets.refresh(found)
         if found.lease is not None:
-            session_sockets.deadline = self._clock() + found.lease.seconds
-            self.deadlines.note(key, found.lease.seconds + CLOCK_MARGIN_SECONDS)
+            left = found.lease.seconds
+            session_sockets.deadline = self._clock() + left
+            self.deadlines.note(key, left + CLOCK_MARGIN_SECONDS)

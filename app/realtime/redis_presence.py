@@ -5,19 +5,17 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
 
 from ..aio.tasks import cancel, is_running
-from ..redis.commands import Repeatable
-from ..redis.connection import Argument, RedisClient
-from ..redis.errors import RedisClientError, RedisReplyError
+from ..redis.connection import RedisClient
+from ..redis.errors import RedisReplyError
 from ..redis.probe import probe
-from ..redis.scripts import Script
 from .bus.base import BusUnavailableError
 from .bus.redis import execute
 from .bus.redis_append import MARK
 from .presence import Presence
 from .recovery.state import node_of
+from .redis_counts import RedisCounts
 from .redis_keys import RedisKeys
 
 LOOK_SECONDS = 10.0
@@ -35,17 +33,6 @@ _FLUSH_TIMEOUT_SECONDS = 0.5
 
 _KEYS_AT_ONCE = 200
 _MAX_DIGITS = 9
-
-_EVAL, _HSET, _PEXPIRE, _SADD = map(Repeatable, ("EVAL", "HSET", "PEXPIRE", "SADD"))
-"""No socket waits for replicas: what a failover loses is written again."""
-
-_PUT_WHEN_FULL = Script("""
--- ARGV: lifetime, commands that remove and add, what. A server whose memory is full refuses what adds to it,
--- but not to a script that has written already. What is added is small, and without it messages are lost.
-redis.call(ARGV[2], KEYS[1], ARGV[4])
-redis.call(ARGV[3], KEYS[1], unpack(ARGV, 4))
-return redis.call('PEXPIRE', KEYS[1], ARGV[1])
-""")
 
 _NEEDED = (
     *("DEL KEY", "HSET KEY n 1", "PEXPIRE KEY 1000", "HGETALL KEY", "HDEL KEY n"),
@@ -84,14 +71,14 @@ class RedisPresence(Presence):
         self._client = client
         self._listener = listener
         self._node = node
-        self._lifetime_ms = int(lifetime * 1000)
         self._keys = RedisKeys(prefix)
+        self._writes = RedisCounts(client, node=node, lifetime=lifetime, keys=self._keys)
         self._look_seconds = look_seconds
         self._counts: dict[str, int] = {}
         self._changed: dict[str, int | None] = {}
         self._unsettled: dict[str, asyncio.Future[None] | None] = {}
         self._unknown: set[str] = set()
-        self._in_doubt: deque[tuple[float, str]] = deque()
+        self._in_doubt: deque[tuple[float, tuple[str, ...]]] = deque()
         self._refused = ""
         self._writer: asyncio.Task[None] | None = None
         self._subscriber: asyncio.Task[None] | None = None
@@ -135,12 +122,9 @@ class RedisPresence(Presence):
         waiting = self._unsettled[key]
         if waiting is None or waiting.get_loop().is_closed():
             waiting = self._unsettled[key] = asyncio.get_running_loop().create_future()
-        try:
-            async with asyncio.timeout(_SETTLE_SECONDS):
-                await asyncio.shield(waiting)
-        except TimeoutError:
-            if key in self._unknown:
-                raise BusUnavailableError("no node could be told of a socket in time") from None
+        settled, _ = await asyncio.wait([waiting], timeout=_SETTLE_SECONDS)
+        if not settled and key in self._unknown:
+            raise BusUnavailableError("no node could be told of a socket in time")
 
     async def count_remote(self, key: str) -> int:
         found = await execute(self._client, "HGETALL", self._keys.sockets(key))
@@ -191,64 +175,30 @@ class RedisPresence(Presence):
         while self._changed:
             batch, self._changed = self._changed, {}
             try:
-                await asyncio.gather(*(self._put(*item) for item in batch.items()))
+                is_known = await self._writes.write(batch)
             except BusUnavailableError:
                 self._changed = batch | self._changed
                 await asyncio.sleep(_RETRY_SECONDS)
-
-    async def _put(self, key: str, sockets: int | None) -> None:
-        name, counted = self._keys.sockets(key), self._keys.counted(self._node)
-        if sockets is None:
-            await self._remove([key], self._node)
-            self._note_written(key)
-            return
-        try:
-            is_new, *_ = await _execute_all(
-                self._client,
-                (_SADD, self._keys.nodes, self._node),
-                (_HSET, name, self._node, sockets),
-                (_PEXPIRE, name, self._lifetime_ms),
-                (_SADD, counted, key),
-                (_PEXPIRE, counted, self._lifetime_ms),
-            )
-            if is_new:
+                continue
+            if not is_known:
                 self._changed = {**self._counts, **self._changed}
-        except BusUnavailableError as error:
-            if "OOM" not in str(error):
-                raise
-            await self._put_when_full(key, sockets)
-        self._note_written(key)
+            self._note_written(batch)
+            for key, sockets in batch.items():
+                if sockets is not None:
+                    self._settle(key)
+
+    def _note_written(self, keys: Iterable[str]) -> None:
+        now = time.monotonic()
+        self._in_doubt.append((now, tuple(keys)))
+        while self._in_doubt[0][0] < now - _IN_DOUBT_SECONDS:
+            self._in_doubt.popleft()
+
+    def _settle(self, key: str) -> None:
         self._unknown.discard(key)
         if key in self._unsettled and key not in self._changed:
             waiting = self._unsettled.pop(key)
             if waiting is not None and not waiting.done():
                 waiting.set_result(None)
-
-    async def _put_when_full(self, key: str, sockets: int) -> None:
-        name, counted = self._keys.sockets(key), self._keys.counted(self._node)
-        script = (_EVAL, _PUT_WHEN_FULL, 1)
-        await asyncio.gather(
-            execute(
-                self._client,
-                *(*script, counted, self._lifetime_ms, "SREM", "SADD", key),
-            ),
-            execute(
-                self._client,
-                *(*script, name, self._lifetime_ms, "HDEL", "HSET", self._node, sockets),
-            ),
-        )
-
-    def _note_written(self, key: str) -> None:
-        now = time.monotonic()
-        self._in_doubt.append((now, key))
-        while self._in_doubt[0][0] < now - _IN_DOUBT_SECONDS:
-            self._in_doubt.popleft()
-
-    async def _remove(self, keys: Iterable[str], node: str) -> None:
-        """Remove a node's counts; the set that tells of them last."""
-        keys = list(keys)
-        await _execute_all(self._client, *(("HDEL", self._keys.sockets(key), node) for key in keys))
-        await execute(self._client, "SREM", self._keys.counted(node), *keys)
 
     async def _subscribe(self) -> None:
         """Keep a connection that subscribes to this node's channel.
@@ -277,7 +227,7 @@ class RedisPresence(Presence):
 
         That is all, if it does not know this node.
         """
-        lost: Iterable[str] = {key for _, key in self._in_doubt}
+        lost: Iterable[str] = {key for _, keys in self._in_doubt for key in keys}
         if await execute(self._client, "SADD", self._keys.nodes, self._node):
             lost = [*self._counts, *lost]
         self._write_soon({key: self._counts.get(key) for key in lost} | self._changed)
@@ -311,7 +261,7 @@ class RedisPresence(Presence):
         while found := await execute(self._client, "SRANDMEMBER", counted, _KEYS_AT_ONCE):
             keys = [key.decode() for key in found]
             await asyncio.gather(*(self._forget_sockets(key, node) for key in keys))
-            await self._remove(keys, node)
+            await self._writes.remove(keys, node)
         await execute(self._client, "DEL", self._keys.stream(node))
         await execute(self._client, "SREM", self._keys.nodes, node)
 
@@ -328,14 +278,6 @@ class RedisPresence(Presence):
         ]
         if left:
             await execute(self._client, "HDEL", name, *left)
-
-
-async def _execute_all(client: RedisClient, *commands: tuple[Argument, ...]) -> list[Any]:
-    """Return the replies to commands, without a task for each; raises what `execute` does."""
-    try:
-        return await asyncio.gather(*(client.execute(*each) for each in commands))
-    except RedisClientError as error:
-        raise BusUnavailableError(f"bus unavailable: {error}") from error
 
 
 def _number(count: bytes) -> int:

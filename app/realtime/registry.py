@@ -1,11 +1,12 @@
 """Which sockets of this node belong to which session."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 from ..sessions import EndReason, LoadResult, Record
+
+_NONE: frozenset[str] = frozenset()
 
 Load = Callable[[str], Awaitable[LoadResult]]
 
@@ -114,7 +115,7 @@ class Connection:
         self.closed_for: EndReason | None = None
         self.address: str | None = None
         self.handshake: Any = None
-        self.left: set[str] = set()
+        self.left: frozenset[str] = _NONE
 
 
 class SessionSockets:
@@ -349,17 +350,9 @@ class SocketRegistry:
             session_sockets.connected += step
         self._publish(session_sockets)
 
-    @contextmanager
-    def connecting(self, connection: Connection) -> Iterator[None]:
+    def connecting(self, connection: Connection) -> "_Connecting":
         """Count a connection as connected, for other nodes, while its first socket is connecting."""
-        session_sockets = connection.session_sockets
-        step = 0 if connection.connected else 1
-        session_sockets.connecting += step
-        self._publish(session_sockets)
-        try:
-            yield
-        finally:
-            session_sockets.connecting -= step
+        return _Connecting(self._publish, connection)
 
     def _publish(self, session_sockets: SessionSockets) -> None:
         sockets = session_sockets.connected + session_sockets.connecting
@@ -407,3 +400,21 @@ class SocketRegistry:
         """Return True if a connection is connected to a namespace."""
         connection = self._connections.get(eio_sid)
         return connection is not None and connection.connected > 0
+
+
+class _Connecting:
+    """The block in which a connection's socket is connecting."""
+
+    __slots__ = ("_publish", "_session_sockets", "_step")
+
+    def __init__(self, publish: Callable[[SessionSockets], None], connection: Connection) -> None:
+        self._publish = publish
+        self._session_sockets = connection.session_sockets
+        self._step = 0 if connection.connected else 1
+
+    def __enter__(self) -> None:
+        self._session_sockets.connecting += self._step
+        self._publish(self._session_sockets)
+
+    def __exit__(self, *_error: object) -> None:
+        self._session_sockets.connecting -= self._step

@@ -1,6 +1,7 @@
 """Rooms of the application: which sockets of this node are in which."""
 
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from hashlib import sha256
 
 from .registry import Member
@@ -62,6 +63,7 @@ def room_key(namespace: str, room: str) -> str:
     return "room-" + sha256(f"{namespace}\0{room}".encode(errors="surrogatepass")).hexdigest()
 
 
+@lru_cache(maxsize=100)
 def namespace_key(namespace: str) -> str:
     """Return the key under which nodes publish how many sockets a namespace has."""
     return "all-" + sha256(namespace.encode()).hexdigest()

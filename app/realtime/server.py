@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 import time
 from collections import Counter
 from contextvars import Context as Variables
@@ -40,6 +39,7 @@ from .handshake import Handshake
 from .messenger import Messenger
 from .namespace import Ack, ConnectRefusedError, Namespaces
 from .options import RealtimeOptions
+from .random_id import random_id
 from .registry import Connection, Member, SocketRegistry
 from .sender import PacketSender
 from .stop_detector import StopDetector
@@ -122,7 +122,7 @@ class SocketServer:
         elif self.registry.member(member.sid) is member:
             left = packet.Packet(packet.DISCONNECT, namespace=member.namespace)
             self._sender.send(connection.eio_sid, left)
-            connection.left.add(member.namespace)
+            connection.left |= {member.namespace}
             self._leave(member, DisconnectReason.SERVER_DISCONNECT)
 
     async def _handle_eio_connect(self, eio_sid: str, scope: Scope) -> None:
@@ -409,11 +409,11 @@ class SocketServer:
         """Return True for a goodbye that the server's own has crossed; a client that returns is let in."""
         if namespace not in connection.left:
             return False
-        connection.left.discard(namespace)
+        connection.left -= {namespace}
         return not joins
 
     async def _join(self, connection: Connection, namespace: str, auth: Any) -> None:
-        member = self.registry.enter(connection, namespace, secrets.token_urlsafe(_SID_BYTES))
+        member = self.registry.enter(connection, namespace, random_id(_SID_BYTES))
         try:
             await self._namespaces.connect(member, auth)
         except ConnectRefusedError as error:

@@ -22,7 +22,7 @@ from .commands import Argument, Command, ReplicationBarrier, Reply, retrieve, wi
 from .connecting import abort, connect_patiently
 from .errors import reply_text
 from .refused import RefusedCommands
-from .replies import parsed_replies
+from .replies import accept_replies
 from .scripts import SentScripts
 from .stall_grace import StallGrace
 
@@ -279,18 +279,15 @@ class PipelinedConnection:
         self._keeper = loop.call_later(_KEEP_ALIVE_SECONDS, self._keep_alive)
 
     async def _read(self, connection: AbstractConnection, sent: deque[Command]) -> None:
-        while self._connection is connection:
-            try:
-                reply = await connection.read_response(
-                    disable_decoding=True, timeout=math.inf, disconnect_on_error=False
-                )
-            except ResponseError as error:
-                reply = error
-            self._accept(reply, sent)
-            for reply in parsed_replies(connection):
-                if self._connection is not connection:
-                    return
+        """Accept replies until the connection is lost, or another one has taken its place."""
+
+        def accept(reply: Any) -> bool:
+            is_current = self._connection is connection
+            if is_current:
                 self._accept(reply, sent)
+            return is_current
+
+        await accept_replies(connection, accept)
 
     def _accept(self, reply: Any, sent: deque[Command]) -> None:
         """Deliver a reply to the command that it belongs to."""

@@ -17,6 +17,8 @@ class CoalescingTransport:
     socket are often more; each is a system call that costs as much as a route does.
     """
 
+    __slots__ = ("_loop", "_parts", "_size", "_transport")
+
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
@@ -26,8 +28,12 @@ class CoalescingTransport:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Have another protocol receive from now on; found here without the detour of `__getattr__`."""
+        self._transport.set_protocol(protocol)
+
     def is_closing(self) -> bool:
-        """Return True if the transport is closing; found here without the detour of `__getattr__`."""
+        """Return True if the transport is closing."""
         return self._transport.is_closing()
 
     def write(self, data: bytes) -> None:

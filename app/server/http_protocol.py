@@ -1,12 +1,18 @@
 """uvicorn's HTTP protocol with fewer system calls and timers, and with direct WebSocket upgrades."""
 
 import asyncio
+import logging
 import re
+from collections import deque
 from functools import partial
 from typing import Any, cast
 from weakref import ref
 
+from httptools import HttpRequestParser
+from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.server import ServerState
 
 from ..aio.timeout_queue import TimeoutQueue
 from .coalescing_transport import CoalescingTransport
@@ -24,7 +30,8 @@ class FastHttpProtocol(PlainHttpProtocol):
 
     The writes of one event-loop turn leave as one, and there is one timer for all idle connections in
     place of one for each response: an idle connection is closed after at least the keep-alive
-    timeout, and at most twice that.
+    timeout, and at most twice that. The base class looks up loggers and asks the system for addresses,
+    anew for each connection; here both are at hand.
 
     Args:
         idle: the idle connections of the server.
@@ -32,15 +39,59 @@ class FastHttpProtocol(PlainHttpProtocol):
 
     websocket_class = FastWebSocketProtocol
     response_class = FastResponse
+    logger = logging.getLogger("uvicorn.error")
+    access_logger = logging.getLogger("uvicorn.access")
+    timeout_keep_alive_task = None
+    transport: Any = None
+    flow: Any = None
+    server: Any = None
+    client: Any = None
+    scheme: Any = None
+    scope: Any = None
+    headers: Any = None
+    cycle: Any = None
+    expect_100_continue = False
+    _idle_since: float | None = None
+    _is_queued = False
 
-    def __init__(self, *args: Any, idle: IdleConnections, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        idle: IdleConnections,
+    ) -> None:
+        self.config = config
+        self.app = config.loaded_app
+        self.loop = _loop or asyncio.get_running_loop()
+        self.access_log = self.access_logger.hasHandlers()
+        self.parser = HttpRequestParser(self)
+        # As the base class has it.
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.ws_protocol_class = config.ws_protocol_class
+        self.root_path = config.root_path
+        self.asgi_version = config.asgi_version
+        self.limit_concurrency = config.limit_concurrency
+        self.app_state = app_state
+        self.timeout_keep_alive = config.timeout_keep_alive
+        self.server_state = server_state
+        self.connections = server_state.connections
+        self.tasks = server_state.tasks
+        self.pipeline = deque()
         self._idle = idle
-        self._idle_since: float | None = None
-        self._is_queued = False
 
-    def _wrap(self, transport: asyncio.Transport) -> asyncio.Transport:
-        return cast("asyncio.Transport", CoalescingTransport(transport, self.loop))
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class has it
+        """Begin with a connection."""
+        self.transport = CoalescingTransport(transport, self.loop)
+        self.flow = FlowControl(self.transport)
+        self.server = _address(transport.get_extra_info("sockname"))
+        peer = transport.get_extra_info("peername")
+        self.client = _address(peer) if isinstance(peer, tuple) else None
+        self.scheme = "https" if transport.get_extra_info("sslcontext") else "http"
+        self.connections.add(self)
+        self._expect_request()
 
     def _expect_request(self) -> None:
         self._idle_since = self.loop.time()
@@ -87,7 +138,7 @@ class FastHttpProtocol(PlainHttpProtocol):
             super().handle_websocket_upgrade()
             return
         self.connections.discard(self)
-        protocol = self.websocket_class(self.config, self.server_state, self.app_state)
+        protocol = self.websocket_class(self.config, self.server_state, self.app_state, self.loop)
         protocol.upgraded(self.transport, scope, accept)
         self.transport.set_protocol(protocol)
         self.parser = None  # type: ignore[assignment] # it holds this object, and this it
@@ -114,6 +165,13 @@ class FastHttpProtocol(PlainHttpProtocol):
         }
         del scope["method"]
         return scope
+
+
+def _address(name: Any) -> tuple[str, int | None] | None:
+    """Return an address as ASGI has it: host and port, or the path of a Unix socket."""
+    if isinstance(name, tuple):
+        return name[0], name[1]
+    return (name, None) if isinstance(name, str) else None
 
 
 _is_plain = re.compile(rb"/[\w./~-]*").fullmatch

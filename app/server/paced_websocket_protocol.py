@@ -76,16 +76,20 @@ class PacedWebSocketProtocol(FindableWebSocketProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Hand on what came before the end, and then the end."""
         self.read_paused = True  # nobody may ask the transport for anything any more
-        with suppress(RuntimeError):  # as what is written to it now does
-            for _ in range(_MAX_LAST_FRAMES):
-                if not self._read_frame():
-                    break
+        if self._rest is not None:
+            self._read_last()
         self._over, self._rest, self._scheduled = True, None, False
         self._give_place()
         if self._unread_timer is not None:
             self._unread_timer.stop()
             self._unread_timer = None
         super().connection_lost(exc)
+
+    def _read_last(self) -> None:
+        with suppress(RuntimeError):  # as what is written to it now does
+            for _ in range(_MAX_LAST_FRAMES):
+                if not self._read_frame():
+                    break
 
     def pause_writing(self) -> None:
         """Make the app wait, as the client reads no more than it has to yet; but not for ever."""
@@ -116,8 +120,12 @@ class PacedWebSocketProtocol(FindableWebSocketProtocol):
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         """Close the connection for good: one that is closed waits for its client to read all."""
         super().on_task_complete(task)
-        if not self.disconnected:
+        if not self.disconnected and not self._has_sent_all():
             self.loop.call_later(LAST_BYTES_SECONDS, self._abort)
+
+    def _has_sent_all(self) -> bool:
+        """Return True if the connection is closed, and there is nothing that it waits for."""
+        return self.transport.is_closing() and not self.transport.get_write_buffer_size()
 
     def _abort(self) -> None:
         if not self.disconnected:
@@ -299,10 +307,18 @@ class PacedWebSocketProtocol(FindableWebSocketProtocol):
 
     async def next(self) -> Any:
         """Return what comes next; the app is done with what it was given before."""
+        self.begin_wait()
+        item = await self.queue.get()
+        self.end_wait()
+        return item
+
+    def begin_wait(self) -> None:
+        """Note that the app is done with what it was given before, and waits for more of the queue."""
         if self._was_taken:
             self._give_place()
-        item = await self.queue.get()
+
+    def end_wait(self) -> None:
+        """Note that the app has taken something from the queue."""
         self._was_taken = self._holds_place
         if self.queue.empty():
             self._read_on()
-        return item

@@ -38,6 +38,8 @@ class PlainHttpProtocol(OneByOneProtocol):
     _request_timer: ProgressTimer | None = None
     _unread_timer: ProgressTimer | None = None
     _received = 0
+    _upgrades: bool | None = None
+    """Whether the request that is being received is a handshake; None if nobody has asked yet."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class has it
         """Begin with a connection."""
@@ -75,6 +77,7 @@ class PlainHttpProtocol(OneByOneProtocol):
     def on_message_begin(self) -> None:
         """Begin with a request."""
         super().on_message_begin()
+        self._upgrades = None
         if self._request_timer is not None:
             self._request_timer.forgive()
 
@@ -160,7 +163,10 @@ class PlainHttpProtocol(OneByOneProtocol):
         self.transport.abort()
 
     def _should_upgrade(self) -> bool:
-        return self.scope["method"] == "GET" and super()._should_upgrade()
+        """Return True for a handshake; found once, when all headers are there, as uvicorn asks four times."""
+        if self._upgrades is None:
+            self._upgrades = self.scope["method"] == "GET" and super()._should_upgrade()
+        return self._upgrades
 
     def _unsupported_upgrade_warning(self) -> None:
         """Go on behind the head, and log nothing: who would rather speak HTTP/2 asks for it at first.

@@ -49,7 +49,6 @@ USED: dict[str, list[str]] = {
     ],
     "app/server/websocket_handshake.py": [
         "websockets.server:ServerProtocol.process_request",
-        "websockets.utils:accept_key",
     ],
     "app/server/websocket_frames.py": [
         "websockets.frames:apply_mask",

@@ -36,7 +36,8 @@ class Owner:
 
     Args:
         key: key of the session that the socket belongs to.
-        presented: a fingerprint of all cookies of that name in the handshake, None if there were none.
+        presented: a fingerprint of all cookies of that name in the handshake, None if there were none;
+            of no interest with `had_cookie`.
         had_cookie: whether the session's own was among them.
     """
 

@@ -24,6 +24,8 @@ from .writer import PacketWriter
 
 logger = logging.getLogger(__name__)
 
+_MESSAGE = "4"
+"""First character of a frame with a message."""
 _EVENT = "42"
 """First characters of a frame with an event (Engine.IO: message, Socket.IO: event)."""
 
@@ -405,7 +407,7 @@ class EngineSocket(PacketWriter):
             if len(frame) > limit:
                 raise PacketError("the packet is too large")
             self._handling = True
-            if not isinstance(frame, str) or frame[:2] != _EVENT or self.closing:
+            if not isinstance(frame, str) or frame[:1] != _MESSAGE or self.closing:
                 await self.receive(decode_frame(frame))
             else:
                 try:  # the common case, without a Packet

@@ -9,6 +9,7 @@ from weakref import ref
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from ..aio.timeout_queue import TimeoutQueue
+from ..aio.turn_end import TurnEnd
 from .coalescing_transport import CoalescingTransport
 from .http_response import FastResponse
 from .plain_http_protocol import PlainHttpProtocol
@@ -28,19 +29,23 @@ class FastHttpProtocol(PlainHttpProtocol):
 
     Args:
         idle: the idle connections of the server.
+        turn_end: sends what was written.
     """
 
     websocket_class = FastWebSocketProtocol
     response_class = FastResponse
 
-    def __init__(self, *args: Any, idle: IdleConnections, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, idle: IdleConnections, turn_end: TurnEnd, **options: Any
+    ) -> None:
         super().__init__(*args, **options)
         self._idle = idle
+        self._turn_end = turn_end
         self._idle_since: float | None = None
         self._is_queued = False
 
     def _wrap(self, transport: asyncio.Transport) -> asyncio.Transport:
-        return cast("asyncio.Transport", CoalescingTransport(transport, self.loop))
+        return CoalescingTransport(transport, self._turn_end)
 
     def _expect_request(self) -> None:
         self._idle_since = self.loop.time()
@@ -123,7 +128,7 @@ _is_plain = re.compile(rb"/[\w./~-]*").fullmatch
 def http_protocol(*, keep_alive_seconds: float) -> type[asyncio.Protocol]:
     """Return a factory of protocols that close connections after so many idle seconds."""
     idle = IdleConnections(keep_alive_seconds, _close_if_idle)
-    make = partial(FastHttpProtocol, idle=idle)
+    make = partial(FastHttpProtocol, idle=idle, turn_end=TurnEnd())
     return cast("type[asyncio.Protocol]", make)  # all that uvicorn does is to call it
 
 

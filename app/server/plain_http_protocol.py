@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from httptools import HttpParserUpgrade
 
@@ -46,7 +46,7 @@ class PlainHttpProtocol(OneByOneProtocol):
 
     def _wrap(self, transport: asyncio.Transport) -> asyncio.Transport:
         """Return a transport that may be written to when the connection is lost."""
-        return cast("asyncio.Transport", LossyTransport(transport))
+        return LossyTransport(transport)
 
     def _expect_request(self) -> None:
         """Close the connection if no request begins, as if it were idle after one."""

@@ -186,7 +186,7 @@ class SessionManager:
     def write_lock(self, key: str) -> WriteLock:
         """Return the lock that serialises this node's writers of a session; needs a running event loop."""
         write_lock = self._recent_locks.get(key) or self._write_locks.get(key)
-        if write_lock is None or not write_lock.usable:
+        if write_lock is None or not write_lock.is_usable():
             write_lock = self._write_locks[key] = WriteLock(self.fail_fast)
             self._recent_locks.pop(key, None)
             self._recent_locks[key] = write_lock
@@ -200,8 +200,7 @@ class SessionManager:
         key: str,
         record: Record,
         change: Callable[[dict[str, Any]], Result],
-        *,
-        extend: bool = False,
+        extend: bool,
     ) -> tuple[Record, Result]:
         """Apply a change to the newest data by compare-and-set; return the record and its result.
 

@@ -170,6 +170,8 @@ class ClientEvent:
             raise declaration_error(handler, f"{name!r} is an event of the library's own")
         self._callee = Callee(handler, self.dependencies, EventContext)
         self._simple = self._callee.solver is None
+        self.is_simple = self._simple and not middleware
+        """Whether nothing is between an event and its handler: then `start` is all of it."""
         given = self._callee.arguments
         rest = self._callee.rest
         self._names = [each.name for each in given]
@@ -215,11 +217,6 @@ class ClientEvent:
             middleware=[*middleware, *self.middleware],
             limit=None if self.limit is None else self.limit.text,
         )
-
-    @property
-    def is_simple(self) -> bool:
-        """Whether nothing is between an event and its handler: then `start` is all of it."""
-        return self._simple and not self.middleware
 
     def start(self, context: Any, arguments: tuple[Any, ...]) -> Awaitable[Any]:
         """Return what is awaited for the result of a simple event, for `dump`. Raise InvalidPayloadError."""

@@ -121,7 +121,7 @@ class FastWebSocketProtocol(PacedWebSocketProtocol):
             self._rest is None
             and not self._by_library
             and not self._over
-            and self.queue.awaited
+            and self.queue.is_awaited()
             and (self._conn is None or self._conn.current_size is None)
         )
 

@@ -347,8 +347,7 @@ class Session(SessionMapping):
             StoreUnavailableError: there was no reply; the session may have ended.
         """
         if self._ended in (None, EndReason.ROTATED):
-            if self._usage.before_destroy is not None:
-                self._usage.before_destroy()
+            self._usage.before_destroy()
             await self._manager.destroy(self._key)
             self._end(EndReason.LOGOUT)
             self._destroyed = True

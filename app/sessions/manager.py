@@ -209,16 +209,16 @@ class SessionManager:
         """
         record, is_newest = newer(record, lock.latest), False
         while True:
-            draft = parse(record.data, key)
+            before = record.data
+            draft = parse(before, key)
             result = change(draft)
             data = dump_checked(draft)
-            if data == record.data:
+            if data == before:
                 if is_newest:
                     return record, result
                 # That there is nothing to change is only true of the newest data.
                 record, is_newest = await self.load_live(key), True
                 continue
-            before = record.data
             outcome = await self._compare_and_set(key, record, data, extend)
             if isinstance(outcome, Gone):
                 raise SessionEndedError(outcome.reason)

@@ -224,7 +224,8 @@ class Session(SessionMapping):
             SessionEndedError: the session has ended.
             StoreUnavailableError: there was no reply.
         """
-        self._refuse_in_doubt()
+        if self._in_doubt:
+            raise _doubt()
         try:
             record = await self._manager.load_live(self._key)
         except SessionEndedError as error:
@@ -414,14 +415,8 @@ class Session(SessionMapping):
     def _refuse_if_ended(self) -> None:
         if self._ended is not None:
             raise SessionEndedError(self._ended)
-        self._refuse_in_doubt()
-
-    def _refuse_in_doubt(self) -> None:
         if self._in_doubt:
-            raise StoreUnavailableError(
-                "session store unavailable: the reply to a rotation was lost, and the first use of "
-                "the new id has to complete it"
-            )
+            raise _doubt()
 
     async def _commit(self, fn: Callable[[Data], Result], name: Name | None = None) -> Result:
         self._refuse_if_ended()
@@ -475,6 +470,13 @@ class Session(SessionMapping):
             self._end(error.reason)
         else:
             lock.note_failure()
+
+
+def _doubt() -> StoreUnavailableError:
+    return StoreUnavailableError(
+        "session store unavailable: the reply to a rotation was lost, and the first use of "
+        "the new id has to complete it"
+    )
 
 
 def _has_containers(data: Data) -> bool:

@@ -107,6 +107,7 @@ class Namespaces:
         """Sends sockets that have connected what there is of streams; None if no event is one."""
         self._manager = manager
         self._router = router
+        self._declared = router.namespaces
         self._resources = resources
         self._reconciler = reconciler
         self._state_sync = state_sync
@@ -115,7 +116,7 @@ class Namespaces:
 
     def find(self, namespace: str) -> NamespaceEvents | None:
         """Return what is declared for a namespace, None if clients cannot connect to it."""
-        return self._router.namespaces.get(namespace)
+        return self._declared.get(namespace)
 
     @property
     def keeps_handshake(self) -> bool:
@@ -203,7 +204,7 @@ class Namespaces:
         `received_at` and `now` are times of time.monotonic().
         """
         now = time.monotonic() if now is None else now
-        events = self._router.namespaces.get(member.namespace)
+        events = self._declared.get(member.namespace)
         event = None if events is None else events.received.get(name)
         if event is None:
             return self._refuse_unknown(member, name, ack)

@@ -22,9 +22,8 @@ class PacketQueue:
         """Return True if there is no item."""
         return self._items is None
 
-    @property
-    def awaited(self) -> bool:
-        """Whether somebody waits for the next item."""
+    def is_awaited(self) -> bool:
+        """Return True if somebody waits for the next item."""
         return self._waiters is not None and self._items is None
 
     def put_nowait(self, item: Any) -> None:

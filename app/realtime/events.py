@@ -312,7 +312,7 @@ class EventRouter:
         for name, events in router.namespaces.items():
             merged[name] = _copy(merged.get(name) or NamespaceEvents(name))
             merged[name].add(events, self._dependencies, self._middleware)
-        self._namespaces = merged
+        self._namespaces.update(merged)  # in place: whoever has asked for it sees all that is added
         self._sending = {}
         self._included.append(router)
         router._is_included = True  # noqa: SLF001 - it is of this class

@@ -80,6 +80,7 @@ class Callee:
             for index, each in enumerate(self.given)
             if each.value is not None and not each.by_keyword
         ]
+        self._at_hand = [value_of for _, value_of in self._plain]
         self._keywords = {
             each.name: each.value
             for each in self.given
@@ -99,7 +100,7 @@ class Callee:
     def start(self, context: Context | EventContext, arguments: list[Any]) -> Awaitable[Any]:
         """Call the function with validated arguments; it has no dependencies that are to be solved."""
         if not arguments and not self._keywords:
-            return self._call(*[value_of(context) for _, value_of in self._plain])
+            return self._call(*[value_of(context) for value_of in self._at_hand])
         for index, value_of in self._plain:
             arguments.insert(index, value_of(context))
         if self._keywords:
@@ -170,6 +171,8 @@ class ClientEvent:
             raise declaration_error(handler, f"{name!r} is an event of the library's own")
         self._callee = Callee(handler, self.dependencies, EventContext)
         self._simple = self._callee.solver is None
+        self.is_simple = self._simple and not middleware
+        """Whether nothing is between an event and its handler: then `start` is all of it."""
         given = self._callee.arguments
         rest = self._callee.rest
         self._names = [each.name for each in given]
@@ -215,11 +218,6 @@ class ClientEvent:
             middleware=[*middleware, *self.middleware],
             limit=None if self.limit is None else self.limit.text,
         )
-
-    @property
-    def is_simple(self) -> bool:
-        """Whether nothing is between an event and its handler: then `start` is all of it."""
-        return self._simple and not self.middleware
 
     def start(self, context: Any, arguments: tuple[Any, ...]) -> Awaitable[Any]:
         """Return what is awaited for the result of a simple event, for `dump`. Raise InvalidPayloadError."""

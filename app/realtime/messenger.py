@@ -70,6 +70,7 @@ class Messenger:
         presence: Presence,
     ) -> None:
         self._router = router
+        self._namespaces_sending = router.sending
         self.registry = registry
         self._sender = sender
         self._relay = relay
@@ -87,7 +88,7 @@ class Messenger:
     def publish(self, key: str, version: int, event: str, value: Any) -> None:
         """Send an event of state to the sockets of a session key, on all nodes."""
         name = "other"
-        namespaces = self._router.sending(event)
+        namespaces = self._namespaces_sending(event)
         for declared in namespaces:
             value = declared.dump_one(event, value)
             name = event if event in declared.sent else name

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractContextManager
 from contextvars import Context as Variables
 from functools import cache, partial
 from typing import Any
@@ -25,6 +26,7 @@ from ..sessions import (
     Usage,
 )
 from ..sessions.ids import short, user_name
+from ..sessions.once import Steps
 from ..sessions.sign_in import user_of
 from .connect_token import ConnectTokens, TokenRotatedError
 from .context import Context, Resources
@@ -46,7 +48,7 @@ from .registry import Connection, Member, SessionSockets, SocketRegistry
 from .sender import PacketSender
 from .state_sync import StateSync
 from .streams.node import NodeStreams
-from .tracing import NO_OUTCOME, tracing
+from .tracing import NO_OUTCOME, Outcome, tracing
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +107,7 @@ class Namespaces:
         """Sends sockets that have connected what there is of streams; None if no event is one."""
         self._manager = manager
         self._router = router
+        self._declared = router.namespaces
         self._resources = resources
         self._reconciler = reconciler
         self._state_sync = state_sync
@@ -113,7 +116,7 @@ class Namespaces:
 
     def find(self, namespace: str) -> NamespaceEvents | None:
         """Return what is declared for a namespace, None if clients cannot connect to it."""
-        return self._router.namespaces.get(namespace)
+        return self._declared.get(namespace)
 
     @property
     def keeps_handshake(self) -> bool:
@@ -187,7 +190,7 @@ class Namespaces:
             session.discard_changes()
             usage.over = True
 
-    async def handle_event(
+    def handle_event(
         self,
         member: Member,
         name: str,
@@ -195,40 +198,31 @@ class Namespaces:
         received_at: float,
         ack: "Ack | None" = None,
         now: float | None = None,
-    ) -> Any:
-        """Handle an event, commit what it changed, and send its ack; return that.
+    ) -> Coroutine[Any, Any, Any]:
+        """Return what handles an event, commits what it changed, and sends its ack; awaited it gives that.
 
         `received_at` and `now` are times of time.monotonic().
         """
         now = time.monotonic() if now is None else now
-        events = self._router.namespaces.get(member.namespace)
+        events = self._declared.get(member.namespace)
         event = None if events is None else events.received.get(name)
-        session_sockets = member.connection.session_sockets
         if event is None:
-            _outcomes("other", "unknown").inc()
-            refused(Refusal.UNKNOWN_EVENT, session=short(session_sockets.key))
-            answer: Any = unknown_event(name)
-            if ack is not None:
-                ack.send(answer)
-            return answer
-        handled = self._outcome(event, member, arguments, received_at, ack, now)
+            return self._refuse_unknown(member, name, ack)
         span = tracing.event(name, member.namespace, now)
         if span is NO_OUTCOME:
-            answer, outcome = await handled
-        else:
-            with span as note:
-                answer, outcome = await handled
-                note(outcome)
+            return self._handle_known(event, member, arguments, received_at, ack, now)
+        handle = partial(self._handle_known, event, member, arguments, received_at, ack, now)
+        return _within(span, handle)
+
+    async def _refuse_unknown(self, member: Member, name: str, ack: "Ack | None") -> Any:
+        _outcomes("other", "unknown").inc()
+        refused(Refusal.UNKNOWN_EVENT, session=short(member.connection.session_sockets.key))
+        answer = unknown_event(name)
         if ack is not None:
             ack.send(answer)
-        _outcomes(name if member.namespace == "/" else f"{member.namespace} {name}", outcome).inc()
-        if outcome in _REFUSED:
-            kind = refusal_of(answer["error"]["type"])
-            if kind is not None:
-                refused(kind, session=short(session_sockets.key), event_name=name)
         return answer
 
-    async def _outcome(
+    async def _handle_known(
         self,
         event: ClientEvent,
         member: Member,
@@ -236,14 +230,36 @@ class Namespaces:
         received_at: float,
         ack: "Ack | None",
         started: float,
-    ) -> tuple[Any, str]:
+        *,
+        note: Outcome | None = None,
+    ) -> Any:
+        """Handle an event, and tell its sender, the metrics and the span what has come of it."""
+        outcome = "handled"
         try:
             self._manager.fail_fast.check(received_at)
             if event.once:
-                return await self._handle_once(event, member, arguments, ack), "handled"
-            return await self._handle(event, member, arguments, ack), "handled"
+                answer = await self._handle_once(event, member, arguments, ack)
+            else:
+                answer = await self._handle(event, member, arguments, ack)
         except Exception as error:  # noqa: BLE001 - each has its answer, and its line in the log
-            return self._answer_to(error, event, member, started)
+            answer, outcome = self._answer_to(error, event, member, started)
+        if note is not None:
+            note(outcome)
+        if ack is not None:
+            ack.send(answer)
+        namespace, name = member.namespace, event.name
+        _outcomes(name if namespace == "/" else f"{namespace} {name}", outcome).inc()
+        if outcome in _REFUSED:
+            self._note_refusal(event, member, answer)
+        if member.connection.ending:
+            await self.finish_end(member.connection)
+        return answer
+
+    def _note_refusal(self, event: ClientEvent, member: Member, answer: Any) -> None:
+        kind = refusal_of(answer["error"]["type"])
+        if kind is not None:
+            session = short(member.connection.session_sockets.key)
+            refused(kind, session=session, event_name=event.name)
 
     def _answer_to(
         self, error: Exception, event: ClientEvent, member: Member, started: float
@@ -411,11 +427,8 @@ class Namespaces:
         record = _record_of(member)
         if event.looks_first:
             record = await self._look_first(event, member, record)
-        usage = Usage(
-            extends=self._reconciler.extends,
-            before_destroy=partial(self._begin_end, connection),
-            steps=None if attempt is None else attempt.steps(),
-        )
+        steps = None if attempt is None else attempt.steps()
+        usage = _EventUsage(self, connection, self._reconciler.extends, steps)
         # Of this event alone: a reload, or another event, changes nothing under the handler.
         session = self._manager.attach(session_sockets.key, record, usage)
         context = Context(member, session, self._resources)
@@ -456,7 +469,7 @@ class Namespaces:
             raise SessionEndedError(Gone(found).reason)
         return found
 
-    def _begin_end(self, connection: Connection) -> None:
+    def begin_end(self, connection: Connection) -> None:
         """Leave a socket open until the ack of its event, which is about to end the session, is sent."""
         if connection.connected and not connection.ending:
             connection.ending = True
@@ -478,6 +491,22 @@ class Namespaces:
         self._sender.engine.run(self._reconciler.disconnect_all(key, reason))
 
 
+class _EventUsage(Usage):
+    """The use of a session by an event, which may end the session and is acknowledged all the same."""
+
+    def __init__(
+        self, namespaces: Namespaces, connection: Connection, extends: bool, steps: Steps | None
+    ) -> None:
+        self.extends = extends
+        self.steps = steps
+        self._namespaces = namespaces
+        self._connection = connection
+
+    def before_destroy(self) -> None:
+        """Leave the socket open until the ack is sent."""
+        self._namespaces.begin_end(self._connection)
+
+
 class Ack:
     """The ack that a client waits for. It is sent once: what fails behind it has no second one."""
 
@@ -495,6 +524,13 @@ class Ack:
         if not self._sent:
             self._sent = True
             self._sender.send_ack(self._eio_sid, self._number, answer, self._namespace)
+
+
+async def _within(
+    span: AbstractContextManager[Outcome], handle: Callable[..., Awaitable[Any]]
+) -> Any:
+    with span as note:
+        return await handle(note=note)
 
 
 async def _save_and_reply(

@@ -68,18 +68,14 @@ class SessionReconciler:
         self._registry = registry
         self._disconnect_socket = disconnect_socket
         self._on_reloaded = on_reloaded
-        self._extend = extend
+        self.extends = extend
+        """Whether an event counts as activity of its session."""
         self._unreadable = UnreadableLog(logger)
         self.deadlines = Deadlines(self.reconcile)
         self.rechecks = Deadlines(self.reconcile)
         """For sessions that may be ending: a read that is older than its message postpones none of these."""
         self.stop: StopDetector | None = None
         self.on_expired: Callable[[SessionSockets], None] | None = None
-
-    @property
-    def extends(self) -> bool:
-        """Return True if an event counts as activity of its session."""
-        return self._extend
 
     async def load(self, session_sockets: SessionSockets) -> LoadResult:
         """Load a session for a connect."""
@@ -108,7 +104,7 @@ class SessionReconciler:
         session_sockets.refresh(written)
 
     async def _read(self, key: str) -> LoadResult:
-        return await self._manager.find(key, extend=self._extend)
+        return await self._manager.find(key, extend=self.extends)
 
     async def reconcile(self, keys: Sequence[str], *, extend: bool = False) -> None:
         """Load sessions that may have ended, and act on each; with `extend`, as their activity."""

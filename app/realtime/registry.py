@@ -30,6 +30,10 @@ class RegistryListener(Protocol):
         """
 
 
+_new = tuple.__new__
+"""A named tuple's own is a function in Python."""
+
+
 class LastSent(NamedTuple):
     """The last value of an event that a session's sockets have received, or are taken to know."""
 
@@ -186,12 +190,14 @@ class SessionSockets:
         last = self._last_sent.get(event)
         if last is None:
             outdated = version < self.baseline_version
-        elif version == last.version:
-            outdated = not last.received or bool(value == last.value)
         else:
-            outdated = version < last.version
+            last_version, last_value, received = last
+            if version == last_version:
+                outdated = not received or bool(value == last_value)
+            else:
+                outdated = version < last_version
         if not outdated:
-            self._last_sent[event] = LastSent(version, value, True)
+            self._last_sent[event] = _new(LastSent, (version, value, True))
             self.known_version = max(self.known_version, version)
         return not outdated
 
@@ -214,9 +220,10 @@ class SessionSockets:
 
     def refresh(self, record: Record) -> None:
         """Keep a record for the events to come, if it is newer than the one known."""
-        if self.record is None or record.version > self.record.version:
+        version = record.version
+        if self.record is None or version > self.record.version:
             self.record = record
-            self.known_version = max(self.known_version, record.version)
+            self.known_version = max(self.known_version, version)
             if self.when_newer is not None:
                 self.when_newer(self)
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from collections.abc import Coroutine
 from contextvars import Context as Variables
 from functools import partial
 from typing import Any, NamedTuple
@@ -487,18 +488,16 @@ class SocketServer:
         if not self._stop.check() or await self._looked_at(connection, event):
             await self._handle_event(member, event, received_at, time.monotonic())
 
-    async def _handle_event(
+    def _handle_event(
         self, member: Member, event: DecodedEvent, received_at: float, now: float
-    ) -> None:
-        connection = member.connection
+    ) -> Coroutine[Any, Any, None]:
+        """Return what handles an event of a socket."""
         number, data, namespace = event
         name = data[0] if isinstance(data[0], str) else name_of_number(data[0])
         ack = None
         if number is not None:
-            ack = Ack(self._sender, connection.eio_sid, number, namespace)
-        await self._namespaces.handle_event(member, name, tuple(data[1:]), received_at, ack, now)
-        if connection.ending:
-            await self._namespaces.finish_end(connection)
+            ack = Ack(self._sender, member.connection.eio_sid, number, namespace)
+        return self._namespaces.handle_event(member, name, tuple(data[1:]), received_at, ack, now)
 
     async def _looked_at(self, connection: Connection, event: DecodedEvent) -> bool:
         """Return True if an event may be handled, now that the node has looked at its session."""

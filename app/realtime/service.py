@@ -304,7 +304,7 @@ class RealtimeService:
 
     def committed(self, key: str, before: bytes, after: bytes) -> None:
         """Call hooks, on all nodes, for what has changed of a session."""
-        if self._hooks.watches and self._hooks.has_changed(before, after):
+        if self._hooks.changed and self._hooks.has_changed(before, after):
             self.relay.send(ChangedMessage(key=key), key)
             self.sender.engine.run(self._read_changed(key))
 
@@ -318,7 +318,7 @@ class RealtimeService:
         self.reconciler.on_expired = self._expired
 
     def _when_newer(self, session_sockets: SessionSockets) -> None:
-        if self._hooks.watches:
+        if self._hooks.changed:
             self._hooks.seen(session_sockets)
 
     def _expired(self, session_sockets: SessionSockets) -> None:

@@ -109,15 +109,12 @@ class SessionHookCaller:
         run: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
         self._hooks = hooks
+        self.changed = hooks.changed
+        """What waits for changes, by the name of the value."""
         self._resources = resources
         self._attach = attach
         self._run = run
         self._executor = SerialExecutor(max_waiting=_MAX_WAITING)
-
-    @property
-    def watches(self) -> bool:
-        """Whether any hook waits for changes."""
-        return bool(self._hooks.changed)
 
     @property
     def awaits_ends(self) -> bool:

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from ..aio.timeout_queue import TimeoutQueue
+from ..aio.turn_end import TurnEnd
 from .coalescing_transport import CoalescingTransport
 from .http_response import FastResponse
 from .plain_http_protocol import PlainHttpProtocol
@@ -35,6 +36,7 @@ class FastHttpProtocol(PlainHttpProtocol):
 
     Args:
         idle: the idle connections of the server.
+        turn_end: sends what was written.
     """
 
     websocket_class = FastWebSocketProtocol
@@ -62,6 +64,7 @@ class FastHttpProtocol(PlainHttpProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         idle: IdleConnections,
+        turn_end: TurnEnd,
     ) -> None:
         self.config = config
         self.app = config.loaded_app
@@ -81,10 +84,11 @@ class FastHttpProtocol(PlainHttpProtocol):
         self.tasks = server_state.tasks
         self.pipeline = deque()
         self._idle = idle
+        self._turn_end = turn_end
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class has it
         """Begin with a connection."""
-        self.transport = CoalescingTransport(transport, self.loop)
+        self.transport = CoalescingTransport(transport, self._turn_end)
         self.flow = FlowControl(self.transport)
         self.server = _address(transport.get_extra_info("sockname"))
         peer = transport.get_extra_info("peername")
@@ -181,7 +185,7 @@ _is_plain = re.compile(rb"/[\w./~-]*").fullmatch
 def http_protocol(*, keep_alive_seconds: float) -> type[asyncio.Protocol]:
     """Return a factory of protocols that close connections after so many idle seconds."""
     idle = IdleConnections(keep_alive_seconds, _close_if_idle)
-    make = partial(FastHttpProtocol, idle=idle)
+    make = partial(FastHttpProtocol, idle=idle, turn_end=TurnEnd())
     return cast("type[asyncio.Protocol]", make)  # all that uvicorn does is to call it
 
 

@@ -1,23 +1,18 @@
 """A transport that drops what is written to a connection which is lost, as asyncio's own does."""
 
-import asyncio
-from typing import Any
+from .wrapped_transport import WrappedTransport
 
 
-class LossyTransport:
-    """Wrap a transport, of which it has everything but `write`.
+class LossyTransport(WrappedTransport):
+    """Wrap a transport whose `write` raises for a connection that its client has reset.
 
-    uvloop raises for a write to a connection that its client has reset. uvicorn is told of the reset a turn
-    of the event loop later, so that the app of each such request would be logged as failed.
+    uvloop's does. uvicorn is told of the reset a turn of the event loop later, so that the app of each such
+    request would be logged as failed.
     """
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
+    __slots__ = ()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send data, unless the connection is lost."""
         if not self._transport.is_closing():
             self._transport.write(data)

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from httptools import HttpParserUpgrade
 
@@ -43,12 +43,8 @@ class PlainHttpProtocol(OneByOneProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class has it
         """Begin with a connection."""
-        super().connection_made(self._wrap(transport))
+        super().connection_made(LossyTransport(transport))
         self._expect_request()
-
-    def _wrap(self, transport: asyncio.Transport) -> asyncio.Transport:
-        """Return a transport that may be written to when the connection is lost."""
-        return cast("asyncio.Transport", LossyTransport(transport))
 
     def _expect_request(self) -> None:
         """Close the connection if no request begins, as if it were idle after one."""

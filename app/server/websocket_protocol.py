@@ -39,8 +39,11 @@ class FastWebSocketProtocol(PacedWebSocketProtocol):
     """Serve one WebSocket.
 
     The base class sets three dozen attributes on each object. Those that hardly any connection
-    changes are attributes of this class, which halves the size of an object.
+    changes are attributes of this class, which halves the size of an object. Those of them that are
+    read for each frame have slots, which CPython reads in a third of the time.
     """
+
+    __slots__ = ("_over", "_rest", "close_sent", "disconnected")
 
     transport: Any = None
     server = client = None
@@ -49,7 +52,7 @@ class FastWebSocketProtocol(PacedWebSocketProtocol):
     writable: Any
     request: Any = None
     response: Any = None
-    handshake_initiated = handshake_complete = close_sent = disconnected = read_paused = False
+    handshake_initiated = handshake_complete = read_paused = False
     close_timer = initial_response = None
     close_timeout = CLOSE_SECONDS
     ping_interval = ping_timeout = ping_timer = pong_timer = pending_ping_payload = None
@@ -79,6 +82,8 @@ class FastWebSocketProtocol(PacedWebSocketProtocol):
         self._conn: ServerProtocol | None = None
         self._accept: bytes | None = None
         self._by_library = True
+        self._rest = None
+        self._over = self.close_sent = self.disconnected = False
 
     @property
     def conn(self) -> ServerProtocol:  # type: ignore[override] # nobody sets it here
@@ -121,7 +126,7 @@ class FastWebSocketProtocol(PacedWebSocketProtocol):
             self._rest is None
             and not self._by_library
             and not self._over
-            and self.queue.awaited
+            and self.queue.is_awaited()
             and (self._conn is None or self._conn.current_size is None)
         )
 
@@ -196,16 +201,19 @@ class FastWebSocketProtocol(PacedWebSocketProtocol):
         self.transport.write(switching_protocols(accept, headers))
         self.handshake_complete = True
 
-    def write_plain(self, text: str) -> bool:
+    def write_plain(self, message: str | bytes) -> bool:
         """Send a text as a plain frame if that is possible at once, and return whether it was."""
         if self._by_library or self.disconnected or self.close_sent or not self.writable.is_set():
             return False
-        last = _last[0]
-        if last[0] is not text:
-            last = _last[0] = (text, write_plain(text))
-        if last[1] is None:
+        if not isinstance(message, str):
             return False
-        self.transport.write(last[1])
+        written, frame = _last[0]
+        if written is not message:
+            frame = write_plain(message)
+            _last[0] = message, frame
+        if frame is None:
+            return False
+        self.transport.write(frame)
         return True
 
     def release_handshake(self) -> None:

@@ -73,8 +73,10 @@ def dump_checked(
     """
     try:
         text = orjson.dumps(data, option=_STRICT)
-        if _SAFE.issuperset(map(type, data.values())) and _KEYS.issuperset(map(type, data)):
-            return text  # the codec itself refuses those that would not come back
+        if _SAFE.issuperset(map(type, data.values())):
+            return (
+                text  # the codec itself refuses those that would not come back, and keys likewise
+            )
         if len(text) > _SMALL_BYTES and _is_flat(text, data) and is_same(data, orjson.loads(text)):
             return text
     except TypeError:
@@ -114,7 +116,6 @@ _STRICT = (
 
 _SAFE = {int, str, bool, type(None)}
 """Types of which a value comes back as it is, if the codec takes it."""
-_KEYS = {str}
 _SMALL_BYTES = 500
 _SPARE_DEPTH = 254 - (MAX_DEPTH + 1)
 """Lists around the data, with which the codec's own limit, 254, is ours."""

@@ -186,7 +186,7 @@ class SessionManager:
     def write_lock(self, key: str) -> WriteLock:
         """Return the lock that serialises this node's writers of a session; needs a running event loop."""
         write_lock = self._recent_locks.get(key) or self._write_locks.get(key)
-        if write_lock is None or not write_lock.usable:
+        if write_lock is None or not write_lock.is_usable():
             write_lock = self._write_locks[key] = WriteLock(self.fail_fast)
             self._recent_locks.pop(key, None)
             self._recent_locks[key] = write_lock
@@ -200,8 +200,7 @@ class SessionManager:
         key: str,
         record: Record,
         change: Callable[[dict[str, Any]], Result],
-        *,
-        extend: bool = False,
+        extend: bool,
     ) -> tuple[Record, Result]:
         """Apply a change to the newest data by compare-and-set; return the record and its result.
 
@@ -210,16 +209,16 @@ class SessionManager:
         """
         record, is_newest = newer(record, lock.latest), False
         while True:
-            draft = parse(record.data, key)
+            before = record.data
+            draft = parse(before, key)
             result = change(draft)
             data = dump_checked(draft)
-            if data == record.data:
+            if data == before:
                 if is_newest:
                     return record, result
                 # That there is nothing to change is only true of the newest data.
                 record, is_newest = await self.load_live(key), True
                 continue
-            before = record.data
             outcome = await self._compare_and_set(key, record, data, extend)
             if isinstance(outcome, Gone):
                 raise SessionEndedError(outcome.reason)

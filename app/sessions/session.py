@@ -22,6 +22,7 @@ from .usage import Usage
 
 if TYPE_CHECKING:
     from .manager import SessionManager
+    from .write_lock import WriteLock
 
 Result = TypeVar("Result")
 
@@ -223,7 +224,8 @@ class Session(SessionMapping):
             SessionEndedError: the session has ended.
             StoreUnavailableError: there was no reply.
         """
-        self._refuse_in_doubt()
+        if self._in_doubt:
+            raise _doubt()
         try:
             record = await self._manager.load_live(self._key)
         except SessionEndedError as error:
@@ -346,8 +348,7 @@ class Session(SessionMapping):
             StoreUnavailableError: there was no reply; the session may have ended.
         """
         if self._ended in (None, EndReason.ROTATED):
-            if self._usage.before_destroy is not None:
-                self._usage.before_destroy()
+            self._usage.before_destroy()
             await self._manager.destroy(self._key)
             self._end(EndReason.LOGOUT)
             self._destroyed = True
@@ -414,18 +415,15 @@ class Session(SessionMapping):
     def _refuse_if_ended(self) -> None:
         if self._ended is not None:
             raise SessionEndedError(self._ended)
-        self._refuse_in_doubt()
-
-    def _refuse_in_doubt(self) -> None:
         if self._in_doubt:
-            raise StoreUnavailableError(
-                "session store unavailable: the reply to a rotation was lost, and the first use of "
-                "the new id has to complete it"
-            )
+            raise _doubt()
 
     async def _commit(self, fn: Callable[[Data], Result], name: Name | None = None) -> Result:
         self._refuse_if_ended()
-        async with self._manager.write_lock(self._key) as lock:
+        lock = self._manager.write_lock(self._key)
+        if not lock.take():
+            await lock.wait()
+        try:
             # Under the lock: what another task wrote by this object while this one was queued is stored.
             changes, mark = self._changes(), self._mark()
             before: list[str] = []
@@ -437,36 +435,55 @@ class Session(SessionMapping):
                     changes.apply_to(data)
                 before, draft = [*data], data
                 result = fn(data)
-                if hasattr(result, "__await__"):
-                    _refuse_awaitable(result)
+                _refuse_awaitable(result)
                 return result
 
-            try:
-                if name is None:
-                    record, result = await self._manager.commit(
-                        lock, self._key, self._record, change, extend=self._usage.extends
-                    )
-                else:
-                    done = await commit_once(
-                        *(self._manager, lock, self._key, self._record, change, name),
-                        extend=self._usage.extends,
-                    )
-                    if done.record is None:
-                        self._replayed = done.version
-                        return done.result
-                    record, result = done.record, done.result
-            except SessionEndedError as error:
-                self._end(error.reason)
-                raise
+            extend = self._usage.extends
+            if name is None:
+                record, result = await self._manager.commit(
+                    lock, self._key, self._record, change, extend
+                )
+            else:
+                done = await commit_once(
+                    self._manager, lock, self._key, self._record, change, name, extend=extend
+                )
+                if done.record is None:
+                    self._replayed = done.version
+                    return done.result
+                record, result = done.record, done.result
+        except (SessionEndedError, StoreUnavailableError) as error:
+            self._note_failure(error, lock)
+            raise
+        else:
             # A function may have kept or returned a list or dict of it, or brought one.
             keeps = fn is not _no_further_change and _has_containers(draft)
             removed = () if self._data is None else {*before}.difference(draft)
             self._rebase(record, mark, removed, draft if keeps else None)
             return result
+        finally:
+            lock.release()
+
+    def _note_failure(
+        self, error: SessionEndedError | StoreUnavailableError, lock: "WriteLock"
+    ) -> None:
+        if isinstance(error, SessionEndedError):
+            self._end(error.reason)
+        else:
+            lock.note_failure()
+
+
+def _doubt() -> StoreUnavailableError:
+    return StoreUnavailableError(
+        "session store unavailable: the reply to a rotation was lost, and the first use of "
+        "the new id has to complete it"
+    )
 
 
 def _has_containers(data: Data) -> bool:
-    return not _CONTAINERS.isdisjoint(map(type, data.values()))
+    for value in data.values():  # noqa: SIM110 - any() takes several times as long for a few
+        if type(value) in _CONTAINERS:
+            return True
+    return False
 
 
 def _no_further_change(_: Data) -> None:
@@ -474,6 +491,8 @@ def _no_further_change(_: Data) -> None:
 
 
 def _refuse_awaitable(result: object) -> None:
+    if not hasattr(result, "__await__"):
+        return
     if inspect.iscoroutine(result):
         result.close()
     raise TypeError("session.transact takes a plain function: it is called again after a conflict")

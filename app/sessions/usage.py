@@ -28,7 +28,6 @@ class Usage:
         over: it is over: nobody stores plain writes any more.
         refused: its visitor was refused, and the session that it had opened is deleted.
         record: the newest record that the handle has seen.
-        before_destroy: called when the handle is about to end its session.
         visitor: returns what is known of the client.
         idempotent: its session may not rotate: a repeat has to find it.
         steps: names its transactions if it takes effect once, else None.
@@ -42,9 +41,10 @@ class Usage:
         self,
         *,
         extends: bool = False,
-        before_destroy: Callable[[], None] | None = None,
         steps: Steps | None = None,
     ) -> None:
         self.extends = extends
-        self.before_destroy = before_destroy
         self.steps = steps
+
+    def before_destroy(self) -> None:
+        """Is called when the handle is about to end its session."""

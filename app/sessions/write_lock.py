@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from collections import deque
 from typing import Self
 
 from .errors import StoreUnavailableError
@@ -37,33 +38,76 @@ class FailFast:
 class WriteLock:
     """Serialises the writers of one session, who would only conflict otherwise.
 
-    `latest` is the record that the last of them wrote: what the next one compares with.
+    Whoever finds it free takes it without waiting: `take`. All others `wait`, and have it in the order in
+    which they came. `async with` does either.
+
+    Attributes:
+        latest: the record that the last of them wrote: what the next one compares with.
     """
 
     def __init__(self, fail_fast: FailFast) -> None:
         self.latest: Record | None = None
         self._fail_fast = fail_fast
         self._began_at = 0.0
-        self._lock = asyncio.Lock()
+        self._held = False
+        self._waiting = deque[asyncio.Future[None]]()
         self._loop = asyncio.get_running_loop()
 
-    @property
-    def usable(self) -> bool:
-        """Whether its event loop still exists: a lock cannot be used in another one."""
+    def is_usable(self) -> bool:
+        """Return True if its event loop still exists: a lock cannot be used in another one."""
         return not self._loop.is_closed()
 
-    async def __aenter__(self) -> Self:
+    def take(self) -> bool:
+        """Take the lock if it is free, and return whether it was."""
+        if self._held:
+            return False
+        self._held = True
+        self._began_at = time.monotonic()
+        return True
+
+    async def wait(self) -> None:
+        """Wait until it is this caller's.
+
+        Raises:
+            StoreUnavailableError: a call timed out meanwhile.
+        """
         queued_at = time.monotonic()
-        await self._lock.acquire()
+        turn = self._loop.create_future()
+        self._waiting.append(turn)
         try:
+            await turn
             self._fail_fast.check(queued_at)
-        except StoreUnavailableError:
-            self._lock.release()
+        except BaseException:
+            self._call_off(turn)
             raise
         self._began_at = time.monotonic()
+
+    def release(self) -> None:
+        """Give the lock to the one that waits longest; it is free if nobody does."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)  # `_held` stays as it is: nobody comes in between
+                return
+        self._held = False
+
+    def note_failure(self) -> None:
+        """Note that the store has not answered the holder."""
+        self._fail_fast.record_timeout(self._began_at)
+
+    def _call_off(self, turn: "asyncio.Future[None]") -> None:
+        """Leave the queue; or give the lock to the next one, if it is this caller's already."""
+        if turn.done() and not turn.cancelled():
+            self.release()
+        elif turn in self._waiting:
+            self._waiting.remove(turn)
+
+    async def __aenter__(self) -> Self:
+        if not self.take():
+            await self.wait()
         return self
 
     async def __aexit__(self, _type: object, error: object, _traceback: object) -> None:
         if isinstance(error, StoreUnavailableError):
-            self._fail_fast.record_timeout(self._began_at)
-        self._lock.release()
+            self.note_failure()
+        self.release()

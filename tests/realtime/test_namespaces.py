@@ -343,9 +343,9 @@ class DeafBus(MemoryBus):
         super().__init__(wait=0.05)
         self.deaf = False
 
-    @property
-    def alone(self) -> bool:
-        return False
+    def join(self, node: str) -> None:
+        super().join(node)
+        self.alone = False
 
     async def publish(self, node_id: str, sequence: int, payload: bytes) -> None:
         if self.deaf:

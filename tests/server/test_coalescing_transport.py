@@ -6,6 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from app.aio.turn_end import TurnEnd
 from app.server.coalescing_transport import CoalescingTransport
 
 
@@ -21,7 +22,7 @@ def real() -> Mock:
 @pytest.fixture
 async def transport(real: Mock) -> CoalescingTransport:
     """The transport under test, around it."""
-    return CoalescingTransport(real, asyncio.get_running_loop())
+    return CoalescingTransport(real, TurnEnd())
 
 
 def sent(real: Mock) -> list[bytes]:

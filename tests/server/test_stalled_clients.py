@@ -12,6 +12,7 @@ import uvicorn
 from prometheus_client import REGISTRY
 from starlette.types import Receive, Scope, Send
 
+from app.aio.turn_end import TurnEnd
 from app.asgi.limits import PIPELINED_BYTES
 from app.server.http_protocol import FastHttpProtocol, IdleConnections
 from app.server.one_by_one import _pipelined
@@ -49,7 +50,7 @@ def _protocols(kind: str) -> dict[str, Any]:
     if kind == "plain":
         return {"http": _PlainHttp, "ws": _PlainWebSocket, "timeout_keep_alive": STALL}
     idle = IdleConnections(STALL, lambda each: _close(each()))
-    return {"http": partial(_FastHttp, idle=idle), "ws": _FastWebSocket}
+    return {"http": partial(_FastHttp, idle=idle, turn_end=TurnEnd()), "ws": _FastWebSocket}
 
 
 def _close(connection: FastHttpProtocol | None) -> None:

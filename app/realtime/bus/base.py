@@ -122,10 +122,8 @@ class Bus(ABC):
     stays: bool = False
     """Whether what a node has here is to stay when it closes, for another node to remove."""
 
-    @property
-    def alone(self) -> bool:
-        """Whether it is certain that no other node reads, so that publishing is of no use."""
-        return False
+    alone = False
+    """Whether it is certain that no other node reads, so that publishing is of no use."""
 
     def join(self, node: str) -> None:
         """Register a node that reads from now on."""
@@ -224,16 +222,17 @@ class MemoryBus(Bus):
         self._waiters: set[asyncio.Future[None]] = set()
         self._nodes: set[str] = set()
         self._lock = Lock()
-
-    @property
-    def alone(self) -> bool:
-        return len(self._nodes) < 2
+        self.alone = True
 
     def join(self, node: str) -> None:
-        self._nodes.add(node)
+        with self._lock:
+            self._nodes.add(node)
+            self.alone = len(self._nodes) < 2
 
     def leave(self, node: str) -> None:
-        self._nodes.discard(node)
+        with self._lock:
+            self._nodes.discard(node)
+            self.alone = len(self._nodes) < 2
 
     async def publish(self, node_id: str, sequence: int, payload: bytes) -> None:
         with self._lock:

@@ -23,10 +23,11 @@ class PacketError(ValueError):
 class TextMessage(packet.Packet):  # type: ignore[misc] # the library has no types
     """A message of text, encoded when it is made; it may be sent to thousands."""
 
+    packet_type = packet.MESSAGE
+    binary = False
+
     def __init__(self, text: str) -> None:
-        self.packet_type = packet.MESSAGE
         self.data = text
-        self.binary = False
         self.encode_cache = "4" + text
 
 

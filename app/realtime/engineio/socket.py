@@ -154,7 +154,11 @@ class EngineSocket(PacketWriter):
         if self.closing:
             return
         websocket = self._websocket
-        if websocket is not None and self._writing is None and websocket.send_nowait(pkt.encode()):
+        if (
+            websocket is not None
+            and self._writing is None
+            and websocket.send_nowait(pkt.encode_cache or pkt.encode())
+        ):
             return
         if self._unsent_bytes + size_of(pkt) <= self._server.max_buffered_bytes:
             self._enqueue(pkt)

@@ -130,11 +130,12 @@ class MemoryStore(SessionStore, MemoryIndex, AnswerStore):
         entry = self._entries.get(key)
         if entry is None:
             return Gone()
-        if isinstance(entry.content, Tombstone):
-            return Gone(entry.content)
-        if entry.content.version != version:
-            return Conflict(_leased(entry.content, now, entry))
-        _, _, created_at, absolute_at, _, _, _ = entry.content
+        content = entry.content
+        if isinstance(content, Tombstone):
+            return Gone(content)
+        if content.version != version:
+            return Conflict(_leased(content, now, entry))
+        created_at, absolute_at = content.created_at, content.absolute_at
         data, version = bytes(data), version + 1
         fields = (data, version, created_at, absolute_at, owner, None, predecessor)
         entry.content = record = _new(Record, fields)

@@ -45,17 +45,24 @@ class _Replies(asyncio.Protocol):
             self._reader.feed(data)
             for reply in _parsed(self._reader):
                 if not self._accept(reply):
-                    self.over.set_result(None)
+                    self._end(None)
                     return
         except Exception as error:  # noqa: BLE001 - who waits for the end handles it
-            self.over.set_exception(error)
+            self._end(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
-        if not self.over.done():
-            self.over.set_exception(
-                exc or RedisConnectionError("the server has closed the connection")
-            )
+        self._end(exc or RedisConnectionError("the server has closed the connection"))
+
+    def _end(self, error: Exception | None) -> None:
+        if (
+            self.over.done()
+        ):  # who waited was cancelled, as a reply to a write of a master no longer has it
+            return
+        if error is None:
+            self.over.set_result(None)
+        else:
+            self.over.set_exception(error)
 
 
 def _parsed(reader: Any) -> Iterator[Any]:

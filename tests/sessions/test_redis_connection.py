@@ -10,7 +10,7 @@ from redis.asyncio.connection import AbstractConnection
 
 from app import RedisStore
 from app.redis.connection import PipelinedConnection
-from app.redis.errors import RedisUnavailableError
+from app.redis.errors import RedisClientError, RedisUnavailableError
 from app.redis.url import connect
 from app.sessions import StoreUnavailableError
 from app.testing.contracts.store_base import DATA, HOUR, OTHER, live, new_key
@@ -240,4 +240,22 @@ async def test_closing_and_reconnecting_amid_commands_gives_nobody_anothers_repl
         await chance.choice((connection.aclose, close_and_reconnect))()
     over = True
     await asyncio.gather(*asking)
+    await connection.aclose()
+
+
+async def test_what_comes_behind_the_refusal_of_a_former_master_breaks_nothing(
+    own_store_server: StoreServer,
+) -> None:
+    """The refusal has the connection dropped, in the midst of the replies that came in one piece."""
+    errors: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, about: errors.append(about))
+    connection = connect(own_store_server.url)
+    await connection.execute("PING")
+    own_store_server.command("REPLICAOF", "127.0.0.1", 1)
+    writes = [connection.execute("SET", "key", number) for number in range(5)]
+    found = await asyncio.gather(*writes, return_exceptions=True)
+    assert all(isinstance(each, RedisClientError) for each in found)
+    own_store_server.command("REPLICAOF", "NO", "ONE")
+    assert await connection.execute("SET", "key", 1)
+    assert errors == []
     await connection.aclose()

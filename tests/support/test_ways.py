@@ -59,7 +59,9 @@ def test_a_file_of_one_test_has_each_transport(stores: list[str], fast_paths: bo
 
 def test_a_sample_has_one_store_of_each_test_and_the_other_without_fast_paths() -> None:
     with_them, without = (
-        sample("test_file.py", sorted(chosen("test_file.py", EVERY, fast_paths=each)), fast_paths=each)
+        sample(
+            "test_file.py", sorted(chosen("test_file.py", EVERY, fast_paths=each)), fast_paths=each
+        )
         for each in (True, False)
     )
 

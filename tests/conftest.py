@@ -33,8 +33,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark tests for the selections of `make test-fast` and of CI, and leave out what says nothing new."""
     selection.mark(items)
-    selection.leave_to_proof(config, items)
     selection.of_chosen_ways(config, items)
+    selection.leave_to_proof(config, items)
     if "PYTEST_XDIST_WORKER" in os.environ:
         selection.sort(items)
 

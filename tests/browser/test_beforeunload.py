@@ -15,13 +15,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 PAGES = 6
 
 
-@pytest.fixture(params=["memory", "valkey"])
-def store_name(request: pytest.FixtureRequest) -> str:
-    """One server is enough."""
-    name: str = request.param
-    return name
-
-
 _EMIT_AT_THE_END = """transports => new Promise(resolve => {
   const socket = io({ transports });
   socket.on("connect", () => {
@@ -32,7 +25,17 @@ _EMIT_AT_THE_END = """transports => new Promise(resolve => {
 })"""
 
 
-@pytest.mark.parametrize("transports", [["websocket"], ["polling", "websocket"]], ids=len)
+@pytest.mark.parametrize(
+    ("store_name", "transports"),
+    [
+        ("memory", ["websocket"]),
+        ("valkey", ["polling", "websocket"]),
+        pytest.param("memory", ["polling", "websocket"], marks=pytest.mark.thorough),
+        pytest.param("valkey", ["websocket"], marks=pytest.mark.thorough),
+    ],
+    indirect=["store_name"],
+    ids=["memory-1", "valkey-2", "memory-2", "valkey-1"],
+)
 async def test_an_event_that_a_page_emits_as_it_goes_is_handled(
     playwright: Playwright,
     request: pytest.FixtureRequest,

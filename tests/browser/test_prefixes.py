@@ -10,7 +10,12 @@ from tests.support.prefixed import WAYS, prefixed
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PAGES_IN = ("nginx, stripped, not known", "nginx, kept", "haproxy, stripped, known", "mounted")
+PAGES_IN = [
+    "nginx, stripped, not known",
+    pytest.param("nginx, kept", marks=pytest.mark.thorough),
+    pytest.param("haproxy, stripped, known", marks=pytest.mark.thorough),
+    "mounted",
+]
 """More of them make no difference to a page; tests/deploy/test_prefixes.py has them all."""
 
 

@@ -15,10 +15,11 @@ from tests.browser.spa import URL
 from tests.browser.test_accessibility import LOOKS, _check
 from tests.support.nginx import API
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.parametrize("address", [URL, API], ids=["spa", "index"]),
-]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+THE_APP, THE_INDEX = pytest.param(URL, id="spa"), pytest.param(API, id="index")
+MORE_OF_THE_APP = pytest.param(URL, id="spa", marks=pytest.mark.thorough)
+MORE_OF_THE_INDEX = pytest.param(API, id="index", marks=pytest.mark.thorough)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -49,6 +50,7 @@ async def _sign_in(page: Page, user: str) -> None:
     await expect(page.locator("#devices")).to_contain_text("1 socket (this one)")
 
 
+@pytest.mark.parametrize("address", [THE_APP, MORE_OF_THE_INDEX])
 async def test_one_of_two_browsers_signs_the_other_out(two: tuple[Page, Page]) -> None:
     here, there = two
     await expect(here.locator("#devices li")).to_have_count(2)
@@ -63,6 +65,7 @@ async def test_one_of_two_browsers_signs_the_other_out(two: tuple[Page, Page]) -
     await expect(here.locator("#state")).to_have_text("connected")
 
 
+@pytest.mark.parametrize("address", [MORE_OF_THE_APP, THE_INDEX])
 async def test_all_others_are_signed_out_and_may_begin_anew(two: tuple[Page, Page]) -> None:
     here, there = two
 
@@ -75,6 +78,7 @@ async def test_all_others_are_signed_out_and_may_begin_anew(two: tuple[Page, Pag
     await expect(here.get_by_label("Name")).to_be_visible()
 
 
+@pytest.mark.parametrize("address", [THE_APP, MORE_OF_THE_INDEX])
 async def test_signing_this_one_out_is_a_logout(two: tuple[Page, Page]) -> None:
     here, there = two
 
@@ -92,7 +96,15 @@ VIEWS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("look", VIEWS)
+@pytest.mark.parametrize(
+    ("look", "address"),
+    [
+        pytest.param("narrow", URL, id="narrow-spa"),
+        pytest.param("wide-dark", API, id="wide-dark-index"),
+        pytest.param("narrow", API, id="narrow-index", marks=pytest.mark.thorough),
+        pytest.param("wide-dark", URL, id="wide-dark-spa", marks=pytest.mark.thorough),
+    ],
+)
 async def test_nobody_is_kept_out_of_the_list(
     place: Place, request: pytest.FixtureRequest, address: str, look: str
 ) -> None:

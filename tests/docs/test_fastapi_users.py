@@ -57,6 +57,7 @@ def test_its_tests_pass_on_the_wheel(notes: Product) -> None:
     assert re.search(r"^(\d+) passed", printed, re.MULTILINE), printed
 
 
+@pytest.mark.thorough
 def test_it_is_strictly_typed(notes: Product) -> None:
     """See test_types.py for the other pages."""
     notes.run(

@@ -29,8 +29,9 @@ expect.set_options(timeout=20_000)
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run all tests of this folder in one process, which makes the environment and the page once."""
+    here = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
+        if item.path.parent == here:
             item.add_marker(pytest.mark.xdist_group("examples"))
             item.add_marker("no_fast_path")
             item.add_marker("slow")

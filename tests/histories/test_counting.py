@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.histories.anomaly import Anomaly
 from tests.histories.counting import check_counting
 from tests.histories.history import Kind, Operation, Outcome
+from tests.support.samples import times
 
 INCREMENT, READ = Kind.INCREMENT, Kind.READ
 
@@ -129,7 +130,8 @@ def linearizable(operations: Sequence[Operation], count: int = 0) -> bool:
     return False
 
 
-@settings(max_examples=400, deadline=None)
+@pytest.mark.proof
+@settings(max_examples=times(150, of=400), deadline=None)
 @given(histories())
 def test_it_finds_what_a_search_through_all_orders_finds(operations: list[Operation]) -> None:
     assert (list(check_counting(operations)) == []) == linearizable(operations)

@@ -61,58 +61,70 @@ class Shop:
             "session_secrets": SECRET,
             "fast_paths": fast_paths,
         }
-        self.apps = [FastAPI(), FastAPI()]
+        self.apps = [self._app(), self._app()]
         for app in self.apps:
             Mooring(app, Settings(_env_file=None, **settings), backend=Backend(self.store))
-            app.include_router(self._routes())
-            app.mount("/mounted", self._mounted())
+            app.mount("/mounted", self._app())
 
-    def _routes(self) -> APIRouter:
-        router = APIRouter()
-
-        @router.post("/count", dependencies=ONCE)
-        @router.put("/count", dependencies=ONCE)
-        @router.post("/other", dependencies=ONCE)
-        async def count(session: SessionDep) -> int:
-            self.calls.append("count")
-            await self.open.wait()
-            return await session.transact(count_up)
-
-        @router.post("/answer", dependencies=ONCE)
-        async def answer(session: SessionDep) -> Any:
-            self.calls.append("answer")
-            await session.transact(count_up)
-            return self.answer()
-
-        @router.post("/json", dependencies=ONCE)
-        async def json(session: SessionDep, _body: Annotated[Any, Body()]) -> int:
-            return await session.transact(count_up)
-
-        @router.post("/form", dependencies=ONCE)
-        async def form(session: SessionDep, name: Annotated[str, Form()], file: UploadFile) -> str:
-            await session.transact(count_up)
-            return f"{name} {(await file.read()).decode()}"
-
-        @router.post("/raw", dependencies=ONCE)
-        async def raw(session: SessionDep, request: Request) -> int:
-            await session.transact(count_up)
-            return len(await request.body())
-
-        @router.post("/rotate", dependencies=ONCE)
-        async def rotate(session: SessionDep) -> None:
-            await session.rotate()
-
-        @router.get("/session", dependencies=ONCE)
-        async def session(session: SessionDep) -> int:
-            self.calls.append("session")
-            return int(session.get("count", 0))
-
-        return router
-
-    def _mounted(self) -> FastAPI:
+    def _app(self) -> FastAPI:
         app = FastAPI()
-        app.include_router(self._routes())
+        app.include_router(ROUTES)
+        app.state.shop = self
         return app
+
+
+def _shop(request: Request) -> Shop:
+    shop: Shop = request.app.state.shop
+    return shop
+
+
+ShopDep = Annotated[Shop, Depends(_shop)]
+ROUTES = APIRouter()
+"""Those of every shop: to declare them takes longer than most of the tests."""
+
+
+@ROUTES.post("/count", dependencies=ONCE)
+@ROUTES.put("/count", dependencies=ONCE)
+@ROUTES.post("/other", dependencies=ONCE)
+async def _count(shop: ShopDep, session: SessionDep) -> int:
+    shop.calls.append("count")
+    await shop.open.wait()
+    return await session.transact(count_up)
+
+
+@ROUTES.post("/answer", dependencies=ONCE)
+async def _answer(shop: ShopDep, session: SessionDep) -> Any:
+    shop.calls.append("answer")
+    await session.transact(count_up)
+    return shop.answer()
+
+
+@ROUTES.post("/json", dependencies=ONCE)
+async def _json(session: SessionDep, _body: Annotated[Any, Body()]) -> int:
+    return await session.transact(count_up)
+
+
+@ROUTES.post("/form", dependencies=ONCE)
+async def _form(session: SessionDep, name: Annotated[str, Form()], file: UploadFile) -> str:
+    await session.transact(count_up)
+    return f"{name} {(await file.read()).decode()}"
+
+
+@ROUTES.post("/raw", dependencies=ONCE)
+async def _raw(session: SessionDep, request: Request) -> int:
+    await session.transact(count_up)
+    return len(await request.body())
+
+
+@ROUTES.post("/rotate", dependencies=ONCE)
+async def _rotate(session: SessionDep) -> None:
+    await session.rotate()
+
+
+@ROUTES.get("/session", dependencies=ONCE)
+async def _session(shop: ShopDep, session: SessionDep) -> int:
+    shop.calls.append("session")
+    return int(session.get("count", 0))
 
 
 @pytest.fixture(params=["on", "off"])

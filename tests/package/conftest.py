@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     They set FAST_PATHS themselves, if at all: one run of them is enough.
     """
     for item in items:
-        if item.path.is_relative_to(HERE):
+        if item.path.parent == HERE:
             item.add_marker(pytest.mark.xdist_group("package"))
             item.add_marker("no_fast_path")
 

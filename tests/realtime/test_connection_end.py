@@ -71,6 +71,7 @@ async def _is(node: Service, cookie: str, sockets: int) -> bool:
     return await _sockets(node, cookie) == sockets
 
 
+@pytest.mark.slow  # it waits for seconds
 async def test_a_websocket_that_never_connects_to_the_namespace_is_closed(
     extended: Service,
 ) -> None:
@@ -83,6 +84,7 @@ async def test_a_websocket_that_never_connects_to_the_namespace_is_closed(
         assert await _sockets(extended, websocket.set_cookies[0].pair) == 0
 
 
+@pytest.mark.slow  # it waits for seconds
 async def test_a_polling_client_that_never_connects_to_the_namespace_is_closed(
     extended: Service,
 ) -> None:
@@ -91,6 +93,7 @@ async def test_a_polling_client_that_never_connects_to_the_namespace_is_closed(
         assert (await polling.poll()).status_code == 400
 
 
+@pytest.mark.slow  # it waits for seconds
 async def test_a_client_that_leaves_the_namespace_and_stays_connected_is_closed(
     extended: Service,
 ) -> None:
@@ -120,6 +123,7 @@ async def test_a_client_may_leave_the_namespace_and_come_back_on_the_same_connec
         assert await _sockets(extended, websocket.set_cookies[0].pair) == 1
 
 
+@pytest.mark.slow  # it waits for seconds
 async def test_a_client_that_promises_attachments_and_sends_none_is_closed(
     extended: Service,
 ) -> None:

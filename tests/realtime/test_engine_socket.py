@@ -18,9 +18,10 @@ from tests.support.eventually import eventually
 from tests.support.http import http_client
 from tests.support.metrics import counted
 from tests.support.raw import raw_websocket
+from tests.support.samples import PROOF, times
 from tests.support.service import Service
 
-steadily = settings(derandomize=True, deadline=None, max_examples=200)
+steadily = settings(derandomize=not PROOF, deadline=None, max_examples=times(75, of=200))
 
 LENGTH, EVENTS = 15_000, 250
 
@@ -80,6 +81,7 @@ def new_socket() -> EngineSocket:
     return socket
 
 
+@pytest.mark.proof
 @steadily
 @given(st.lists(st.booleans()), st.lists(st.integers(0, 4), max_size=20))
 def test_no_packet_overtakes_a_queued_one(takes_at_once: list[bool], pauses: list[int]) -> None:

@@ -27,6 +27,7 @@ async def test_the_handshake_tells_the_client_the_heartbeat(extended: Service) -
             assert opened["pingTimeout"] == PING_TIMEOUT * 1000
 
 
+@pytest.mark.slow  # it waits for seconds
 async def test_a_websocket_that_answers_no_ping_is_closed(extended: Service) -> None:
     async with raw_websocket(extended.url) as websocket:
         await websocket.join()
@@ -37,6 +38,7 @@ async def test_a_websocket_that_answers_no_ping_is_closed(extended: Service) -> 
         assert time.monotonic() - joined >= PING_TIMEOUT
 
 
+@pytest.mark.slow  # it waits for seconds
 async def test_a_polling_client_that_answers_no_ping_is_closed(extended: Service) -> None:
     async with raw_polling(extended.url) as polling:
         await polling.join()
@@ -49,6 +51,7 @@ async def test_a_polling_client_that_answers_no_ping_is_closed(extended: Service
         assert (await polling.poll()).status_code == 400
 
 
+@pytest.mark.slow  # it waits for seconds
 async def test_a_polling_client_that_polls_no_more_is_forgotten(extended: Service) -> None:
     async with http_client(extended.url) as observer:
         async with raw_polling(extended.url, leave=False) as polling:
@@ -63,6 +66,7 @@ async def test_a_polling_client_that_polls_no_more_is_forgotten(extended: Servic
         await eventually(alone, within=PING_INTERVAL + PING_TIMEOUT + LATE)
 
 
+@pytest.mark.slow  # it waits for seconds
 async def test_a_client_that_answers_stays(js: JsClients, extended: Service) -> None:
     sockets = [await js.connect(extended.url, transport) for transport in Transport]
 

@@ -25,7 +25,6 @@ from tests.support.stores import server_settings
 APP, API = "app.example.test", "api.other.test"
 NODES = ("127.0.0.2", "127.0.0.3")
 STICKY = "secure attr SameSite=None attr Partitioned"
-TRANSPORTS = ["polling", "websocket"]
 SETTINGS = {
     "cors_origins": f"https://{APP}",
     "session_cookie_samesite": "none",
@@ -85,7 +84,9 @@ async def _session_cookie(page: Page) -> dict[str, Any]:
     return cookies[0]
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(
+    "transport", ["polling", pytest.param("websocket", marks=pytest.mark.thorough)]
+)
 async def test_a_page_on_another_site_logs_through_by_fetch_and_by_socket(
     valkey: StoreServer, tmp_path: Path, transport: str
 ) -> None:
@@ -115,7 +116,9 @@ async def test_a_page_on_another_site_logs_through_by_fetch_and_by_socket(
     assert cookie["partitionKey"] == "https://example.test"
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(
+    "transport", [pytest.param("polling", marks=pytest.mark.thorough), "websocket"]
+)
 async def test_a_first_contact_by_socket_from_another_site_opens_the_session_of_its_fetches(
     valkey: StoreServer, tmp_path: Path, transport: str
 ) -> None:

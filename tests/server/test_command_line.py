@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.eventually import eventually
 from tests.support.processes import ROOT, Process, free_port
-from tests.support.service import SECRET
+from tests.support.service import SECRET, _process
 
 pytestmark = pytest.mark.slow  # each starts a process
 
@@ -32,6 +32,14 @@ def _refused(folder: Path, *arguments: str, **settings: str) -> tuple[int, list[
         check=False,
     )
     return ended.returncode, ended.stderr.splitlines()
+
+
+def _refused_in_a_fork(folder: Path, **settings: str) -> tuple[int, list[str]]:
+    """As `_refused`, in a tenth of its time; all that it writes, on either output."""
+    process = _process("app", folder, _environment(**settings))
+    process.start(process.log_file.exists)
+    code = process._running().wait(20)
+    return code, process.log().splitlines()
 
 
 @pytest.mark.parametrize(
@@ -62,7 +70,7 @@ def _refused(folder: Path, *arguments: str, **settings: str) -> tuple[int, list[
 def test_a_wrong_setting_refuses_to_start_and_is_named(
     settings: dict[str, str], named: str, tmp_path: Path
 ) -> None:
-    code, lines = _refused(tmp_path, **settings)
+    code, lines = _refused_in_a_fork(tmp_path, **settings)
 
     assert code == 2
     assert len(lines) == 1, lines

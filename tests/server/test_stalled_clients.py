@@ -222,6 +222,7 @@ def held() -> int:
     return sum(_pipelined._used.values())
 
 
+@pytest.mark.slow  # it waits for seconds
 async def test_a_slow_reader_gets_all_of_its_response(server: Server) -> None:
     async with _connected(server) as (reader, writer):
         writer.write(b"GET /whole HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -298,6 +299,7 @@ async def test_a_slow_body_that_comes_is_read(server: Server) -> None:
     assert server.got == [BODY]
 
 
+@pytest.mark.slow  # it waits for seconds
 async def test_a_client_is_not_refused_for_an_app_that_reads_late(server: Server) -> None:
     server.may_read.clear()
     async with _connected(server) as (reader, writer):
@@ -308,6 +310,7 @@ async def test_a_client_is_not_refused_for_an_app_that_reads_late(server: Server
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 204 ")
 
 
+@pytest.mark.slow  # it waits for seconds
 async def test_bodies_on_one_connection_are_awaited_one_by_one(server: Server) -> None:
     async with _connected(server) as (reader, writer):
         for _ in range(6):

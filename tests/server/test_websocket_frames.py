@@ -4,13 +4,15 @@ import asyncio
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.server.websocket_frames import read_alone
 from tests.server.protocols import MAX_SIZE, Connection, fast_connection, library_connection
+from tests.support.samples import PROOF, times
 
-steadily = settings(derandomize=True, deadline=None, max_examples=300)
+steadily = settings(derandomize=not PROOF, deadline=None, max_examples=times(100, of=300))
 
 TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
 FIN, MASKED = 0x80, 0x80
@@ -70,6 +72,7 @@ def pieces(stream: bytes, cuts: list[int]) -> list[bytes]:
     return [stream[start:end] for start, end in pairwise(edges)]
 
 
+@pytest.mark.proof
 @steadily
 @given(SENT, CUTS)
 @example([frame(TEXT, b"\xff")], [])
@@ -92,6 +95,7 @@ def test_both_receive_and_send_the_same(sent: list[bytes], cuts: list[int]) -> N
     asyncio.run(compare())
 
 
+@pytest.mark.proof
 @steadily
 @given(SENT, CUTS)
 @example([frame(TEXT, b"x" * 125), frame(TEXT, b"y" * 126), frame(TEXT, b"z" * 127)], [])
@@ -145,6 +149,7 @@ def test_a_short_frame_with_something_behind_it_is_not_alone() -> None:
     assert read_alone(short) == "short"
 
 
+@pytest.mark.proof
 @steadily
 @given(SENT, CUTS)
 def test_both_wait_alike_for_the_client_s_close(sent: list[bytes], cuts: list[int]) -> None:
@@ -168,6 +173,7 @@ def give_up(connection: Connection) -> None:
         connection.protocol.close_timer.cancel()
 
 
+@pytest.mark.proof
 @steadily
 @given(st.lists(st.text(max_size=200), max_size=5))
 def test_both_write_the_same(texts: list[str]) -> None:

@@ -11,8 +11,9 @@ from websockets.server import ServerProtocol
 
 from app.server.websocket_handshake import Header, accept_of, switching_protocols
 from tests.server.protocols import HEADERS
+from tests.support.samples import PROOF, times
 
-steadily = settings(derandomize=True, deadline=None, max_examples=500)
+steadily = settings(derandomize=not PROOF, deadline=None, max_examples=times(150, of=500))
 
 NAMES = [name for name, _ in HEADERS] + [
     b"sec-websocket-protocol",
@@ -39,6 +40,7 @@ def by_library(headers: list[Header]) -> str | None:
     return response.headers["Sec-WebSocket-Accept"] if response.status_code == 101 else None
 
 
+@pytest.mark.proof
 @steadily
 @given(st.lists(ONE, max_size=3), st.sets(st.integers(0, len(HEADERS) - 1), max_size=2))
 @example([], set())

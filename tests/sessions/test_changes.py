@@ -3,10 +3,12 @@
 import copy
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.sessions.changes import Changes, dump, parse
+from tests.support.samples import PROOF, times
 
 names = st.sampled_from(["a", "b", "c", "", "ü"])
 values = st.recursive(
@@ -19,7 +21,7 @@ values = st.recursive(
     max_leaves=8,
 )
 datas = st.dictionaries(names, values, max_size=5)
-steadily = settings(derandomize=True, deadline=None, max_examples=300)
+steadily = settings(derandomize=not PROOF, deadline=None, max_examples=times(100, of=300))
 
 
 def _exact(data: dict[str, Any]) -> dict[str, bytes]:
@@ -27,6 +29,7 @@ def _exact(data: dict[str, Any]) -> dict[str, bytes]:
     return {name: dump(value) for name, value in data.items()}
 
 
+@pytest.mark.proof
 @steadily
 @given(before=datas, after=datas)
 def test_changes_make_of_the_old_data_what_the_new_data_are(
@@ -38,6 +41,7 @@ def test_changes_make_of_the_old_data_what_the_new_data_are(
     assert _exact(draft) == _exact(after)
 
 
+@pytest.mark.proof
 @steadily
 @given(base=datas, mine=datas, theirs=datas)
 def test_changes_touch_no_key_that_was_not_changed(
@@ -54,6 +58,7 @@ def test_changes_touch_no_key_that_was_not_changed(
     assert _exact(draft) == expected
 
 
+@pytest.mark.proof
 @steadily
 @given(data=datas)
 def test_there_are_no_changes_between_equal_data_and_none_without_access(

@@ -74,6 +74,7 @@ STORES: dict[str, Callable[[], AbstractContextManager[SessionStore]]] = {
 }
 
 
+@pytest.mark.slow  # it waits for seconds
 @pytest.mark.parametrize("running", STORES.values(), ids=STORES)
 def test_a_store_works_in_one_event_loop_after_another(
     running: Callable[[], AbstractContextManager[SessionStore]],
@@ -117,6 +118,7 @@ async def _contend(manager: SessionManager) -> None:
     assert sorted(counts) == list(range(1, 21))
 
 
+@pytest.mark.slow  # it waits for seconds
 def test_a_write_lock_that_was_held_when_its_loop_closed_blocks_and_releases_nobody() -> None:
     manager = SessionManager(MemoryStore(), Policy(idle=600, absolute=3600))
     left_over = []

@@ -24,6 +24,7 @@ from app.sessions import (
 from tests.sessions.handles import count_up, stored
 from tests.sessions.store_worlds import MemoryWorld
 from tests.support.lossy_store import Fate, LossyStore
+from tests.support.samples import times
 from tests.support.stores import StoreSettings
 from tests.support.stores_in_process import new_store
 
@@ -409,7 +410,8 @@ async def test_a_logout_in_doubt_can_be_repeated(
 ACTS = {"count": _count, "rotate": _rotate, "admin": _become_admin, "read": _nothing}
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.proof
+@settings(max_examples=times(100, of=300), deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(list(ACTS)), st.lists(st.sampled_from(list(Fate)), max_size=6)),

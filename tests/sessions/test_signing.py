@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from app.sessions import CookieSigner
 from app.sessions.ids import new_session_id
+from tests.support.samples import PROOF, times
 
 NEWEST, OLDER = "newest-secret-of-the-tests" * 2, "older-secret-of-the-tests" * 2
 CHARACTERS = string.printable + "\x00\x7f\xa0é"
 SESSION_ID = "Kk0zPq1-_abcdefghijklmnopqrstuvwxyzABCDEFGH"
 
-steadily = settings(derandomize=True, deadline=None, max_examples=500)
+steadily = settings(derandomize=not PROOF, deadline=None, max_examples=times(150, of=500))
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +125,14 @@ def test_what_we_signed_but_is_no_session_id_is_refused(signer: CookieSigner) ->
         assert signer.verify(signer.sign(text)) is None
 
 
+@pytest.mark.proof
 @steadily
 @given(st.text() | st.text(string.ascii_letters + string.digits + "-_.=", max_size=200))
 def test_random_text_is_refused_and_never_an_error(text: str) -> None:
     assert CookieSigner([NEWEST, OLDER]).verify(text) is None
 
 
+@pytest.mark.proof
 @steadily
 @given(st.from_regex(r"[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}", fullmatch=True))
 def test_what_only_looks_like_a_value_is_refused(text: str) -> None:

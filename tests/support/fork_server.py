@@ -19,6 +19,13 @@ from typing import Any
 
 PRELOADED = (
     "anyio._backends._asyncio",
+    "app.dependencies",
+    "app.log_config",
+    "app.mooring",
+    "app.redis.cluster",
+    "app.redis.sentinel",
+    "app.redis_backend",
+    "app.sessions.stores.redis",
     "argparse",
     "click",
     "configparser",
@@ -50,8 +57,9 @@ PRELOADED = (
 )
 """What reads no setting while it is imported.
 
-Neither the app, whose import is part of what is tested, nor `websockets`, which reads the environment that
-app/server/run.py prepares, nor uvicorn, which may import it.
+Not the example, which a service imports by its name, nor `websockets`, which reads the environment that
+app/server/run.py prepares, nor uvicorn, which may import it. What services import of the library is half of
+what a start takes.
 """
 
 _DEATH_SIGNAL = 1

@@ -64,7 +64,9 @@ def _turn(item: pytest.Item) -> int:
 
 
 def leave_to_proof(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes long, unless it was named or `-m` speaks of it."""
+    """Leave out what takes long or a product has, too, unless it was named or `-m` speaks of it."""
+    if not _runs_all(config):
+        _mark_what_products_have(items)
     if not _is_named(config) and "thorough" not in config.option.markexpr:
         _keep(config, items, {each for each in items if not each.get_closest_marker("thorough")})
 
@@ -84,9 +86,13 @@ def of_chosen_ways(config: pytest.Config, items: list[pytest.Item]) -> None:
 
     A product is tested on memory and Valkey anyway, and on each transport.
     """
-    if _is_named(config) or "EVERY_WAY" in os.environ or config.option.markexpr == "product":
+    if _runs_all(config):
         return
     _keep(config, items, set(chain.from_iterable(map(_chosen, _by_file(items).values()))))
+
+
+def _runs_all(config: pytest.Config) -> bool:
+    return _is_named(config) or "EVERY_WAY" in os.environ or config.option.markexpr == "product"
 
 
 def _by_file(items: list[pytest.Item]) -> dict[Path, list[pytest.Item]]:
@@ -98,13 +104,36 @@ def _by_file(items: list[pytest.Item]) -> dict[Path, list[pytest.Item]]:
 
 def _chosen(items: list[pytest.Item]) -> list[pytest.Item]:
     """Return which tests of a file to run."""
-    file = str(items[0].path.relative_to(TESTS))
+    file = _name_of(items)
     if file.startswith(_EACH_WAY):
         return items
     runs = {item: _run_of(item) for item in items}
-    fast_paths = os.environ.get("FAST_PATHS") != "off"
-    chosen = ways.chosen(file, list(runs.values()), fast_paths=fast_paths)
+    chosen = ways.chosen(file, list(runs.values()), fast_paths=_fast_paths())
     return [item for item, run in runs.items() if run in chosen]
+
+
+def _name_of(items: list[pytest.Item]) -> str:
+    return str(items[0].path.relative_to(TESTS))
+
+
+def _fast_paths() -> bool:
+    return os.environ.get("FAST_PATHS") != "off"
+
+
+def _mark_what_products_have(items: list[pytest.Item]) -> None:
+    """Mark those as `thorough` that say of the example what others, and a product, say as well."""
+    files = promised_files()
+    promised = [
+        each for each in items if each.path in files and not each.get_closest_marker("example")
+    ]
+    for of_file in _by_file(promised).values():
+        if _name_of(of_file).startswith(_EACH_WAY):
+            continue
+        runs = {item: _run_of(item) for item in of_file}
+        sample = ways.sample(_name_of(of_file), list(runs.values()), fast_paths=_fast_paths())
+        for item, run in runs.items():
+            if run not in sample and not item.get_closest_marker("fast"):
+                item.add_marker("thorough")
 
 
 def _run_of(item: pytest.Item) -> ways.Run:

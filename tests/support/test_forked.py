@@ -39,7 +39,7 @@ print(json.dumps({
     "interpreter": [faulthandler.is_enabled(), gc.isenabled(), gc.get_threshold(),
         [thread.name for thread in threading.enumerate()]],
     "not imported": [sys.modules.get(name, "no") for name in
-        ("aiohttp", "requests", "websocket", "websockets", "uvicorn", "app")],
+        ("aiohttp", "requests", "websocket", "websockets", "uvicorn", "app.example", "app.server")],
 }))
 """
 _SETTINGS = {name.upper() for name in ServiceSettings.model_fields}
@@ -310,7 +310,9 @@ def test_what_is_preloaded_reads_no_setting_and_is_all_that_services_share() -> 
     assert "all of it" not in read
     late_packages = {name.partition(".")[0] for name in late}
     assert late_packages == {"app", "uvicorn", "websockets"}
-    assert not late_packages & set(preloaded)
+    assert not (late_packages - {"app"}) & set(preloaded)
+    library = {"app.asgi", "app.realtime", "app.redis", "app.sessions", "app.users"}
+    assert not library & {".".join(name.split(".")[:2]) for name in late}
 
 
 @pytest.mark.parametrize(("start", "kind"), [("fork", ForkedProcess), ("spawn", Process)])

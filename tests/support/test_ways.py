@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.browsers import Transport
 from tests.support.stores import STORES
-from tests.support.ways import Run, Way, chosen, way_of
+from tests.support.ways import Run, Way, chosen, sample, way_of
 
 TRANSPORTS = [each.value for each in Transport]
 NAMES = [f"test_{number}" for number in range(20)]
@@ -53,6 +53,30 @@ def test_a_file_of_one_test_has_each_transport(stores: list[str], fast_paths: bo
     runs = [Run("test_it", Way(*each)) for each in product(stores, TRANSPORTS)]
 
     found = chosen("test_file.py", runs, fast_paths=fast_paths)
+
+    assert {run.way.transport for run in found} == set(TRANSPORTS)
+
+
+def test_a_sample_has_one_store_of_each_test_and_the_other_without_fast_paths() -> None:
+    with_them, without = (
+        sample(
+            "test_file.py", sorted(chosen("test_file.py", EVERY, fast_paths=each)), fast_paths=each
+        )
+        for each in (True, False)
+    )
+
+    for name in NAMES:
+        [one], [other] = ({way.store for way in _of(name, runs)} for runs in (with_them, without))
+        assert (one == "memory") is not (other == "memory")
+    for runs in (with_them, without):
+        assert {run.way.transport for run in runs} == set(TRANSPORTS)
+        assert len([run for run in runs if run.way.store == "memory"]) >= len(NAMES) / 4
+
+
+def test_a_sample_of_a_file_of_one_test_has_each_transport() -> None:
+    runs = [Run("test_it", Way(*each)) for each in product(["memory", "redis"], TRANSPORTS)]
+
+    found = sample("test_file.py", runs, fast_paths=True)
 
     assert {run.way.transport for run in found} == set(TRANSPORTS)
 

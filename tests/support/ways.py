@@ -4,6 +4,10 @@ A test of a node comes on memory, Valkey and Redis, and some come on each transp
 differently is in the contract suites, which have all stores, and what a transport may in tests marked
 `every_transport`. For any other one of the two servers will do, and one transport on each store. Which ones
 follows from its name, and is another one without fast paths: CI runs both. Each file has each transport.
+
+What carries a promise runs on a product, too, on memory and Valkey, each transport, with fast paths and
+without. Of the example's own runs `make test` has those on memory or those on the server, in turn, and
+`make proof` the others.
 """
 
 from collections import defaultdict
@@ -52,10 +56,25 @@ def chosen(file: str, runs: Sequence[Run], *, fast_paths: bool) -> set[Run]:
         for name, ways in tests.items()
         for way in _of_one_test(ways, crc32(f"{file}::{name}".encode()), fast_paths=fast_paths)
     }
+    return kept | _missing(runs, kept)
+
+
+def sample(file: str, runs: Sequence[Run], *, fast_paths: bool) -> set[Run]:
+    """Return which of the chosen runs of a file's tests will do where `make proof` has the others."""
+    stores: dict[str, list[str]] = defaultdict(list)
+    for name, way in runs:
+        if way.store not in stores[name]:
+            stores[name].append(way.store)
+    turn = {name: (crc32(f"{name}::{file}".encode()) + fast_paths) for name in stores}
+    of = {name: each[turn[name] % len(each)] for name, each in stores.items()}
+    kept = {run for run in runs if run.way.store == of[run.name]}
+    return kept | _missing(runs, kept)
+
+
+def _missing(runs: Sequence[Run], kept: set[Run]) -> set[Run]:
+    """Return a run on each transport that none of those kept is on."""
     missing = {run.way.transport for run in runs} - {run.way.transport for run in kept}
-    return kept | {
-        next(run for run in runs if run.way.transport == transport) for transport in missing
-    }
+    return {next(run for run in runs if run.way.transport == each) for each in missing}
 
 
 def _of_one_test(ways: Sequence[Way], turn: int, *, fast_paths: bool) -> Iterable[Way]:

@@ -71,9 +71,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
 
 
 def _passing(items: list[pytest.Item], passing: Path) -> tuple[dict[pytest.Item, float], set[str]]:
-    """Return the tests that pass on this code and are not slow, the quickest first, with their seconds.
-
-    And the names of all that pass.
+    """Return the tests that pass and are not slow, the quickest first, with their seconds; and all that pass.
 
     They run in another process, so that this one has run none yet.
     """
@@ -88,7 +86,8 @@ def _passing(items: list[pytest.Item], passing: Path) -> tuple[dict[pytest.Item,
             passing.write_text(json.dumps(took), "utf-8")
     os.waitpid(pid, 0)
     took = json.loads(passing.read_text("utf-8"))
-    quick = {item: took[item.nodeid] for item in items if took.get(item.nodeid) is not None}
+    named = ((item, took.get(item.nodeid)) for item in items)
+    quick = {item: seconds for item, seconds in named if seconds is not None}
     return dict(sorted(quick.items(), key=lambda each: each[1])), set(took)
 
 

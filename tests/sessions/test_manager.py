@@ -383,8 +383,8 @@ async def test_an_end_is_no_failure_because_the_index_does_not_answer(world: Wor
     session = await world.sessions.create()
     await session.sign_in("ann")
 
-    async def fail(_name: str, _key: str) -> None:
-        raise StoreUnavailableError("a test's")
+    async def fail(name: str, key: str) -> None:
+        raise StoreUnavailableError(f"no reply for {key} of {name}")
 
     world.memory.remove_from_index = fail  # type: ignore[method-assign] # an index that is gone
     await session.rotate()

@@ -28,8 +28,10 @@ _OF_SERVERS = re.compile(r"redis|valkey|cluster|sentinel|tls", re.IGNORECASE)
 
 _AT_ONCE = 4
 _SURVIVED, _KILLED = 0, 1
-_PATIENCE_SECONDS = 30.0
-"""How long a mutant may take beside five times what all tests take without one."""
+_SLOW_SECONDS = 0.7
+"""What computes for longer is left out: each mutant that survives would have to wait for it."""
+_PATIENCE_SECONDS, _CPU_SECONDS = 20.0, 2.0
+"""How long a test may take with a mutant, and compute, beside ten times what it takes without one."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -53,47 +55,54 @@ def _is_in_process(item: pytest.Item) -> bool:
 def pytest_runtestloop(session: pytest.Session) -> bool:
     """Run all tests without a mutant; then those that pass, the quickest first, with each."""
     plan = json.loads(Path(os.environ[PLAN]).read_text("utf-8"))
-    began = time.monotonic()
-    items = _passing(session.items, Path(plan["passing"]))
-    patience = 5 * (time.monotonic() - began) + _PATIENCE_SECONDS
+    took, passing = _passing(session.items, Path(plan["passing"]))
     results = dict.fromkeys(plan["names"], "")
-    running: dict[int, tuple[str, float]] = {}
+    running: dict[int, str] = {}
     for name in results:
-        while len(running) >= _AT_ONCE:
-            _take_ended(running, results, patience)
-        running[_fork(items, name)] = name, time.monotonic()
+        if len(running) >= _AT_ONCE:
+            _take_ended(running, results)
+        running[_fork(took, name)] = name
     while running:
-        _take_ended(running, results, patience)
-    passing = {item.nodeid for item in items}
+        _take_ended(running, results)
     failing = [item.nodeid for item in session.items if item.nodeid not in passing]
-    written = {"tests": len(items), "failing": failing, "of": results}
+    written = {"tests": len(took), "failing": failing, "of": results}
     Path(plan["results"]).write_text(json.dumps(written), "utf-8")
     return True
 
 
-def _passing(items: list[pytest.Item], passing: Path) -> list[pytest.Item]:
-    """Return the tests that pass on this code, the quickest first; in a process that has run none yet."""
+def _passing(items: list[pytest.Item], passing: Path) -> tuple[dict[pytest.Item, float], set[str]]:
+    """Return the tests that pass and are not slow, the quickest first, with their seconds; and all that pass.
+
+    They run in another process, so that this one has run none yet.
+    """
     with _forked() as pid:
         if pid == 0:
-            took = {}
+            took: dict[str, float | None] = {}
             for item in items:
-                began = time.monotonic()
+                began, computed = time.monotonic(), time.process_time()
                 if _passes(item):
-                    took[item.nodeid] = time.monotonic() - began
+                    is_slow = time.process_time() - computed > _SLOW_SECONDS
+                    took[item.nodeid] = None if is_slow else time.monotonic() - began
             passing.write_text(json.dumps(took), "utf-8")
     os.waitpid(pid, 0)
     took = json.loads(passing.read_text("utf-8"))
-    return sorted(
-        (item for item in items if item.nodeid in took), key=lambda item: took[item.nodeid]
-    )
+    named = ((item, took.get(item.nodeid)) for item in items)
+    quick = {item: seconds for item, seconds in named if seconds is not None}
+    return dict(sorted(quick.items(), key=lambda each: each[1])), set(took)
 
 
-def _fork(items: list[pytest.Item], name: str) -> int:
-    """Start the tests with a mutant, up to the first that fails."""
+def _fork(took: dict[pytest.Item, float], name: str) -> int:
+    """Start the tests with a mutant, up to the first that fails, or never ends."""
     with _forked() as pid:
         if pid == 0:
             os.environ[MUTANT] = name
-            os._exit(_SURVIVED if all(map(_passes, items)) else _KILLED)
+            for item, seconds in took.items():
+                # Either ends this process.
+                signal.setitimer(signal.ITIMER_REAL, 10 * seconds + _PATIENCE_SECONDS)
+                signal.setitimer(signal.ITIMER_PROF, 10 * seconds + _CPU_SECONDS)
+                if not _passes(item):
+                    os._exit(_KILLED)
+            os._exit(_SURVIVED)
     return pid
 
 
@@ -119,18 +128,8 @@ def _passes_once(item: pytest.Item) -> bool:
     return not any(each.failed for each in runtestprotocol(item, log=False, nextitem=None))
 
 
-def _take_ended(
-    running: dict[int, tuple[str, float]], results: dict[str, str], patience: float
-) -> None:
-    """Take the result of a mutant that is done, or has taken too long."""
-    for pid, (name, began) in list(running.items()):
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        late = time.monotonic() - began > patience
-        if not ended and late:
-            os.kill(pid, signal.SIGKILL)
-            ended, status = os.waitpid(pid, 0)
-        if ended:
-            results[name] = "survived" if status == 0 else "too late" if late else "killed"
-            del running[pid]
-            return
-    time.sleep(0.02)
+def _take_ended(running: dict[int, str], results: dict[str, str]) -> None:
+    """Wait for a mutant that is done, and take its result."""
+    pid, status = os.wait()
+    if pid in running:
+        results[running.pop(pid)] = "survived" if status == 0 else "killed"

@@ -1,13 +1,17 @@
 """Changes: the difference between two states of a session's data, and what it does to a third."""
 
 import copy
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.sessions.changes import Changes, dump, parse
+from app.sessions import SessionDataError, UnreadableRecordError
+from app.sessions.changes import Changes, dump, dump_checked, parse
+from app.sessions.values import check_containers
 from tests.support.samples import PROOF, times
 
 names = st.sampled_from(["a", "b", "c", "", "ü"])
@@ -67,3 +71,35 @@ def test_there_are_no_changes_between_equal_data_and_none_without_access(
     assert not Changes.between(dump(data), copy.deepcopy(data))
     assert not Changes.between(dump(data), dict(reversed(data.items())))
     assert not Changes.between(dump(data), None)
+
+
+@dataclass
+class Point:
+    """What JSON would give back as a dict."""
+
+    x: int = 0
+
+
+class Name(str):
+    """What JSON would give back as a plain string."""
+
+    __slots__ = ()
+
+
+@pytest.mark.parametrize("value", [datetime(2026, 1, 1, tzinfo=UTC), Point(), Name("a")], ids=repr)
+def test_what_would_come_back_as_something_else_has_no_json_form(value: object) -> None:
+    with pytest.raises(SessionDataError):
+        dump(value)
+    for data in ({"a": value}, {"a": [value]}, {"a": value, "long": "x" * 600}):
+        with pytest.raises(SessionDataError):
+            dump_checked(data, check_containers)
+        with pytest.raises(SessionDataError):
+            Changes.between(b"{}", data)
+
+
+@pytest.mark.parametrize("data", [b"", b"{cut off", b"[1]", b"null"])
+def test_what_is_no_object_of_json_is_an_error_of_the_session(data: bytes) -> None:
+    for key in ("", "a" * 64):
+        with pytest.raises(UnreadableRecordError) as refused:
+            parse(data, *([key] if key else []))
+        assert refused.value.key == key

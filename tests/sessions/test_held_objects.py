@@ -132,3 +132,14 @@ async def test_a_shared_list_stays_where_it_is_when_one_of_its_keys_is_changed(
     session["same"].append(3)
     await session.save()
     assert await stored(sessions, session) == {"cart": [1, 2], "same": [1, 3]}
+
+
+async def test_a_list_that_a_transaction_has_removed_is_the_handler_s_own_from_then_on(
+    sessions: SessionManager, session: Session
+) -> None:
+    cart = session["cart"]
+    await session.transact(lambda data: data.pop("cart"))
+    cart.append(2)
+    session["name"] = "ann"
+    await session.save()
+    assert await stored(sessions, session) == {"name": "ann"}

@@ -12,13 +12,17 @@ from app.sessions import (
     Policy,
     RequestSession,
     SessionEndedError,
+    SessionHandleError,
     SessionManager,
+    StoreUnavailableError,
     Tombstone,
 )
 from app.sessions.ids import new_session_id, session_key
-from app.sessions.selection import DeadKeys
+from app.sessions.models import Lease
+from app.sessions.selection import DeadKeys, refuse_in_flight
 from tests.support.clock import Clock
 from tests.support.hooked_store import HookedStore
+from tests.support.lossy_store import Fate, LossyStore
 
 POLICY = Policy(idle=600, absolute=3600)
 HOUR = 3600.0
@@ -180,6 +184,91 @@ async def test_one_that_has_just_ended_is_no_obstacle_for_longer_than_it_is_wait
     found = await _request(sessions, ids).get()
     assert found is not None
     assert found.id == ids[-1]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+async def test_of_several_cookies_one_of_a_rotation_that_nobody_has_completed_is_served(
+    place: int,
+) -> None:
+    clock = Clock()
+    store = LossyStore(MemoryStore(clock=clock))
+    sessions = SessionManager(store, POLICY)
+    session = await sessions.create()
+    await session.sign_in("ann")
+    store.fates = [Fate.ANSWERED, Fate.NOT_EXECUTED]
+    with pytest.raises(StoreUnavailableError):
+        await session.rotate()
+    ids = [await _live(sessions)]
+    ids.insert(place, session.id or "")
+    clock.move(10)
+
+    found = await _request(sessions, ids).get()
+
+    assert found is not None
+    assert (found.id, found.user) == (session.id, "ann")
+    assert found.expires_at.timestamp() == clock() + POLICY.idle
+
+
+async def test_of_several_cookies_one_whose_rotation_came_to_nothing_is_dead() -> None:
+    store = LossyStore(MemoryStore())
+    sessions = SessionManager(store, POLICY)
+    session = await sessions.create()
+    old = session.key
+    store.fates = [Fate.ANSWERED, Fate.NOT_EXECUTED]
+    with pytest.raises(StoreUnavailableError):
+        await session.rotate()
+    await sessions.store.end(old, EndReason.LOGOUT, keep=60)
+    live = await _live(sessions)
+
+    request = _request(sessions, [session.id or "", live])
+    found = await request.get()
+
+    assert found is not None
+    assert found.id == live
+    assert request.others_cleared
+
+
+async def test_one_whose_rotation_cannot_be_completed_yet_is_not_used() -> None:
+    """Another has taken the place, whose cookie may be on its way."""
+    store = LossyStore(MemoryStore())
+    sessions = SessionManager(store, POLICY)
+    session = await sessions.create()
+    elsewhere = await sessions.load(session.id or "")
+    assert elsewhere is not None
+    store.fates = [Fate.ANSWERED, Fate.NOT_EXECUTED]
+    with pytest.raises(StoreUnavailableError):
+        await session.rotate()
+    await elsewhere.rotate()
+    live = await _live(sessions)
+    for ids in ([session.id or "", live], [live, session.id or ""]):
+        found = await _request(sessions, ids).get()
+        assert found is not None
+        assert found.id == live
+
+
+async def test_what_was_chosen_of_several_belongs_to_the_request(
+    sessions: SessionManager,
+) -> None:
+    request = _request(sessions, [await _live(sessions), await _live(sessions)])
+    session = await request.get_or_create()
+    session["mine"] = 1
+    await session.save()
+    request.usage.over = True
+    with pytest.raises(SessionHandleError):
+        session["late"] = 1
+
+
+@pytest.mark.parametrize(("seconds", "refused"), [(4.9, True), (5.0, False)])
+async def test_five_seconds_after_its_end_nothing_is_on_its_way(
+    seconds: float, refused: bool
+) -> None:
+    policy = Policy(idle=600, absolute=3600, tombstone=64)  # floats without a rest
+    left = Tombstone(EndReason.LOGOUT, lease=Lease(0.0, 64 - seconds))
+    if refused:
+        with pytest.raises(SessionEndedError):
+            refuse_in_flight(left, policy)
+    else:
+        refuse_in_flight(left, policy)
 
 
 def test_no_more_than_a_thousand_dead_keys_are_remembered() -> None:

@@ -20,9 +20,12 @@ from app.sessions import (
     SessionManager,
     StoreUnavailableError,
     Tombstone,
+    UnreadableRecordError,
 )
+from app.sessions.ids import session_key, user_name
 from tests.sessions.handles import count_up, stored
 from tests.sessions.store_worlds import MemoryWorld
+from tests.support.hooked_store import HookedStore
 from tests.support.lossy_store import Fate, LossyStore
 from tests.support.samples import times
 from tests.support.stores import StoreSettings
@@ -174,6 +177,67 @@ async def test_what_the_old_id_wrote_meanwhile_is_not_lost(
     assert current == {"count": 2, "role": "admin", "mine": 1}
     with pytest.raises(SessionEndedError):
         await old.transact(count_up)
+
+
+@pytest.mark.parametrize("old_deletes", [False, True])
+async def test_what_was_deleted_before_a_rotation_does_not_come_back_by_what_the_old_id_wrote(
+    lossy: LossyStore, sessions: SessionManager, old_deletes: bool
+) -> None:
+    jar = await _opened(sessions)
+    await jar.request(_fill)
+    old = await sessions.load(jar.cookie or "")
+    assert old is not None
+    lossy.fates = [Fate.ANSWERED, Fate.ANSWERED, Fate.NOT_EXECUTED]
+    assert not await jar.request(_drop_and_rotate)
+    old["mine"] = 1
+    if old_deletes:
+        del old["cart"]
+    await old.save()
+
+    assert await jar.count() == 1
+    current = await sessions.load(jar.cookie or "")
+    assert current is not None
+    assert current == {"count": 1, "mine": 1}
+
+
+async def _fill(session: Session) -> None:
+    session["cart"] = [1]
+
+
+async def _drop_and_rotate(session: Session) -> None:
+    del session["cart"]
+    await session.rotate()
+
+
+async def test_data_that_became_unreadable_during_a_rotation_are_an_error_of_the_old_session() -> (
+    None
+):
+    store = LossyStore(MemoryStore())
+    sessions = SessionManager(store, POLICY)
+    session = await sessions.create()
+    old = session.key
+    session["mine"] = 1
+    store.fates = [Fate.ANSWERED, Fate.NOT_EXECUTED]
+    with pytest.raises(StoreUnavailableError):
+        await session.rotate()
+    await store.commit(old, 1, b"{cut off")
+    assert session.id is not None
+    with pytest.raises(UnreadableRecordError, match=old[:8]):
+        await sessions.load(session.id)
+
+
+async def test_a_rotation_is_not_completed_for_one_of_which_a_later_version_says_more() -> None:
+    """A tombstone with a successor, and another reason than a rotation."""
+    store = LossyStore(MemoryStore())
+    sessions = SessionManager(store, POLICY)
+    session, other = await sessions.create(), await sessions.create()
+    old = session.key
+    store.fates = [Fate.ANSWERED, Fate.NOT_EXECUTED]
+    with pytest.raises(StoreUnavailableError):
+        await session.rotate()
+    await store.end(old, EndReason.REVOKED, keep=60, successor=other.key)
+    assert await sessions.load(session.id or "") is None
+    assert await store.live() == [other.key]
 
 
 async def test_many_first_uses_at_once_complete_a_rotation_once(
@@ -330,6 +394,89 @@ async def test_two_rotations_of_a_browser_lose_no_session_whatever_comes_of_them
         world.advance_time(POLICY.in_flight + 1)
         assert await jar.count() == 1, (fates, others)
         assert len(await store.live()) == 1, (fates, others)
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["answered", "its reply lost"])
+async def test_an_id_whose_place_another_has_taken_leads_to_that_one(lost: bool) -> None:
+    world = MemoryWorld()
+    store = LossyStore(world.store)
+    sessions = SessionManager(store, POLICY)
+    late, first = await _opened(sessions), Jar(sessions)
+    first.cookie = late.cookie
+    for jar in (late, first):
+        store.fates = [Fate.ANSWERED, Fate.ANSWERED, Fate.NOT_EXECUTED]
+        assert not await jar.request(_rotate)
+    assert await first.count() == 1
+    world.advance_time(POLICY.in_flight + 1)
+    ended: list[tuple[str, EndReason]] = []
+    about_to_end: list[str] = []
+
+    async def note(key: str, reason: EndReason) -> None:
+        ended.append((key, reason))
+
+    sessions.add_end_listener(note)
+    sessions.add_before_end_listener(about_to_end.append)
+
+    if lost:  # the reply that it has taken the place: the next try finds it done
+        store.fates = [*[Fate.ANSWERED] * 4, Fate.REPLY_LOST]
+        assert not await late.request(_nothing)
+    assert await late.count() == 1
+
+    taken = session_key(first.cookie or "")
+    found = await store.load(taken)
+    assert found == Tombstone(EndReason.ROTATED, session_key(late.cookie or ""))
+    assert isinstance(found, Tombstone)
+    assert found.lease is not None
+    assert found.lease.seconds == POLICY.keep(EndReason.ROTATED)
+    assert len(await store.live()) == 1
+    if lost:
+        return
+    assert (taken, EndReason.ROTATED) in ended
+    assert taken in about_to_end
+    await RequestSession(sessions, first.cookie).logout()
+    assert await store.live() == []
+
+
+async def test_the_place_of_one_that_is_written_to_meanwhile_is_not_taken() -> None:
+    world = MemoryWorld()
+    store = HookedStore(world.store)
+    lossy = LossyStore(store)
+    sessions, elsewhere = SessionManager(lossy, POLICY), SessionManager(world.store, POLICY)
+    session = await sessions.create()
+    winner = await elsewhere.load(session.id or "")
+    assert winner is not None
+    lossy.fates = [Fate.ANSWERED, Fate.NOT_EXECUTED]
+    with pytest.raises(StoreUnavailableError):
+        await session.rotate()
+    await winner.rotate()
+    world.advance_time(POLICY.in_flight + 1)
+
+    async def write_before_the_next_end() -> None:
+        store.before("end", lambda: winner.transact(count_up))
+
+    store.before("end", write_before_the_next_end)
+    with pytest.raises(SessionEndedError):
+        await sessions.load(session.id or "")
+    assert await stored(elsewhere, winner) == {"count": 1}
+
+
+async def test_who_has_taken_the_place_of_another_stands_alone_in_the_index() -> None:
+    world = MemoryWorld()
+    lossy = LossyStore(world.store)
+    index = world.store
+    assert isinstance(index, MemoryStore)
+    sessions, elsewhere = (SessionManager(each, POLICY, index) for each in (lossy, world.store))
+    session = await sessions.create()
+    await session.sign_in("ann")
+    winner = await elsewhere.load(session.id or "")
+    assert winner is not None
+    lossy.fates = [Fate.ANSWERED, Fate.NOT_EXECUTED]
+    with pytest.raises(StoreUnavailableError):
+        await session.rotate()
+    await winner.rotate()
+    world.advance_time(POLICY.in_flight + 1)
+    assert await sessions.load(session.id or "") is not None
+    assert await index.read_index(user_name("ann")) == [session.key]
 
 
 async def test_a_rotation_in_doubt_never_gets_the_rights_of_one_that_came_first() -> None:

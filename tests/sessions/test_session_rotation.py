@@ -1,17 +1,27 @@
 """Session.rotate: a new id, the same data, and the end of the old id."""
 
+from typing import Any
+
 import pytest
 
 from app.sessions import (
     EndReason,
+    MemoryStore,
+    Policy,
+    Record,
     RotationImpossibleError,
     Session,
+    SessionDataError,
     SessionEndedError,
     SessionManager,
+    SessionTooLargeError,
     Tombstone,
+    UnreadableRecordError,
 )
+from app.sessions.rotation import Predecessor
 from app.testing.contracts.store_base import left, live
 from tests.sessions.handles import again, count_up, stored
+from tests.sessions.store_worlds import MemoryWorld
 
 
 @pytest.fixture
@@ -80,3 +90,74 @@ async def test_a_socket_s_handle_cannot_rotate_and_the_session_lives_on(
         await socket.rotate()
     assert await socket.transact(count_up) == 2
     assert await session.transact(count_up) == 3
+
+
+async def test_a_session_that_is_to_be_remembered_is_so_after_a_rotation() -> None:
+    world = MemoryWorld()
+    sessions = SessionManager(world.store, Policy(idle=600, absolute=3600))
+    remembered, other = await sessions.create(), await sessions.create()
+    await remembered.sign_in("ann", absolute=9000)
+    await other.sign_in("eve")
+    for session in (remembered, other):
+        await session.rotate()
+    assert left(live(await sessions.find(other.key))) == 600
+    world.advance_time(8999)
+    assert await sessions.find(remembered.key) is not None
+    world.advance_time(2)
+    assert await sessions.find(remembered.key) is None
+
+
+async def test_a_rotation_whose_data_are_over_the_limit_is_refused_and_the_session_goes_on() -> (
+    None
+):
+    sessions = SessionManager(MemoryStore(), Policy(idle=600, absolute=3600, max_data=100))
+    session = await sessions.create()
+    key = session.key
+    session["text"] = "x" * (101 - len('{"text":""}'))
+    with pytest.raises(SessionTooLargeError) as refused:
+        await session.rotate()
+    assert (refused.value.size, refused.value.limit) == (101, 100)
+    assert session.key == key
+    assert not session._in_doubt
+    session["text"] = "x" * (100 - len('{"text":""}'))
+    await session.rotate()
+    assert session.key != key
+
+
+class PlainStore(MemoryStore):
+    """What a store had to know before stores could have an index."""
+
+    async def create(self, key: str, data: bytes, **options: Any) -> Record:
+        assert "until" not in options
+        return await super().create(key, data, **options)
+
+
+async def test_a_store_without_an_index_is_told_of_no_time_until_which_it_may_create() -> None:
+    session = await SessionManager(PlainStore(), Policy(idle=600, absolute=3600)).create()
+    await session.sign_in("ann")
+    assert session.user == "ann"
+
+
+async def test_a_value_that_json_would_not_give_back_is_refused_by_a_rotation() -> None:
+    sessions = SessionManager(MemoryStore(), Policy(idle=600, absolute=3600))
+    session = await sessions.create()
+    session["list"] = []
+    session["list"].append((1, 2))
+    with pytest.raises(SessionDataError):
+        await session.rotate()
+    session["list"] = [[1, 2]]
+    await session.rotate()
+    assert await stored(sessions, session) == {"list": [[1, 2]]}
+
+
+@pytest.mark.parametrize("text", [None, "", "{}", "[1]", "cut off", '["a",1,[],"more"]'])
+async def test_a_predecessor_that_nobody_can_read_is_an_error_of_the_new_session(
+    text: str | None,
+) -> None:
+    with pytest.raises(UnreadableRecordError, match="aaaaaaaa"):
+        Predecessor.read("a" * 64, text)
+
+
+def test_a_predecessor_reads_as_it_was_written() -> None:
+    predecessor = Predecessor("b" * 64, 7, ["name", "ü"])
+    assert Predecessor.read("a" * 64, predecessor.write()) == predecessor

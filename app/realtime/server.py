@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 import time
 from collections import Counter
 from collections.abc import Coroutine
@@ -40,7 +41,6 @@ from .handshake import Handshake
 from .messenger import Messenger
 from .namespace import Ack, ConnectRefusedError, Namespaces
 from .options import RealtimeOptions
-from .random_id import random_id
 from .registry import Connection, Member, SocketRegistry
 from .sender import PacketSender
 from .stop_detector import StopDetector
@@ -414,7 +414,7 @@ class SocketServer:
         return not joins
 
     async def _join(self, connection: Connection, namespace: str, auth: Any) -> None:
-        member = self.registry.enter(connection, namespace, random_id(_SID_BYTES))
+        member = self.registry.enter(connection, namespace, secrets.token_urlsafe(_SID_BYTES))
         try:
             await self._namespaces.connect(member, auth)
         except ConnectRefusedError as error:

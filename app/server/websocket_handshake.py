@@ -5,8 +5,9 @@ handshake costs. A request in which nothing is unusual needs neither.
 """
 
 import binascii
-import hashlib
 from collections.abc import Iterable
+
+from websockets.utils import accept_key
 
 Header = tuple[bytes, bytes]
 
@@ -16,7 +17,6 @@ _CONNECTION = {b"upgrade", b"keep-alive, upgrade"}
 """As browsers, Node and proxies send it."""
 
 _KEY_LENGTH = 16
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _SWITCHING = (
     b"HTTP/1.1 101 Switching Protocols\r\n"
     b"upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: "
@@ -46,12 +46,7 @@ def _check(found: dict[bytes, bytes]) -> bytes | None:
         and found[b"sec-websocket-version"] == b"13"
         and _is_key(key)
     )
-    return _accept_of_key(key) if usual else None
-
-
-def _accept_of_key(key: bytes) -> bytes:
-    digest = hashlib.sha1(key + _GUID, usedforsecurity=False).digest()
-    return binascii.b2a_base64(digest, newline=False)
+    return accept_key(key.decode("ascii")).encode("ascii") if usual else None
 
 
 def _is_key(value: bytes) -> bool:

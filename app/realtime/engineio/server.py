@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 import re
+import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from contextvars import Context
 from typing import Any
@@ -14,7 +15,6 @@ from starlette.types import Scope
 
 from ...aio.timeout_queue import TimeoutQueue
 from ...asgi.limits import UNSENT_BYTES
-from ..random_id import random_id
 from .socket import EngineSocket
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class EngineServer:
 
     def generate_id(self) -> str:
         """Return a new id of a socket, which begins with the name of its node."""
-        return self._prefix + random_id(_ID_BYTES)
+        return self._prefix + secrets.token_urlsafe(_ID_BYTES)
 
     def node_elsewhere(self, sid: str) -> str | None:
         """Return the node that an id names, if that is another one."""

@@ -105,5 +105,5 @@ class Context:
     def socket(self) -> Socket:
         """The socket, for handlers."""
         if self._socket is None:
-            self._socket = Socket(self)
+            self._socket = Socket(self.member, self.session, self.emitter)
         return self._socket

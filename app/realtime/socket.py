@@ -11,7 +11,8 @@ from ..sessions import Session
 from .socket_id import SocketLike
 
 if TYPE_CHECKING:
-    from .context import Context
+    from .emitter import Emitter
+    from .registry import Member
 
 
 class Socket(SocketLike):
@@ -20,51 +21,53 @@ class Socket(SocketLike):
     It belongs to one event, as its session does; another event of the same socket gets another one.
     """
 
-    __slots__ = ("_context",)
+    __slots__ = ("_emitter", "_member", "_session")
 
-    def __init__(self, context: "Context") -> None:
-        self._context = context
+    def __init__(self, member: "Member", session: Session, emitter: "Emitter") -> None:
+        self._member = member
+        self._session = session
+        self._emitter = emitter
 
     @property
     def sid(self) -> str:
         """Return the id of the socket in its namespace, as the client's `socket.id` has it."""
-        return self._context.member.sid
+        return self._member.sid
 
     @property
     def session(self) -> Session:
         """Return the session of the socket: the handle that belongs to this event."""
-        return self._context.session
+        return self._session
 
     @property
     def user(self) -> str | None:
         """Return the user who is signed in to the session; None if nobody is."""
-        return self._context.session.user
+        return self._session.user
 
     @property
     def namespace(self) -> str:
         """Return the namespace that the socket is connected to."""
-        return self._context.member.namespace
+        return self._member.namespace
 
     @property
     def client(self) -> str | None:
         """Return the address that the handshake came from, None if the server does not know it."""
-        return self._context.member.connection.address
+        return self._member.connection.address
 
     @property
     def recovered(self) -> bool:
         """Return whether the socket has come back within the recovery window, with all that it missed."""
-        recovery = self._context.member.recovery
+        recovery = self._member.recovery
         return recovery is not None and recovery.recovered
 
     @property
     def connected(self) -> bool:
         """Return whether the client is connected; what is sent to one that is not is dropped."""
-        return self._context.member.connected
+        return self._member.connected
 
     @property
     def rooms(self) -> Collection[str]:
         """Return the rooms of the application that the socket is in."""
-        return self._context.emitter._sockets.rooms_of(self._context.member)  # noqa: SLF001 - as join
+        return self._emitter._sockets.rooms_of(self._member)  # noqa: SLF001 - as join
 
     async def join(self, room: str) -> None:
         """Add the socket to a room. In a room that it is in already, this does nothing.
@@ -72,7 +75,7 @@ class Socket(SocketLike):
         Args:
             room: its name. Whatever a client chooses for it, it is none of a session, socket or user.
         """
-        await self._context.emitter._sockets.join_here(self._context.member, room)  # noqa: SLF001 - as rooms
+        await self._emitter._sockets.join_here(self._member, room)  # noqa: SLF001 - as rooms
 
     async def leave(self, room: str) -> None:
         """Take the socket out of a room. If it is not in it, this does nothing.
@@ -80,7 +83,7 @@ class Socket(SocketLike):
         Args:
             room: its name.
         """
-        await self._context.emitter._sockets.leave_here(self._context.member, room)  # noqa: SLF001 - as rooms
+        await self._emitter._sockets.leave_here(self._member, room)  # noqa: SLF001 - as rooms
 
     async def emit(
         self,
@@ -103,7 +106,7 @@ class Socket(SocketLike):
             pydantic.ValidationError: the arguments do not fit the declared types.
             BusUnavailableError: other nodes may, or may not, get the event.
         """
-        await self._context.emitter.emit(
+        await self._emitter.emit(
             event,
             *args,
             to=self if to is None else to,
@@ -119,7 +122,7 @@ class Socket(SocketLike):
             reconnect: close its connection, so that the client comes back by itself. Else the client
                 takes it for final, and its other namespaces stay connected.
         """
-        await self._context.emitter.disconnect(self, reconnect=reconnect)
+        await self._emitter.disconnect(self, reconnect=reconnect)
 
     def __repr__(self) -> str:
         return f"<Socket {self.sid} in {self.namespace}>"

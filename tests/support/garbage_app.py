@@ -1,0 +1,55 @@
+"""An app that says what of it waits for the garbage collector: served as tests.support.garbage_app:app."""
+
+import gc
+
+from fastapi import FastAPI
+
+from app import EventRouter, Mooring, SessionDep, SocketDep
+
+app = FastAPI()
+mooring = Mooring(app)
+events = EventRouter(recovery=True)
+
+
+def _add_one(data: dict[str, int]) -> int:
+    data["count"] = data.get("count", 0) + 1
+    return data["count"]
+
+
+@app.post("/incr")
+async def incr(session: SessionDep) -> int:
+    """Count by HTTP."""
+    return await session.transact(_add_one)
+
+
+@app.post("/watch")
+async def watch() -> None:
+    """Collect what there is; from now on nothing does."""
+    gc.collect()
+    gc.disable()
+
+
+@app.get("/garbage")
+async def garbage() -> int:
+    """Return how many objects only a collector finds since."""
+    return gc.collect()
+
+
+@events.on_connect
+async def connect(socket: SocketDep) -> None:
+    """Enter a room."""
+    await socket.join("deck")
+
+
+@events.on("incr")
+async def incr_by_socket(session: SessionDep, socket: SocketDep) -> int:
+    """Count by a socket, and say it to the room."""
+    count = await session.transact(_add_one)
+    await socket.emit("said", count, to="deck", skip_self=True)
+    return count
+
+
+mooring.include_router(events)
+app.include_router(mooring.session_router())
+app.include_router(mooring.health_router())
+app.include_router(mooring.metrics_router())

@@ -92,9 +92,12 @@ class Client:
         """Emit an event."""
         await self._send("2" + json.dumps([event, *args]))
 
-    async def until_lost(self) -> str | None:
-        """Wait until the connection has ended; return the reason that the server gave."""
-        async with asyncio.timeout(WITHIN):
+    async def until_lost(self, more: float = 0.0) -> str | None:
+        """Wait until the connection has ended; return the reason that the server gave.
+
+        Fails if it is there still so many seconds after it should have ended, and `more`.
+        """
+        async with asyncio.timeout(WITHIN + more):
             await self.lost.wait()
         await self.leave(goodbye=False)
         return self.ended

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 
-from tests.soak import ABSOLUTE_SECONDS, IDLE_SECONDS
+from tests.soak import absolute_seconds, idle_seconds
 from tests.soak.client import Client, RefusedError
 from tests.soak.wire import Failures, LostError
 
@@ -178,7 +178,7 @@ class Life:
         self._client = Client(self._connector)
 
     async def _ends_with(self, reason: str) -> None:
-        found = await self._client.until_lost()
+        found = await self._client.until_lost(idle_seconds(self._pace))
         if found is None and self._transport in ("polling", "roaming"):
             self._done["ended between two polls"] += (
                 1  # the next one has another cookie, and is refused
@@ -189,7 +189,8 @@ class Life:
     def _may_have_expired(self) -> bool:
         """Return whether its session is near one of its two deadlines, or past it."""
         idle, old = time.monotonic() - self._used_at, time.monotonic() - self._signed_in_at
-        return idle > IDLE_SECONDS - _NEAR or old > ABSOLUTE_SECONDS - _NEAR
+        until_idle, until_old = idle_seconds(self._pace), absolute_seconds(self._pace)
+        return idle > until_idle - _NEAR or old > until_old - _NEAR
 
     def _url(self) -> str:
         return self._rng.choice(self._urls)

@@ -24,15 +24,12 @@ from app import (
     idempotent,
     to_socket,
 )
-from tests.soak import ABSOLUTE_SECONDS, IDLE_SECONDS
 
 app = FastAPI()
 mooring = Mooring(
     app,
     Settings.with_defaults(
-        # Short, so that a run of minutes sees the end of all that there is.
-        session_idle_timeout=IDLE_SECONDS,
-        session_absolute_timeout=ABSOLUTE_SECONDS,
+        # Short, as are the lives of sessions, so that a run of minutes sees the end of all that there is.
         session_unused_timeout=10,
         session_reload_interval=10,
         recovery_window=20,

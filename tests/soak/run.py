@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import redis.asyncio
 
-from tests.soak import js_life
+from tests.soak import absolute_seconds, idle_seconds, js_life
 from tests.soak.samples import LONGEST_SECONDS, Sample, Sampler, settled
 from tests.soak.verdict import Finding, judge_all, remaining
 from tests.support.browsers import JsClients
@@ -40,7 +40,7 @@ class Plan:
         clients: raw ones, over all transports.
         js_clients: in JavaScript, beside them.
         processes: of the raw ones.
-        pace: seconds between two things that a client does, on average.
+        pace: seconds between two things that a client does, on average; sessions live for some of them.
         every: seconds between two samples.
         app: the product.
     """
@@ -180,7 +180,13 @@ async def soak(plan: Plan, say: Say) -> Report:
     """Run a soak; say now and then how it is."""
     async with AsyncExitStack() as stack:
         server = stack.enter_context(store_server("valkey"))
-        options = {"app": plan.app, "log_level": "warning", **server_settings(server)}
+        options = {
+            "app": plan.app,
+            "log_level": "warning",
+            "session_idle_timeout": idle_seconds(plan.pace),
+            "session_absolute_timeout": absolute_seconds(plan.pace),
+            **server_settings(server),
+        }
         nodes = [await stack.enter_async_context(service(**options)) for _ in range(NODES)]
         driver = stack.enter_context(Driver())
         http = await stack.enter_async_context(http_client(nodes[0].url, timeout=60.0))

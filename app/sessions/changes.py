@@ -73,10 +73,9 @@ def dump_checked(
     """
     try:
         text = orjson.dumps(data, option=_STRICT)
+        # The codec itself refuses those of them that would not come back, and keys that are no strings.
         if _SAFE.issuperset(map(type, data.values())):
-            return (
-                text  # the codec itself refuses those that would not come back, and keys likewise
-            )
+            return text
         if len(text) > _SMALL_BYTES and _is_flat(text, data) and is_same(data, orjson.loads(text)):
             return text
     except TypeError:

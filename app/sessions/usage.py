@@ -47,4 +47,4 @@ class Usage:
         self.steps = steps
 
     def before_destroy(self) -> None:
-        """Is called when the handle is about to end its session."""
+        """Do what has to come before the handle ends its session: here nothing."""

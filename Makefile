@@ -52,10 +52,10 @@ chat: setup ## Serve the team chat of examples/chat on http://127.0.0.1:3000
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix examples/chat/web run --silent build
 	@$(MAKE) --no-print-directory run APP=chat.main:app IN=examples/chat APP_VENV=.venv-chat
 
-test: test-needs ## Run the tests, ten minutes in WORKERS=4 processes on two cores; ARGS="tests/http -x", EVERY_WAY=1
+test: test-needs ## Run the tests, a dozen minutes in WORKERS=4 processes on two cores; ARGS="tests/http -x", EVERY_WAY=1
 	$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
 
-test-fast: setup ## Run the tests that need no server but the service itself, in three quarters of a minute
+test-fast: setup ## Run the tests that need no server but the service itself, in less than a minute
 	@scripts/test-needs packages
 	$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup -m fast $(ARGS)
 
@@ -114,7 +114,7 @@ instructions: setup ## Count instructions an operation by Valgrind; ARGS="--agai
 	@scripts/bench-needs valgrind
 	@$(BIN)/python -m benchmarks.instructions $(ARGS)
 
-growth: bench-needs ## What nodes, sockets and sessions take, ten minutes; ARGS="--quick", ARGS="--only nodes"
+growth: bench-needs ## What nodes, sockets and sessions take, twelve minutes; ARGS="--quick", ARGS="--only nodes"
 	@$(BIN)/python -m benchmarks.growth $(ARGS)
 
 siege: setup ## Flood a node with each kind of attack: what others wait, what it holds; ARGS="--only resets"

@@ -28,7 +28,9 @@ Figures = dict[str, dict[str, Sample]]
 _SPARE_FILES = 500
 """What a process opens beside its sockets."""
 _EVENT_SOCKETS = 50
-"""Twice an odd number: of two sockets of a session one is on another node."""
+"""For each node: as many events are under way on each, whatever their number."""
+_SPARE_SOCKETS = 2
+"""So that the sessions are no multiple of the nodes: of two sockets of one, each is on another node."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,9 @@ def _events(size: Size, count: int, tabs: int) -> Sample:
         assert world.store
         sockets = world.sockets[world.servers[0]]
         one = world.servers[0].url
-        sockets.ask("cookies", url=one, count=_EVENT_SOCKETS // tabs)
-        sockets.ask("open", urls=[each.url for each in world.servers], count=_EVENT_SOCKETS)
+        number = _EVENT_SOCKETS * count + _SPARE_SOCKETS
+        sockets.ask("cookies", url=one, count=number // tabs)
+        sockets.ask("open", urls=[each.url for each in world.servers], count=number)
         pids = [each.pid for each in world.servers]
 
         def spent() -> tuple[float, float]:

@@ -136,6 +136,7 @@ def describe_sessions(
 
     def openapi() -> dict[str, Any]:
         document = generate()
+        validates = _is_used(document, "HTTPValidationError")
         for path in document.get("paths", {}).values():
             for method, operation in path.items():
                 if isinstance(operation, dict):
@@ -146,7 +147,8 @@ def describe_sessions(
                         _describe_token(operation)
         drop_marks(document)
         _complete_components(document, cookie_name, tokens=tokens)
-        _drop_unused(document, "HTTPValidationError", "ValidationError")
+        if validates:
+            _drop_unused(document, "HTTPValidationError", "ValidationError")
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way to extend it
@@ -220,8 +222,12 @@ def _drop_unused(document: dict[str, Any], *names: str) -> None:
     """Drop schemas of FastAPI's that only the responses spoke of which were replaced."""
     schemas = document.get("components", {}).get("schemas", {})
     for name in names:
-        if f"#/components/schemas/{name}".encode() not in orjson.dumps(document):
+        if not _is_used(document, name):
             schemas.pop(name, None)
+
+
+def _is_used(document: dict[str, Any], name: str) -> bool:
+    return f"#/components/schemas/{name}".encode() in orjson.dumps(document)
 
 
 def _describe_key(operation: dict[str, Any], responses: dict[str, Any]) -> None:

@@ -80,7 +80,6 @@ class Callee:
             for index, each in enumerate(self.given)
             if each.value is not None and not each.by_keyword
         ]
-        self._at_hand = [value_of for _, value_of in self._plain]
         self._keywords = {
             each.name: each.value
             for each in self.given
@@ -100,7 +99,7 @@ class Callee:
     def start(self, context: Context | EventContext, arguments: list[Any]) -> Awaitable[Any]:
         """Call the function with validated arguments; it has no dependencies that are to be solved."""
         if not arguments and not self._keywords:
-            return self._call(*[value_of(context) for value_of in self._at_hand])
+            return self._call(*[value_of(context) for _, value_of in self._plain])
         for index, value_of in self._plain:
             arguments.insert(index, value_of(context))
         if self._keywords:

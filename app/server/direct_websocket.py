@@ -12,12 +12,11 @@ from .websocket_protocol import FastWebSocketProtocol
 class DirectWebSocket(AsgiWebSocket):
     """The WebSocket of one FastWebSocketProtocol."""
 
-    __slots__ = ("_protocol", "send_nowait")
+    __slots__ = ("_protocol",)
 
     def __init__(self, protocol: FastWebSocketProtocol) -> None:
         super().__init__(protocol.receive, protocol.send)
         self._protocol = protocol
-        self.send_nowait = protocol.write_plain  # type: ignore[method-assign, assignment] # one call less a frame
 
     async def wait(self) -> str | bytes:
         """Return the next frame. Raise OSError when the connection is closed."""
@@ -32,6 +31,10 @@ class DirectWebSocket(AsgiWebSocket):
         """Offer texts to a function while `wait` is waited for; what it returns False for is queued."""
         if take is None or self._protocol.config.ws_max_size >= LONGEST_ALONE:
             self._protocol.take = take
+
+    def send_nowait(self, frame: str | bytes) -> bool:
+        """Send a frame if it is a plain one and can be sent at once, and return whether it was."""
+        return isinstance(frame, str) and self._protocol.write_plain(frame)
 
     def abort(self) -> None:
         """Close the connection at once, for clients that do not read."""

@@ -201,16 +201,14 @@ class FastWebSocketProtocol(PacedWebSocketProtocol):
         self.transport.write(switching_protocols(accept, headers))
         self.handshake_complete = True
 
-    def write_plain(self, message: str | bytes) -> bool:
+    def write_plain(self, text: str) -> bool:
         """Send a text as a plain frame if that is possible at once, and return whether it was."""
         if self._by_library or self.disconnected or self.close_sent or not self.writable.is_set():
             return False
-        if not isinstance(message, str):
-            return False
         written, frame = _last[0]
-        if written is not message:
-            frame = write_plain(message)
-            _last[0] = message, frame
+        if written is not text:
+            frame = write_plain(text)
+            _last[0] = text, frame
         if frame is None:
             return False
         self.transport.write(frame)

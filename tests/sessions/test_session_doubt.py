@@ -23,7 +23,7 @@ from app.sessions import (
     UnreadableRecordError,
 )
 from app.sessions.ids import session_key, user_name
-from tests.sessions.handles import count_up, stored
+from tests.sessions.handles import count_up, rotate_in_doubt, stored
 from tests.sessions.store_worlds import MemoryWorld
 from tests.support.hooked_store import HookedStore
 from tests.support.lossy_store import Fate, LossyStore
@@ -217,9 +217,7 @@ async def test_data_that_became_unreadable_during_a_rotation_are_an_error_of_the
     session = await sessions.create()
     old = session.key
     session["mine"] = 1
-    store.fates = [Fate.ANSWERED, Fate.NOT_EXECUTED]
-    with pytest.raises(StoreUnavailableError):
-        await session.rotate()
+    await rotate_in_doubt(session, store)
     await store.commit(old, 1, b"{cut off")
     assert session.id is not None
     with pytest.raises(UnreadableRecordError, match=old[:8]):
@@ -232,9 +230,7 @@ async def test_a_rotation_is_not_completed_for_one_of_which_a_later_version_says
     sessions = SessionManager(store, POLICY)
     session, other = await sessions.create(), await sessions.create()
     old = session.key
-    store.fates = [Fate.ANSWERED, Fate.NOT_EXECUTED]
-    with pytest.raises(StoreUnavailableError):
-        await session.rotate()
+    await rotate_in_doubt(session, store)
     await store.end(old, EndReason.REVOKED, keep=60, successor=other.key)
     assert await sessions.load(session.id or "") is None
     assert await store.live() == [other.key]
@@ -445,9 +441,7 @@ async def test_the_place_of_one_that_is_written_to_meanwhile_is_not_taken() -> N
     session = await sessions.create()
     winner = await elsewhere.load(session.id or "")
     assert winner is not None
-    lossy.fates = [Fate.ANSWERED, Fate.NOT_EXECUTED]
-    with pytest.raises(StoreUnavailableError):
-        await session.rotate()
+    await rotate_in_doubt(session, lossy)
     await winner.rotate()
     world.advance_time(POLICY.in_flight + 1)
 
@@ -470,9 +464,7 @@ async def test_who_has_taken_the_place_of_another_stands_alone_in_the_index() ->
     await session.sign_in("ann")
     winner = await elsewhere.load(session.id or "")
     assert winner is not None
-    lossy.fates = [Fate.ANSWERED, Fate.NOT_EXECUTED]
-    with pytest.raises(StoreUnavailableError):
-        await session.rotate()
+    await rotate_in_doubt(session, lossy)
     await winner.rotate()
     world.advance_time(POLICY.in_flight + 1)
     assert await sessions.load(session.id or "") is not None
@@ -589,9 +581,7 @@ async def test_a_tombstone_of_a_new_id_says_what_it_was_to_replace(
 ) -> None:
     session = await sessions.create()
     old = session.key
-    lossy.fates = [Fate.ANSWERED, Fate.NOT_EXECUTED]
-    with pytest.raises(StoreUnavailableError):
-        await session.rotate()
+    await rotate_in_doubt(session, lossy)
     assert await sessions.end(session.key, EndReason.REVOKED)
     found = await lossy.inner.load(session.key)
     assert isinstance(found, Tombstone)

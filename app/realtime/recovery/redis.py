@@ -56,9 +56,10 @@ class RedisRecoveryStore(RecoveryStore):
         self._client = client
         self._lifetime_ms = int(lifetime * 1000)
         self._keys = RedisKeys(prefix)
-        self._logs: dict[str, RedisNodeLog] = {}
+        self._logs: dict[str, tuple[RedisNodeLog, float]] = {}
         self._unused: dict[str, asyncio.TimerHandle] = {}
         self._node: str | None = None
+        self._window = 0.0
         self._seen_seconds = 0.0
         self._renew_seconds = 0.0
         self._healed = 0.0
@@ -93,12 +94,14 @@ class RedisRecoveryStore(RecoveryStore):
         return _end(theirs, *last[:2]), _end(ours, *last[2:])
 
     def log(self, node: str) -> NodeLog:
-        found = self._logs.get(node)
-        if found is None:
-            found = self._logs[node] = RedisNodeLog(self._client, self._keys, node, self._healed)
-        else:
-            self._unused[node].cancel()
         loop = asyncio.get_running_loop()
+        found, opened_at = self._logs.get(node, (None, 0.0))
+        # One that is always in use would keep all that it has ever read: after a window it is read anew.
+        if found is None or loop.time() - opened_at > self._window:
+            found = RedisNodeLog(self._client, self._keys, node, self._healed)
+            self._logs[node] = found, loop.time()
+        if node in self._unused:
+            self._unused[node].cancel()
         self._unused[node] = loop.call_later(_LOG_SECONDS, self._drop_log, node)
         return found
 
@@ -107,6 +110,7 @@ class RedisRecoveryStore(RecoveryStore):
 
     def start(self, node: str, window: float, healed: float) -> None:
         self._node = node
+        self._window = window
         self._healed = healed
         self._renew_seconds = window / _RENEWALS_PER_WINDOW
         self._seen_seconds = window + self._renew_seconds

@@ -141,6 +141,7 @@ class FastHttpProtocol(PlainHttpProtocol):
         if scope is None or accept is None:
             super().handle_websocket_upgrade()
             return
+        self._stop_timers()
         self.connections.discard(self)
         protocol = self.websocket_class(self.config, self.server_state, self.app_state, self.loop)
         protocol.upgraded(self.transport, scope, accept)

@@ -54,11 +54,20 @@ class PlainHttpProtocol(OneByOneProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End with a connection."""
+        self._stop_timers()
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Pass the connection to the WebSocket protocol, which is told of its end."""
+        self._stop_timers()
+        super().handle_websocket_upgrade()
+
+    def _stop_timers(self) -> None:
+        """Stop the timers and forget them: they hold this object, and this them."""
         for timer in (self._request_timer, self._unread_timer):
             if timer is not None:
                 timer.stop()
         self._request_timer = self._unread_timer = None
-        super().connection_lost(exc)
 
     def _receive_piece(self, data: bytes) -> None:
         super()._receive_piece(data)

@@ -1,7 +1,9 @@
 """P13: no client is waited for that does not go on with its request, or does not read what it asked for."""
 
 import asyncio
+import gc
 import socket
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
@@ -27,6 +29,10 @@ PIECES = 400
 """Of a response, more than the kernel takes for a client that does not read."""
 
 BODY = 300_000
+_HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 
 class _FastWebSocket(FastWebSocketProtocol):
@@ -116,6 +122,10 @@ class Server:
         self.port = server.servers[0].sockets[0].getsockname()[1]
         yield
         await server.shutdown()
+
+    def connections(self) -> list[Any]:
+        """Return the protocols of those that there are."""
+        return list(self._server.server_state.connections)
 
     def serves_nobody(self) -> bool:
         """Whether all connections have gone, and their tasks."""
@@ -324,10 +334,24 @@ async def test_bodies_on_one_connection_are_awaited_one_by_one(server: Server) -
 async def test_a_websocket_that_does_not_read_is_dropped(server: Server) -> None:
     before = _refused("slow-client")
     async with _connected(server) as (reader, writer):
-        writer.write(
-            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-        )
+        writer.write(_HANDSHAKE)
         await reader.readuntil(b"\r\n\r\n")
         await eventually(server.serves_nobody, within=20.0)
     assert _refused("slow-client") == before + 1
+
+
+async def test_a_connection_that_becomes_a_websocket_needs_no_garbage_collector() -> None:
+    server = Server()
+    gc.disable()
+    try:
+        async with server.running(**_protocols("fast")), _connected(server) as (reader, writer):
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nhal")
+            await eventually(lambda: [each for each in server.connections() if each._request_timer])
+            connection = weakref.ref(server.connections()[0])
+            writer.write(b"f")
+            assert b" 204 " in await reader.readuntil(b"\r\n\r\n")
+            writer.write(_HANDSHAKE)
+            assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+            await eventually(lambda: connection() is None)
+    finally:
+        gc.enable()

@@ -1,12 +1,23 @@
-"""A soak of half a minute: the clients do what they say, and a leak is found."""
+"""Soaks of half a minute: the clients do what they say, and a leak is found."""
+
+from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.soak.run import Plan, soak
+from tests.soak.run import Crowd, Plan, soak
+from tests.support.driver import Driver
+from tests.support.eventually import eventually
+from tests.support.http import http_client
+from tests.support.servers import store_server
+from tests.support.service import service
+from tests.support.stores import server_settings
 
 pytestmark = pytest.mark.thorough
 
 LEAKING = "tests.soak.leaking:app"
+UNCOLLECTED = "tests.soak.uncollected:app"
+_ENOUGH = 500
+"""Things that clients have done, of each kind some."""
 
 
 async def test_a_task_and_a_file_that_each_sign_in_leaves_are_found(
@@ -34,3 +45,28 @@ async def test_a_task_and_a_file_that_each_sign_in_leaves_are_found(
         assert report.done[deed], deed
     assert report.done["recovered"] > report.done["recover"] / 2
     assert report.share_wrong < 0.01, report.wrong
+
+
+# uvicorn's own protocols have circles: with fast paths, whatever the run says.
+@pytest.mark.no_fast_path
+async def test_nothing_that_clients_do_waits_for_the_garbage_collector() -> None:
+    async with AsyncExitStack() as stack:
+        server = stack.enter_context(store_server("valkey"))
+        nodes = [
+            await stack.enter_async_context(
+                service(app=UNCOLLECTED, fast_paths="auto", **server_settings(server))
+            )
+            for _ in range(2)
+        ]
+        driver = stack.enter_context(Driver())
+        http = await stack.enter_async_context(http_client(nodes[0].url))
+        plan = Plan(clients=24, js_clients=3, processes=1, pace=0.2)
+        crowd = Crowd(plan, [node.url for node in nodes], driver)
+        async with crowd.here():
+            await eventually(lambda: crowd.done.total() > _ENOUGH, within=30)
+            await http.post("/watch")
+            before = crowd.done.total()
+            await eventually(lambda: crowd.done.total() > before + _ENOUGH, within=60)
+        found = (await http.get("/garbage")).json()
+    done = crowd.done.total() - before
+    assert found < done / 10, f"{found / done:.1f} objects of each thing done"

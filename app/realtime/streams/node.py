@@ -44,6 +44,15 @@ class _Readings:
         self.ended: dict[StreamName, None] = {}
         self.finding: asyncio.Task[None] | None = None
 
+    def cancel(self) -> None:
+        """Cancel the tasks and forget them: each keeps what it was doing, and so this object."""
+        if self.finding is not None:
+            self.finding.cancel()
+        for _reader, task in self.readers.values():
+            task.cancel()
+        self.finding = None
+        self.readers.clear()
+
     def note_ended(self, name: StreamName) -> None:
         """Remember that a stream has been sent: a message that speaks of it may come late."""
         self.ended[name] = None
@@ -129,13 +138,11 @@ class NodeStreams:
         readings = self._readings.pop(member, None)
         if readings is None:
             return
-        if readings.finding is not None:
-            readings.finding.cancel()
-        for reader, task in readings.readers.values():
-            task.cancel()
+        for reader, _task in readings.readers.values():
             leaving = asyncio.create_task(_leave(reader))
             self._leaving.add(leaving)
             leaving.add_done_callback(self._leaving.discard)
+        readings.cancel()
 
     def receive(self, message: StreamMessage) -> None:
         """Read a stream on for the sockets here that are its readers."""

@@ -62,10 +62,14 @@ class Product:
 
     @contextmanager
     def served(
-        self, *command: str, folder: Path | None = None, port: int, **settings: str
+        self,
+        *command: str,
+        folder: Path | None = None,
+        port: int,
+        settings: Mapping[str, str] | None = None,
     ) -> Iterator[str]:
         """Serve it on a port, and give its URL; a traceback in the log is a failure."""
-        environ = _environ({"PORT": str(port)} | settings)
+        environ = _environ({**(settings or {}), "PORT": str(port)})
         process = Process(command, folder or self.files, environ)
         process.log_file = self.files.parent / f"log-{port}"
         process.start(lambda: _answers(port))

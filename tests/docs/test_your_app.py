@@ -86,7 +86,7 @@ def test_several_nodes_share_sessions(shop: Product) -> None:
         settings = _exported(export.replace("redis://localhost:6379/0", server.url))
         assert settings["REDIS_URL"] == server.url
         urls = [
-            stack.enter_context(shop.served(*command, port=free_port(), **settings))
+            stack.enter_context(shop.served(*command, port=free_port(), settings=settings))
             for command in (_words_without_a_port(shop, each) for each in nodes)
         ]
         visitor = stack.enter_context(httpx.Client())

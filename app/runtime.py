@@ -93,10 +93,15 @@ class Runtimes:
         self._make = make
         self._latest: Runtime | None = None
         self._all: list[Runtime] = []
+        self._given: list[asyncio.AbstractEventLoop] = []
         self._lock = RLock()  # event loops may run in several threads
 
     def current(self) -> Runtime:
-        """Return the runtime of the running event loop; raise RuntimeError if there is none."""
+        """Return the runtime of the running event loop.
+
+        Raises:
+            RuntimeError: no event loop runs, or nodes were added and this is none of theirs.
+        """
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -111,15 +116,20 @@ class Runtimes:
             self._forget_closed()
             found = next((each for each in self._all if each.loop is loop), None)
             if found is None:
+                self._refuse_strangers(loop)
                 found = self._make()
                 self._all.append(found)
             self._latest = found
         return found
 
     def add(self, runtime: Runtime) -> None:
-        """Use a runtime for its event loop, which has none yet."""
+        """Use a runtime for its event loop, which has none yet; until it is closed others make none.
+
+        What they made would be on another store and another bus, so that all they send reaches nobody.
+        """
         with self._lock:
             self._all.append(runtime)
+            self._given.append(runtime.loop)
 
     def forget(self, loop: asyncio.AbstractEventLoop) -> None:
         """Release what holds the runtime of an event loop that has been given up, if it has one."""
@@ -137,6 +147,14 @@ class Runtimes:
             self._latest = None
         for each in closing:
             await each.aclose()
+
+    def _refuse_strangers(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._given = [each for each in self._given if not each.is_closed()]
+        if self._given and loop not in self._given:
+            raise RuntimeError(
+                "a TestApp runs this app on nodes of its own: send requests by test.browser(), and run what "
+                "uses mooring.emitter or mooring.users by await test.nodes[0].call(coroutine)"
+            )
 
     def _forget_closed(self) -> None:
         for each in self._all:

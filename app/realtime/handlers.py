@@ -299,6 +299,7 @@ class ClientEvent:
         if missing > len(self._defaults) or (missing < 0 and self._rest is None):
             raise InvalidPayloadError(
                 f"{self.name!r} takes {self._expected()}, not {len(arguments)}"
+                f"{self._taken_for_context() if missing < 0 else ''}"
             )
         named = zip(self._names, self._types, arguments, strict=False)
         values = [_validate(name, type_, argument) for name, type_, argument in named]
@@ -325,6 +326,13 @@ class ClientEvent:
             numbers = f"{required} to {most}" if self._defaults else str(most)
         plural = "" if numbers in ("1", "at least 1") else "s"
         return f"{numbers} argument{plural}{' behind its id' if self.once else ''}"
+
+    def _taken_for_context(self) -> str:
+        """Say what became of a first parameter that was meant for an argument, perhaps."""
+        first = next(iter(self._callee.given), None)
+        if first is None or first.kind is not Kind.AT_HAND or first.is_annotated:
+            return ""
+        return f": {first.name!r} has no annotation, so it is given the event's context"
 
 
 def _limit(handler: AnyHandler, limit: str) -> "EventLimit":

@@ -72,6 +72,11 @@ class Given(NamedTuple):
         return self.parameter.name
 
     @property
+    def is_annotated(self) -> bool:
+        """Whether its declaration says a type."""
+        return self.parameter.annotation is not MISSING
+
+    @property
     def has_default(self) -> bool:
         """Whether it may be left out."""
         return self.parameter.default is not MISSING

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..article import kind_of
 from .connection import Connection, Message
-from .http import httpx
+from .http import AsyncClient, httpx
 from .node import Node, NodeKilledError
 from .socket import WITHIN, ClientSocket
 
@@ -30,7 +30,7 @@ class _NodeTransport(httpx.AsyncBaseTransport):
             raise httpx.ReadError(str(error), request=request) from None
 
 
-class Browser(httpx.AsyncClient):
+class Browser(AsyncClient):
     """An httpx.AsyncClient whose requests and sockets go to a node of a TestApp, with the same cookies.
 
     `TestApp.browser` makes it. Each is a visitor of its own.

@@ -4,10 +4,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import httpx
+    import httpx2
+
+    class AsyncClient(httpx.AsyncClient, httpx2.AsyncClient):  # type: ignore[misc] # one is Any
+        """That of the one that is installed: to a type checker the other one is Any."""
+
 else:
     try:
         import httpx
     except ModuleNotFoundError:
         import httpx2 as httpx
+    AsyncClient = httpx.AsyncClient
 
-__all__ = ["httpx"]
+__all__ = ["AsyncClient", "httpx"]

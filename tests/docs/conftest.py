@@ -61,9 +61,16 @@ class Product:
         return done.stdout
 
     @contextmanager
-    def served(self, *command: str, folder: Path | None = None, port: int) -> Iterator[str]:
+    def served(
+        self,
+        *command: str,
+        folder: Path | None = None,
+        port: int,
+        settings: Mapping[str, str] | None = None,
+    ) -> Iterator[str]:
         """Serve it on a port, and give its URL; a traceback in the log is a failure."""
-        process = Process(command, folder or self.files, _environ({"PORT": str(port)}))
+        environ = _environ({**(settings or {}), "PORT": str(port)})
+        process = Process(command, folder or self.files, environ)
         process.log_file = self.files.parent / f"log-{port}"
         process.start(lambda: _answers(port))
         try:

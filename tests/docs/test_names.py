@@ -19,7 +19,13 @@ SETTINGS = ROOT / "docs" / "settings.md"
 HISTORY = {ROOT / "CHANGELOG.md"}
 """Pages that name what has been, too."""
 
-ELSEWHERE = {"PATH", "EVERY_WAY", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "SERVICE_START"}
+ELSEWHERE = {
+    "PATH",
+    "EVERY_WAY",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD",
+    "SERVICE_START",
+    "SHOP_DATABASE",
+}
 """Variables of the environment that are no settings of the service's."""
 
 _TARGET = re.compile(r"\bmake ([a-z][a-z-]*)")

@@ -1,8 +1,11 @@
 """docs/your-app.md: its project is installed, tested and served as the page says."""
 
+import os
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -12,8 +15,10 @@ import yaml
 from tests.deploy.test_compose_images import APP, all_of, instructions, stages
 from tests.docs.conftest import Product
 from tests.docs.markdown import blocks
+from tests.docs.names import setting_names
 from tests.support.compose import services
 from tests.support.processes import ROOT, free_port
+from tests.support.servers import store_server
 
 PAGE = ROOT / "docs" / "your-app.md"
 
@@ -71,6 +76,44 @@ def test_it_is_served_by(shop: Product, command: str) -> None:
         # The image's health check, and the balancer's.
         assert visitor.get("/healthz").status_code == visitor.get("/readyz").status_code == 200
         assert visitor.get("/socket.io/?EIO=4&transport=polling").status_code == 200
+
+
+@pytest.mark.slow
+def test_several_nodes_share_sessions(shop: Product) -> None:
+    [text] = [each.text for each in blocks(PAGE) if each.text.startswith("export ")]
+    export, *nodes = text.splitlines()
+    with store_server("valkey") as server, ExitStack() as stack:
+        settings = _exported(export.replace("redis://localhost:6379/0", server.url))
+        assert settings["REDIS_URL"] == server.url
+        urls = [
+            stack.enter_context(shop.served(*command, port=free_port(), settings=settings))
+            for command in (_words_without_a_port(shop, each) for each in nodes)
+        ]
+        visitor = stack.enter_context(httpx.Client())
+        assert [visitor.post(f"{each}/cart/rope").json() for each in urls] == [
+            ["rope"],
+            ["rope", "rope"],
+        ]
+
+
+def _exported(line: str) -> dict[str, str]:
+    """Return the settings that a line of a shell exports."""
+    printed = subprocess.run(
+        ["sh", "-c", f"{line}\nexec env"],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    pairs = (each.partition("=") for each in printed.splitlines())
+    return {name: value for name, _, value in pairs if name in setting_names()}
+
+
+def _words_without_a_port(shop: Product, command: str) -> list[str]:
+    port, name, app, background = shlex.split(command)
+    assert port.startswith("PORT=")
+    assert background == "&"
+    return [shop.program(name), app]
 
 
 def _dockerfiles() -> Iterator[list[tuple[str, str]]]:

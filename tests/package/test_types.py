@@ -2,9 +2,13 @@
 
 import shutil
 import sys
+from pathlib import Path
+
+import pytest
 
 from tests.package.environments import Environment
 from tests.package.served import COUNTER
+from tests.package.wheel import Wheel
 
 MYPY = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--config-file="]
 
@@ -37,3 +41,26 @@ def test_strict_checks_pass_the_product_and_see_what_is_wrong(newest: Environmen
     assert [line for line in lines if 'incompatible type "str"; expected "FastAPI"' in line]
     assert [line for line in lines if 'Property "version" defined in "Session"' in line]
     assert lines[-1].startswith("Found 3 errors"), done.stdout
+
+
+BROWSER = """
+from fastapi_mooring.testing import Browser
+
+async def wrong(browser: Browser) -> None:
+    answer = await browser.post("/incr")
+    reveal_type(answer)
+    answer.status_code = "200"
+"""
+
+
+@pytest.mark.parametrize("client", ["httpx", "httpx2"])
+def test_answers_to_a_browser_have_the_types_of_the_client_that_is_installed(
+    client: str, wheel: Wheel, tmp_path: Path
+) -> None:
+    environment = Environment(tmp_path, wheel, "core")
+    environment.install(client)
+    (environment.work / "browser.py").write_text(BROWSER)
+    python = environment.program("python")
+    done = environment.run(*MYPY, "--python-executable", python, "browser.py")
+    assert f'note: Revealed type is "{client}._models.Response"' in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("Found 1 error "), done.stdout

@@ -100,6 +100,24 @@ async def test_a_handler_may_take_nothing_at_all() -> None:
         await call(router, "ping", 1)
 
 
+async def test_an_argument_that_was_taken_for_the_context_is_named_to_who_sends_it() -> None:
+    router = EventRouter()
+
+    @router.on("say")
+    async def say(text) -> str:  # type: ignore[no-untyped-def]
+        return str(text)
+
+    @router.on("shout")
+    async def shout(context: EventContext) -> str:
+        return context.sid
+
+    taken = "'say' takes 0 arguments, not 1: 'text' has no annotation, so it is given the event's context"
+    with pytest.raises(InvalidPayloadError, match=taken):
+        await call(router, "say", "ahoy")
+    with pytest.raises(InvalidPayloadError, match=r"'shout' takes 0 arguments, not 1$"):
+        await call(router, "shout", "ahoy")
+
+
 async def test_a_dependency_as_a_default_is_recognised() -> None:
     router = EventRouter()
 

@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 
-from app import Mooring
+from app import EVERYBODY, Mooring
+from app.mooring import mooring_of
 from app.testing import TestApp
 from tests.testing.product import product
 
@@ -99,3 +101,32 @@ def test_what_is_no_app_is_refused() -> None:
     name: Any = "shop.main:app"
     with pytest.raises(TypeError, match=r"takes the FastAPI app, not a str"):
         TestApp(name)
+
+
+async def test_what_is_asked_of_the_app_beside_its_nodes_is_refused(test: TestApp) -> None:
+    mooring = mooring_of(test.app)
+    socket = await test.browser().connect()
+
+    with pytest.raises(RuntimeError, match=r"mooring\.emitter .* test\.nodes\[0\]\.call"):
+        await mooring.emitter.emit("said", "by nobody", to=EVERYBODY)
+    with pytest.raises(RuntimeError, match=r"mooring\.users .* test\.nodes\[0\]\.call"):
+        await mooring.users.online("ann")
+    async with _client_of_httpx(test.app) as client:
+        with pytest.raises(RuntimeError, match=r"requests by test\.browser\(\)"):
+            await client.post("/incr")
+
+    await test.nodes[0].call(mooring.emitter.emit("said", "by a node", to=EVERYBODY))
+    assert await socket.expect("said") == "by a node"
+
+
+async def test_when_its_nodes_have_gone_the_app_is_used_as_ever() -> None:
+    app = product()
+    async with TestApp(app, nodes=2) as test:
+        test.nodes[1].kill()
+    async with app.router.lifespan_context(app), _client_of_httpx(app) as client:
+        assert (await client.post("/incr")).json() == 1
+        assert await mooring_of(app).emitter.count(EVERYBODY) == 0
+
+
+def _client_of_httpx(app: FastAPI) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver")

@@ -19,8 +19,11 @@ export interface Draft {
 /**
  * Why a session has ended, or a socket was disconnected from it.
  *
- * A tombstone has LOGOUT, ROTATED or REVOKED. EXPIRED is what a missing record means, and SHUTDOWN
- * is why a node that stops disconnects its sockets: neither is ever stored.
+ * - LOGOUT, `logout`: the visitor has left, by a logout, or the app has destroyed the session.
+ * - EXPIRED, `expired`: its time is over, or the store has lost it.
+ * - ROTATED, `rotated`: it goes on under another id, after a sign-in say.
+ * - REVOKED, `revoked`: it was ended from elsewhere, as one of a user's.
+ * - SHUTDOWN, `shutdown`: the server stops; the session goes on.
  */
 export type EndReason = "logout" | "expired" | "rotated" | "revoked" | "shutdown";
 

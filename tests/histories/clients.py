@@ -19,6 +19,7 @@ from tests.histories.history import (
     Outcome,
     Window,
 )
+from tests.histories.socket_checks import knows
 from tests.histories.socket_client import SocketClient
 from tests.histories.stock_client import StockClient
 from tests.histories.visitor import Visitor
@@ -360,9 +361,7 @@ class Clients:
 
     def _know(self, count: int) -> bool:
         return all(
-            socket.connection is None
-            or not socket.connection.counts
-            or socket.connection.counts[-1] == count
+            socket.connection is None or knows(self.history, socket.connection, count)
             for socket in self.sockets
         )
 

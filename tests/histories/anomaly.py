@@ -15,6 +15,7 @@ class Anomaly(StrEnum):
     REPEATED = "a repeat counted again"
     SERVED = "an id was served after its end"
     WENT_BACK = "an older id was served after a newer one"
+    SHARED = "an id was given out twice"
     GONE = "a session is gone that nobody ended"
     STRANGER = "a request under way was served as a stranger's"
     USER = "an id has the rights of another"

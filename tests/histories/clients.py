@@ -137,6 +137,12 @@ class Clients:
         await asyncio.gather(*self._lives)
 
     @property
+    def cookies(self) -> list[str]:
+        """All that were given out for new ids."""
+        theirs = [each.cookie for each in self._visitors if each.cookie is not None]
+        return [*self.browser.cookies, *theirs]
+
+    @property
     def _ended(self) -> Operation | None:
         ends = [each for each in self.history.operations if each.kind in ENDS]
         return next((each for each in ends if each.outcome is Outcome.OK), None)

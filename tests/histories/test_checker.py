@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.histories.anomaly import Anomaly
-from tests.histories.checker import check, is_behind
+from tests.histories.checker import check, check_ids, is_behind
 from tests.histories.history import (
     Connection,
     Dead,
@@ -193,6 +193,11 @@ def test_a_life_that_is_wrong_by_construction_is_found(name: str) -> None:
 @pytest.mark.parametrize("name", RIGHT_LIVES)
 def test_a_life_that_is_right_is_let_pass(name: str) -> None:
     assert list(check(RIGHT_LIVES[name])) == []
+
+
+def test_two_sessions_of_one_id_are_found_and_so_is_one_that_moves_to_its_own() -> None:
+    assert list(check_ids(["session=a", "session=b"])) == []
+    assert [each.anomaly for each in check_ids(["session=a", "session=a"])] == [Anomaly.SHARED]
 
 
 def test_an_answer_that_nobody_was_promised_is_told() -> None:

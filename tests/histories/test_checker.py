@@ -215,6 +215,19 @@ def test_a_read_in_a_failover_may_be_behind_and_one_after_it_may_not() -> None:
     assert [each.anomaly for each in check(made)] == [Anomaly.STALE]
 
 
+def test_a_state_goes_back_in_a_failover_alone_and_by_a_write_in_doubt() -> None:
+    in_doubt = doubt(Kind.INCREMENT, 2)
+    made = with_socket(socket(None, counts=[1, 2, 1]), COUNTED[0], in_doubt)
+    assert [each.anomaly for each in check(made)] == [Anomaly.STATE_BACK]
+    made.windows = [Window(1, 3, is_failover=True)]
+    assert list(check(made)) == []
+    made.operations[1] = COUNTED[1]
+    assert [each.anomaly for each in check(made)] == [Anomaly.STATE_BACK]
+    made.operations[1] = in_doubt
+    made.connections[0].opened = 4.0
+    assert [each.anomaly for each in check(made)] == [Anomaly.STATE_BACK]
+
+
 def test_an_end_in_doubt_that_is_seen_in_a_failover_may_be_lost_and_one_that_was_told_may_not() -> (
     None
 ):

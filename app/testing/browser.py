@@ -46,10 +46,12 @@ class Browser(AsyncClient):
         *,
         socket_path: str,
         raise_app_exceptions: bool,
+        failures: list[Exception],
         **options: Any,
     ) -> None:
         self._nodes = nodes
         self._socket_path = socket_path
+        self._failures = failures
         self._sockets: list[ClientSocket] = []
         self.on = on
         transport = _NodeTransport(
@@ -79,7 +81,7 @@ class Browser(AsyncClient):
             TypeError: the auth is no dict that JSON has, or the namespace is no string.
             ValueError: the namespace does not begin with a slash, or there is no such node.
         """
-        socket = ClientSocket(self, namespace, auth)
+        socket = ClientSocket(self, namespace, auth, self._failures)
         self._sockets.append(socket)
         await socket.reconnect(node=node, within=within)
         return socket

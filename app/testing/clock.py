@@ -1,5 +1,6 @@
 """A clock that tests move."""
 
+import math
 import time
 from collections.abc import Awaitable, Callable
 
@@ -41,16 +42,20 @@ class FakeClock:
         """Move on, and return when the nodes on this clock have done what was due until then.
 
         It moves in steps, a hundred or of a second each, between which clients answer what they are sent: a
-        heartbeat is not missed because an hour is over at once.
+        heartbeat is not missed because an hour is over at once. What the test has asked for is begun before.
 
         Args:
             seconds: by which to move on.
 
         Raises:
-            ValueError: they are negative.
+            ValueError: they are negative, or no number of seconds.
         """
         if seconds < 0:
             raise ValueError("a clock does not go back")
+        if not math.isfinite(seconds):
+            raise ValueError(f"a clock is not moved by {seconds}: seconds are a number")
+        for settle in self._settle:
+            await settle()
         step = max(_SHORTEST_STEP, seconds / _STEPS)
         while seconds > 0:
             self._ahead += min(step, seconds)

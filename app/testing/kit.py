@@ -1,5 +1,6 @@
 """TestApp: an app on one node or several, in the test's own process."""
 
+import asyncio
 import threading
 from functools import partial
 from typing import Any, Self
@@ -20,6 +21,8 @@ from .node import Node
 from .presence import Presences, SharedPresence, SharedUserPresence
 
 _ROUNDS = 1000
+_REST_SECONDS = 60.0
+"""Of real time, after which a node that always has something to do is told from one that is slow."""
 
 
 class TestApp:
@@ -49,8 +52,8 @@ class TestApp:
         nodes: those that were started, in order; killed ones are among them.
 
     Raises:
-        TypeError: the app is no FastAPI app.
-        ValueError: it has no Mooring.
+        TypeError: the app is no FastAPI app, or the number of nodes is no number.
+        ValueError: it has no Mooring, or there is to be no node.
     """
 
     __test__ = False  # it is no test of pytest's
@@ -66,6 +69,7 @@ class TestApp:
         raise_app_exceptions: bool = True,
     ) -> None:
         _check_app(app)
+        _check_number(nodes)
         self.app = app
         self.clock = FakeClock() if clock is None else clock
         self.nodes: list[Node] = []
@@ -83,31 +87,54 @@ class TestApp:
             clock=self.clock.running,
         )
         self._browsers: list[Browser] = []
+        self._failures: list[Exception] = []
+        self._was_started = self._runs = False
 
     async def __aenter__(self) -> Self:
         """Start the nodes; raise what the app's lifespan raises."""
+        if self._was_started:
+            raise RuntimeError(
+                "this TestApp has been started: the one of make_test_app runs already, without "
+                "async with, and what has been stopped is not started again"
+            )
+        self._was_started = True
         try:
             for _ in range(self._number):
-                await self.add_node()
+                await self._start_node()
         except BaseException:
             await self._stop()
             raise
         self.clock.on_advance(self.settle)
+        self._runs = True
         return self
 
-    async def __aexit__(self, *_error: object) -> None:
-        """Close the browsers, and stop the nodes."""
+    async def __aexit__(self, *error: object) -> None:
+        """Close the browsers, and stop the nodes; raise what a function has that a socket answers with."""
+        self._runs = False
         self.clock.off_advance(self.settle)
         for node in self.nodes:
             if node.hung and node.alive:
                 node.resume()
-        for browser in self._browsers:
-            await browser.aclose()
-        await self.settle()
-        await self._stop()
+        try:
+            for browser in self._browsers:
+                await browser.aclose()
+            await self.settle()
+        finally:
+            await self._stop()
+        if self._failures and asyncio.CancelledError not in error:
+            raise self._failures[0]
 
     async def add_node(self) -> Node:
-        """Start one more node, and return it. Its number is its place in `nodes`."""
+        """Start one more node, and return it. Its number is its place in `nodes`.
+
+        Raises:
+            RuntimeError: the TestApp does not run.
+        """
+        if not self._runs:
+            raise RuntimeError("the TestApp does not run: write async with TestApp(app) as test")
+        return await self._start_node()
+
+    async def _start_node(self) -> Node:
         stop_clock = StopClock(self.clock)
         backend = self._new_backend(stop_clock)
         node = Node(self.app, backend, self.clock.monotonic, self._turn, stop_clock)
@@ -129,6 +156,7 @@ class TestApp:
             node,
             socket_path=self._socket_path,
             raise_app_exceptions=self._raises,
+            failures=self._failures,
             **{"base_url": self._base_url} | options,
         )
         self._browsers.append(browser)
@@ -139,14 +167,22 @@ class TestApp:
 
         What they sent is received then. For what waits in other threads, as a handler that is no coroutine
         function does, it does not wait.
+
+        Raises:
+            AssertionError: they do not come to rest.
         """
-        for _ in range(_ROUNDS):
-            before = self._handed_in()
-            for node in self._running():
-                await node.idle()
-            if self._handed_in() == before:
-                return
-        raise AssertionError("the nodes do not come to rest")
+        await asyncio.sleep(0)  # for what the test has begun just now: its requests are handed in
+        try:
+            async with asyncio.timeout(_REST_SECONDS):
+                for _ in range(_ROUNDS):
+                    before = self._handed_in()
+                    for node in self._running():
+                        await node.idle()
+                    if self._handed_in() == before:
+                        return
+        except TimeoutError:
+            pass
+        raise AssertionError("the nodes do not come to rest: something runs on and on")
 
     def _handed_in(self) -> int:
         return sum(node.loop.handed_in for node in self._running())
@@ -185,3 +221,10 @@ def _check_app(app: object) -> None:
         raise TypeError("TestApp takes the FastAPI app, as TestApp(mooring.app), not a Mooring")
     if not isinstance(app, FastAPI):
         raise TypeError(f"TestApp takes the FastAPI app, not {kind_of(app)}")
+
+
+def _check_number(nodes: object) -> None:
+    if not isinstance(nodes, int):
+        raise TypeError(f"nodes= takes how many to start, as in nodes=2, not {kind_of(nodes)}")
+    if nodes < 1:
+        raise ValueError(f"nodes={nodes} starts none: a TestApp has one, or more")

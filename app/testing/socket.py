@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from itertools import count
 from typing import Any, Protocol, TypeVar
 
@@ -60,11 +60,15 @@ class ClientSocket:
         recovered: it came back, and has missed nothing.
         received: all events, in order: each a tuple of its name and its arguments.
         reason: why it was disconnected, in the words of the JavaScript client; None while it is connected.
-        answers: what to answer an event with that asks for an ack, by its name: a function of its arguments.
+        answers: what to answer an event with that asks for an ack, by its name: a function of its arguments,
+            and no coroutine function. What it raises is raised by whatever waits for the socket next, or by
+            the end of the TestApp.
         answers_pings: whether it answers heartbeats.
     """
 
-    def __init__(self, browser: Opener, namespace: str, auth: Any) -> None:
+    def __init__(
+        self, browser: Opener, namespace: str, auth: Any, failures: list[Exception]
+    ) -> None:
         _check_namespace(namespace)
         self.namespace = namespace
         self.auth = auth
@@ -79,6 +83,8 @@ class ClientSocket:
         self._pid: str | None = None
         self._offset: str | None = None
         self._error: Exception | None = None
+        self._failure: Exception | None = None
+        self._failures = failures
         self._refusal = b""
         self._status: int | None = None
         self._incomplete: packet.Packet | None = None
@@ -266,9 +272,19 @@ class ClientSocket:
         if self._pid is not None and args and isinstance(args[-1], str):
             self._offset = args[-1]
         if received.id is not None and event in self.answers:
-            answer = self.answers[event](*args)
-            data = list(answer) if isinstance(answer, tuple) else [answer]
-            self._send(packet.Packet(packet.ACK, data, self.namespace, received.id))
+            try:
+                self._answer(event, args, received.id)
+            except Exception as error:  # noqa: BLE001 - it is raised in the test, not on the event loop
+                self._failure = error
+                self._failures.append(error)
+
+    def _answer(self, event: str, args: Sequence[Any], number: int) -> None:
+        answer = self.answers[event](*args)
+        if isinstance(answer, Coroutine):
+            answer.close()
+            raise TypeError(f"answers[{event!r}] is a coroutine function: write a plain one")
+        data = list(answer) if isinstance(answer, tuple) else [answer]
+        self._send(packet.Packet(packet.ACK, data, self.namespace, number))
 
     def _send(self, sent: packet.Packet) -> None:
         encoded = sent.encode()
@@ -315,6 +331,7 @@ class ClientSocket:
         try:
             async with asyncio.timeout(within):
                 while (found := find()) is None:
+                    self._raise_failure()
                     changed = asyncio.get_running_loop().create_future()
                     self._waiting.append(changed)
                     await changed
@@ -324,6 +341,13 @@ class ClientSocket:
                 f"a socket waited {within:g} s for {what}; {state}, and has received {self.received}"
             ) from None
         return found
+
+    def _raise_failure(self) -> None:
+        """Raise what a function of `answers` has raised, once."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            self._failures.remove(failure)
+            raise failure
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -1,6 +1,7 @@
 """The checker: all that is wrong with a history."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from tests.histories.anomaly import Anomaly, Found
 from tests.histories.bans import check_bans
@@ -27,6 +28,13 @@ def check(history: History, *, within: float = DEADLINE_SECONDS) -> Iterator[Fou
     yield from check_sockets(history, within)
     yield from check_messages(history)
     yield from (Found(Anomaly.ODD, each) for each in history.odd)
+
+
+def check_ids(cookies: Iterable[str]) -> Iterator[Found]:
+    """Yield what is wrong with the cookies that were given out to all clients of a round."""
+    given = Counter(cookies)
+    if twice := [each for each, times in given.items() if times > 1]:
+        yield Found(Anomaly.SHARED, f"{len(twice)} of {len(given)}")
 
 
 def is_behind(history: History) -> bool:

@@ -19,6 +19,7 @@ from tests.histories.history import (
     Outcome,
     Window,
 )
+from tests.histories.socket_checks import knows
 from tests.histories.socket_client import SocketClient
 from tests.histories.stock_client import StockClient
 from tests.histories.visitor import Visitor
@@ -134,6 +135,12 @@ class Clients:
         for each in self.sockets:
             await each.close()
         await asyncio.gather(*self._lives)
+
+    @property
+    def cookies(self) -> list[str]:
+        """All that were given out for new ids."""
+        theirs = [each.cookie for each in self._visitors if each.cookie is not None]
+        return [*self.browser.cookies, *theirs]
 
     @property
     def _ended(self) -> Operation | None:
@@ -360,9 +367,7 @@ class Clients:
 
     def _know(self, count: int) -> bool:
         return all(
-            socket.connection is None
-            or not socket.connection.counts
-            or socket.connection.counts[-1] == count
+            socket.connection is None or knows(self.history, socket.connection, count)
             for socket in self.sockets
         )
 

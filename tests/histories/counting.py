@@ -20,6 +20,7 @@ from tests.histories.history import Kind, Operation, Outcome
 
 def check_counting(operations: Sequence[Operation]) -> Iterator[Found]:
     """Yield what is wrong with the increments and reads of a session."""
+    yield from _check_values(operations)
     increments = [each for each in operations if each.kind is Kind.INCREMENT]
     single = [each for each in increments if each.once is None]
     repeated = [each for each in increments if each.once is not None]
@@ -33,6 +34,15 @@ def check_counting(operations: Sequence[Operation]) -> Iterator[Found]:
     in_doubt = [each for each in writes if each.outcome is Outcome.UNKNOWN]
     reads = [each for each in operations if each.kind is Kind.READ and each.outcome is Outcome.OK]
     yield from _place(done, in_doubt, reads)
+
+
+def _check_values(operations: Sequence[Operation]) -> Iterator[Found]:
+    """Find answers that no counter gives: it begins with nothing, and an increment leaves more."""
+    least = {Kind.INCREMENT: 1, Kind.READ: 0}
+    for each in operations:
+        if each.outcome is Outcome.OK and _count(each.count) < least.get(each.kind, -1):
+            yield Found(Anomaly.INVENTED, f"a {each.kind} was answered {each.count}")
+            return
 
 
 def _check_answers(repeated: Sequence[Operation]) -> Iterator[Found]:

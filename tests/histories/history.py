@@ -154,6 +154,8 @@ class Window:
         node: whom it was about.
         is_failover: another server became the master: what is read meanwhile may not have been waited for
             yet, and be lost, or be what a master has that is none any more. Nothing is promised of it.
+        is_stop: the node was stopped: when it goes on, it looks at its sessions before it handles or sends
+            anything.
         ahead: the seconds by which the clock of the store jumped ahead, which kept nobody from acting: what
             has a deadline by it comes to its end so much earlier.
     """
@@ -162,6 +164,7 @@ class Window:
     over: float
     node: int | None = None
     is_failover: bool = False
+    is_stop: bool = False
     ahead: float = 0.0
 
     def keeps(self, node: int) -> bool:

@@ -1,6 +1,7 @@
 """Does a session have one id at a time, from its opening to its end, and nothing after it?"""
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -18,6 +19,7 @@ def check_lives(history: History) -> Iterator[Found]:
     for number in range(len(history.users)):
         yield from _check_id(history, number)
     yield from _check_order(history)
+    yield from _check_moves(history)
 
 
 def ended_at(history: History, number: int) -> tuple[float, str]:
@@ -76,13 +78,16 @@ def _may_be_dead(history: History, seen: Operation) -> bool:
 
 
 def _check_strangers(history: History, number: int) -> Iterator[Found]:
-    """For five seconds a request with an ended id is refused, as it may have been under way."""
+    """For five seconds a request with an ended id is refused, as it may have been under way.
+
+    Whether an end was answered makes no difference, nor when a request began: before the end it was the
+    session's, and after it there is what is left of that.
+    """
     ends = [
         each
         for each in history.operations
-        if each.outcome is Outcome.OK
-        and (each.kind is Kind.LOGOUT or each.kind in MOVES)
-        and each.id == number
+        if each.outcome is not Outcome.FAILED
+        and (each.kind is Kind.LOGOUT or (each.kind in MOVES and each.id == number))
     ]
     if any(each.kind is Kind.BAN for each in history.operations) or not ends:
         return
@@ -91,7 +96,6 @@ def _check_strangers(history: History, number: int) -> Iterator[Found]:
         if (
             each.id == number
             and each.dead is Dead.STRANGER
-            and each.invoked > first.returned
             and each.returned < first.invoked + IN_FLIGHT_SECONDS
             and not any(window.ahead for window in history.windows)  # which ends tombstones, too
         ):
@@ -103,7 +107,7 @@ def _check_strangers(history: History, number: int) -> Iterator[Found]:
 
 
 def _check_order(history: History) -> Iterator[Found]:
-    """Counts under a newer id are higher than those under an older one."""
+    """Counts under a newer id are higher than those under an older one, and are not read under that."""
     counted = sorted(
         (each.count, each.kind is Kind.READ, each.id)
         for each in history.operations
@@ -118,3 +122,23 @@ def _check_order(history: History) -> Iterator[Found]:
             yield Found(
                 Anomaly.WENT_BACK, f"{count} under id {other}, after {count - 1} under id {one}"
             )
+    written_at: dict[int, int] = {}
+    for count, number in written:
+        written_at.setdefault(number, count)
+    for count, is_read, number in counted:
+        newer = [one for other, one in written_at.items() if other > number]
+        if is_read and newer and count >= min(newer):
+            yield Found(
+                Anomaly.WENT_BACK,
+                f"{count} was read under id {number}, and {min(newer)} written under a newer one",
+            )
+
+
+def _check_moves(history: History) -> Iterator[Found]:
+    """A session moves on from each id once."""
+    moves = Counter(
+        each.id for each in history.operations if each.kind in MOVES and each.outcome is Outcome.OK
+    )
+    for number, times in moves.items():
+        if times > 1:
+            yield Found(Anomaly.SERVED, f"id {number} has moved {times} times")

@@ -16,6 +16,8 @@ def check_messages(history: History) -> Iterator[Found]:
         spans = list(_spans(found))
         for span in spans:
             yield from _check_span(history, client, span, is_last=span is spans[-1])
+        yield from _check_again(client, spans)
+        yield from _check_recovered(client, found)
 
 
 def _spans(connections: Sequence[Connection]) -> Iterator[list[Connection]]:
@@ -65,6 +67,29 @@ def _check_twice(client: int, received: Sequence[Received]) -> Iterator[Found]:
     twice = [each for each, times in counted.items() if times > 1]
     if twice:
         yield Found(Anomaly.RECEIVED_TWICE, f"client {client}: {twice[:5]}, {len(twice)} in all")
+
+
+def _check_again(client: int, spans: Sequence[Sequence[Connection]]) -> Iterator[Found]:
+    """Find what a client was sent anew by a node that had sent it before, without having recovered it.
+
+    By another node it may come again: that one may be behind, and the client has entered the room anew.
+    """
+    before: set[tuple[int, str, int]] = set()
+    for span in spans:
+        now = {(each.node, one.source, one.number) for each in span for one in each.messages}
+        if again := sorted(before & now):
+            yield Found(
+                Anomaly.RECEIVED_TWICE, f"client {client}: {again[:5]}, and it was not recovered"
+            )
+        before |= now
+
+
+def _check_recovered(client: int, connections: Sequence[Connection]) -> Iterator[Found]:
+    """Find a client that was told to have missed nothing, and was nowhere before, or under another id."""
+    for one, other in pairwise([None, *connections]):
+        if other is not None and other.recovered and (one is None or one.id != other.id):
+            had = "had not been there" if one is None else f"had id {one.id}, not {other.id}"
+            yield Found(Anomaly.RECOVERED, f"client {client} {had}")
 
 
 def _check_unsent(history: History, client: int, received: Sequence[Received]) -> Iterator[Found]:

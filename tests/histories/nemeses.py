@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import aiohttp
 
@@ -45,7 +46,8 @@ async def stop_node(world: World, rng: random.Random, _http: aiohttp.ClientSessi
     """A node is stopped, and continued; nobody tells the balancer."""
     number = _any_node(world, rng)
     node = world.nodes[number]
-    return await _for_a_while(rng, node.pause, node.resume, number)
+    windows = await _for_a_while(rng, node.pause, node.resume, number)
+    return [replace(each, is_stop=True) for each in windows]
 
 
 async def cut_store_link(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from tests.histories.anomaly import Anomaly, Found
-from tests.histories.checker import check, is_behind
+from tests.histories.checker import check, check_ids, is_behind
 from tests.histories.clients import Clients
 from tests.histories.heal import heal
 from tests.histories.history import History, Outcome, Visit, Window
@@ -127,6 +127,8 @@ async def _traffic(
 
 def _outcomes(where: str, made: list[Clients], within: float) -> tuple[Outcomes, list[History]]:
     outcomes, bad = Outcomes(histories=len(made)), []
+    shared = check_ids(cookie for each in made for cookie in each.cookies)
+    outcomes.anomalies += [f"{where}: {anomaly}" for anomaly in shared]
     for number, each in enumerate(made):
         history = each.history
         found = [*check(history, within=within)]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.histories.anomaly import Anomaly
-from tests.histories.checker import check, is_behind
+from tests.histories.checker import check, check_ids, is_behind
 from tests.histories.history import (
     Connection,
     Dead,
@@ -37,8 +37,19 @@ def dead(at: float, number: int = 0, how: Dead = Dead.ENDED) -> Operation:
     return Operation(Kind.READ, 0, number, at, at + 0.5, Outcome.ENDED, dead=how, said=str(how))
 
 
+def stranger(invoked: float, returned: float, number: int = 0) -> Operation:
+    return replace(dead(invoked, number, Dead.STRANGER), returned=returned)
+
+
 def doubt(kind: Kind, at: float, number: int = 0, new_id: int | None = None) -> Operation:
     return Operation(kind, 0, number, at, new_id=new_id)
+
+
+def sent(*numbers: int, doubtful: Sequence[int] = ()) -> list[Message]:
+    """Return messages that one node was asked for at the seconds that are their numbers."""
+    return [
+        Message("node 0", each, each, None if each in doubtful else each + 0.5) for each in numbers
+    ]
 
 
 def history(*operations: Operation, users: Sequence[str | None] = (None,)) -> History:
@@ -104,6 +115,39 @@ WRONG_LIVES = {
         Anomaly.STRANGER,
         history(done(Kind.ROTATE, 1), dead(2, how=Dead.STRANGER), users=ROTATED),
     ),
+    "a stranger, whose request was under way when the logout came": (
+        Anomaly.STRANGER,
+        history(done(Kind.LOGOUT, 1), stranger(0.5, 2)),
+    ),
+    "a stranger amid the logout": (
+        Anomaly.STRANGER,
+        history(done(Kind.LOGOUT, 1), stranger(1.1, 1.4)),
+    ),
+    "a stranger after a logout in doubt": (
+        Anomaly.STRANGER,
+        history(doubt(Kind.LOGOUT, 1), stranger(2, 3)),
+    ),
+    "a stranger after a rotation in doubt": (
+        Anomaly.STRANGER,
+        history(doubt(Kind.ROTATE, 1, new_id=1), read(2, 1), stranger(2.6, 3), users=ROTATED),
+    ),
+    "a count of the new id read under the old one, while the session moved": (
+        Anomaly.WENT_BACK,
+        history(
+            Operation(Kind.ROTATE, 0, 0, 1, 5, Outcome.OK, new_id=1),
+            Operation(Kind.INCREMENT, 0, 1, 2, 3, Outcome.OK, count=1),
+            Operation(Kind.READ, 0, 0, 2.5, 3.5, Outcome.OK, count=1),
+            users=ROTATED,
+        ),
+    ),
+    "two sessions of one id, which moved to two others at once": (
+        Anomaly.SERVED,
+        history(
+            done(Kind.ROTATE, 1, new_id=1),
+            done(Kind.ROTATE, 1.2, new_id=2),
+            users=[None, None, None],
+        ),
+    ),
     "the old id with the rights of the new one": (
         Anomaly.USER,
         history(done(Kind.SIGN_IN, 1), read(0.9, user=ANN), users=SIGNED_IN),
@@ -125,6 +169,17 @@ RIGHT_LIVES = {
     "a logout in doubt that did nothing": history(doubt(Kind.LOGOUT, 1), read(2), read(3)),
     "a rotation in doubt that did nothing": history(doubt(Kind.ROTATE, 1), read(2), users=ROTATED),
     "a rotation in doubt whose answer was lost": history(doubt(Kind.ROTATE, 1), dead(2)),
+    "a logout in doubt, and later a stranger": history(doubt(Kind.LOGOUT, 1), stranger(5, 5.6)),
+    "one in doubt and another: a stranger by the first": history(
+        doubt(Kind.LOGOUT, 1), done(Kind.LOGOUT, 6), stranger(6, 7)
+    ),
+    "read under the old id, and counted on under the new one": history(
+        done(Kind.INCREMENT, 0, count=1),
+        Operation(Kind.READ, 0, 0, 0.9, 2, Outcome.OK, count=1),
+        done(Kind.ROTATE, 1),
+        done(Kind.INCREMENT, 1.6, 1, count=2),
+        users=ROTATED,
+    ),
     "a sign-in": history(done(Kind.SIGN_IN, 1), read(0), read(2, 1, ANN), users=SIGNED_IN),
 }
 
@@ -140,6 +195,11 @@ def test_a_life_that_is_right_is_let_pass(name: str) -> None:
     assert list(check(RIGHT_LIVES[name])) == []
 
 
+def test_two_sessions_of_one_id_are_found_and_so_is_one_that_moves_to_its_own() -> None:
+    assert list(check_ids(["session=a", "session=b"])) == []
+    assert [each.anomaly for each in check_ids(["session=a", "session=a"])] == [Anomaly.SHARED]
+
+
 def test_an_answer_that_nobody_was_promised_is_told() -> None:
     assert [each.anomaly for each in check(History(odd=["500"]))] == [Anomaly.ODD]
 
@@ -153,6 +213,19 @@ def test_a_read_in_a_failover_may_be_behind_and_one_after_it_may_not() -> None:
     assert is_behind(made)
     made.operations[1] = read(3.5)
     assert [each.anomaly for each in check(made)] == [Anomaly.STALE]
+
+
+def test_a_state_goes_back_in_a_failover_alone_and_by_a_write_in_doubt() -> None:
+    in_doubt = doubt(Kind.INCREMENT, 2)
+    made = with_socket(socket(None, counts=[1, 2, 1]), COUNTED[0], in_doubt)
+    assert [each.anomaly for each in check(made)] == [Anomaly.STATE_BACK]
+    made.windows = [Window(1, 3, is_failover=True)]
+    assert list(check(made)) == []
+    made.operations[1] = COUNTED[1]
+    assert [each.anomaly for each in check(made)] == [Anomaly.STATE_BACK]
+    made.operations[1] = in_doubt
+    made.connections[0].opened = 4.0
+    assert [each.anomaly for each in check(made)] == [Anomaly.STATE_BACK]
 
 
 def test_an_end_in_doubt_that_is_seen_in_a_failover_may_be_lost_and_one_that_was_told_may_not() -> (
@@ -242,6 +315,15 @@ def with_socket(connection: Connection, *operations: Operation, **more: object) 
 
 LOGOUT, ROTATION = done(Kind.LOGOUT, 1), done(Kind.ROTATE, 1)
 HUNG = [Window(1.2, 9, 1)]
+STOPPED = [Window(1.2, 9, 1, is_stop=True)]
+
+
+def heard(at: float, closed: float) -> Connection:
+    """Return a socket that was sent the message 3 so late."""
+    return socket(closed, messages=[Received(at, "node 0", 3)])
+
+
+COUNTED = [done(Kind.INCREMENT, each, count=each) for each in (1, 2, 3)]
 
 WRONG_SOCKETS = {
     "late": (Anomaly.OPEN, with_socket(socket(2.6), LOGOUT)),
@@ -267,12 +349,38 @@ WRONG_SOCKETS = {
         Anomaly.FINAL,
         with_socket(socket(2, final=True), ROTATION, users=[None, None]),
     ),
-    "an older state": (Anomaly.STATE_BACK, with_socket(socket(None, counts=[1, 3, 2]))),
+    "an older state": (
+        Anomaly.STATE_BACK,
+        with_socket(socket(None, counts=[1, 3, 2]), *COUNTED),
+    ),
+    "a state that nobody wrote": (
+        Anomaly.INVENTED,
+        with_socket(socket(None, counts=[1, 4]), *COUNTED),
+    ),
+    "sent what came after the end, as its node went on": (
+        Anomaly.AFTER_END,
+        with_socket(heard(9.1, 9.2), LOGOUT, messages=sent(3), windows=STOPPED),
+    ),
+    "sent what came after a rotation": (
+        Anomaly.AFTER_END,
+        with_socket(
+            heard(9.1, 9.2), ROTATION, messages=sent(3), windows=STOPPED, users=[None, None]
+        ),
+    ),
 }
 
 RIGHT_SOCKETS = {
     "in time": with_socket(socket(2.4, final=True), LOGOUT),
-    "open": with_socket(socket(None, counts=[1, 1, 2])),
+    "open": with_socket(socket(None, counts=[1, 1, 2]), *COUNTED),
+    "sent in time what came after the end": with_socket(
+        heard(3.1, 3.2), done(Kind.LOGOUT, 2), messages=sent(3)
+    ),
+    "sent what came before the end, as its node went on": with_socket(
+        heard(9.1, 9.2), done(Kind.LOGOUT, 3), messages=sent(3), windows=STOPPED
+    ),
+    "sent what came after the end, by a node that could not know": with_socket(
+        heard(8.9, 9.2), LOGOUT, messages=sent(3), windows=HUNG
+    ),
     "closed by itself": with_socket(socket(2)),
     "in time after its node went on": with_socket(socket(9.9), LOGOUT, windows=HUNG),
     "sent away as its deadline came": with_socket(
@@ -301,11 +409,13 @@ def test_the_last_state_of_an_open_socket_has_to_be_the_true_one() -> None:
     assert list(check_state(with_socket(socket(4, counts=[1, 2])), 3)) == []
 
 
-def sent(*numbers: int, doubtful: Sequence[int] = ()) -> list[Message]:
-    """Return messages that one node was asked for at the seconds that are their numbers."""
-    return [
-        Message("node 0", each, each, None if each in doubtful else each + 0.5) for each in numbers
-    ]
+def test_a_socket_that_has_never_heard_of_what_was_counted_since_it_came_knows_nothing() -> None:
+    made = with_socket(socket(None), *COUNTED)
+    assert [each.anomaly for each in check_state(made, 3)] == [Anomaly.OLD_STATE]
+    made = with_socket(replace(socket(None), opened=4.0), *COUNTED)
+    assert list(check_state(made, 3)) == []
+    made = with_socket(socket(None), doubt(Kind.INCREMENT, 1))
+    assert list(check_state(made, 1)) == []
 
 
 def client(
@@ -337,6 +447,18 @@ WRONG_MESSAGES = {
         Anomaly.RECEIVED_TWICE,
         told(sent(1, 2), client(1, closed=1.8), client(1, 2, opened=2, recovered=True)),
     ),
+    "replayed to who was told that something is missing": (
+        Anomaly.RECEIVED_TWICE,
+        told(sent(1, 2), client(1, 2, closed=2.5), client(1, 2, opened=3)),
+    ),
+    "recovered, who had never been there": (
+        Anomaly.RECOVERED,
+        told(sent(1), client(1, recovered=True)),
+    ),
+    "recovered under another id": (
+        Anomaly.RECOVERED,
+        told(sent(1), client(1, closed=2), replace(client(opened=2.5, recovered=True), id=1)),
+    ),
     "out of order": (Anomaly.ORDER, told(sent(1, 2, 3), client(1, 3, 2))),
     "sent by nobody": (Anomaly.UNSENT, told(sent(1), client(1, 2))),
 }
@@ -348,6 +470,9 @@ RIGHT_MESSAGES = {
     "recovered": told(sent(1, 2, 3), client(1, closed=2), client(2, 3, opened=2.5, recovered=True)),
     "told that something is missing": told(
         sent(1, 2, 3), client(1, closed=2), client(3, opened=2.5)
+    ),
+    "again, by another node that was behind": told(
+        sent(1, 2), client(1, 2, closed=2.5), replace(client(2, opened=2.2), node=1)
     ),
     "gone": told(sent(1, 2, 3), client(1, closed=2)),
 }

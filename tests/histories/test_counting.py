@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -50,6 +51,13 @@ WRONG = {
         [increment(0, 1, 2), increment(2, 3, 1)],
     ),
     "a count without an increment": (Anomaly.INVENTED, [increment(0, 1, 2)]),
+    "an increment that was answered nothing": (Anomaly.INVENTED, [increment(0, 1, 0)]),
+    "an increment that was answered less than nothing": (Anomaly.INVENTED, [increment(0, 1, -1)]),
+    "a read of less than nothing": (Anomaly.INVENTED, [read(0, 1, -1)]),
+    "an increment that was answered no count": (
+        Anomaly.INVENTED,
+        [replace(increment(0, 1, 1), count=None)],
+    ),
     "an increment that took effect twice": (
         Anomaly.INVENTED,
         [increment(0, 1, 1), read(2, 3, 2)],

@@ -23,6 +23,9 @@ class Visitor:
         browser: sends the requests, each with the visitor's own cookie.
         user: who signs in.
         rng: decides by which nodes.
+
+    Attributes:
+        cookie: of the visitor's session, None before there is one.
     """
 
     def __init__(self, world: World, browser: Browser, user: str, rng: random.Random) -> None:
@@ -31,7 +34,7 @@ class Visitor:
         self._browser = browser
         self._user = user
         self._rng = rng
-        self._cookie: str | None = None
+        self.cookie: str | None = None
         self._visit: Visit | None = None
 
     async def run(self, at: float) -> None:
@@ -53,13 +56,13 @@ class Visitor:
         if each.outcome is Outcome.ENDED:
             each.outcome = Outcome.FAILED
         if each.outcome is Outcome.OK:
-            self._cookie = answer.cookie
-            assert self._cookie is not None
-        return self._cookie is not None
+            self.cookie = answer.cookie
+            assert self.cookie is not None
+        return self.cookie is not None
 
     async def look(self) -> None:
         """Read on all nodes, until each has answered."""
-        if self._cookie is None:
+        if self.cookie is None:
             return
         for node, url in enumerate(self._world.urls):
             deadline = time.monotonic() + _FINAL_SECONDS
@@ -73,14 +76,14 @@ class Visitor:
     def _lives(self) -> bool:
         assert self._visit is not None
         uses: Sequence[Operation] = self._visit.uses
-        return self._cookie is not None and not any(each.outcome is Outcome.ENDED for each in uses)
+        return self.cookie is not None and not any(each.outcome is Outcome.ENDED for each in uses)
 
     async def _read(self, node: int, url: str) -> Operation:
         assert self._visit is not None
-        assert self._cookie is not None
+        assert self.cookie is not None
         each = Operation(Kind.READ, node, 0, time.monotonic())
         self._visit.uses.append(each)
-        answer = await self._browser.send(url, "GET", "/view", cookie=self._cookie)
+        answer = await self._browser.send(url, "GET", "/view", cookie=self.cookie)
         self._judge(each, answer)
         return each
 

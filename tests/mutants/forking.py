@@ -10,7 +10,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,7 +27,7 @@ _STARTS = {"service", "store_server", "Popen"}
 _OF_SERVERS = re.compile(r"redis|valkey|cluster|sentinel|tls", re.IGNORECASE)
 
 _AT_ONCE = 4
-_SURVIVED, _KILLED = 0, 1
+_SURVIVED, _KILLED, _BROKE_OFF = 0, 1, 2
 _SLOW_SECONDS = 0.7
 """What computes for longer is left out: each mutant that survives would have to wait for it."""
 _PATIENCE_SECONDS, _CPU_SECONDS = 20.0, 2.0
@@ -56,18 +56,30 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     """Run all tests without a mutant; then those that pass, the quickest first, with each."""
     plan = json.loads(Path(os.environ[PLAN]).read_text("utf-8"))
     took, passing = _passing(session.items, Path(plan["passing"]))
-    results = dict.fromkeys(plan["names"], "")
-    running: dict[int, str] = {}
-    for name in results:
-        if len(running) >= _AT_ONCE:
-            _take_ended(running, results)
-        running[_fork(took, name)] = name
-    while running:
-        _take_ended(running, results)
+    codes = _try(took, plan["names"], _AT_ONCE)
+    odd = [name for name, code in codes.items() if code not in {_SURVIVED, _KILLED}]
+    codes |= _try(took, odd, 1)
+    results = {name: "survived" if code == _SURVIVED else "killed" for name, code in codes.items()}
     failing = [item.nodeid for item in session.items if item.nodeid not in passing]
     written = {"tests": len(took), "failing": failing, "of": results}
     Path(plan["results"]).write_text(json.dumps(written), "utf-8")
     return True
+
+
+def _try(took: dict[pytest.Item, float], names: Sequence[str], at_once: int) -> dict[str, int]:
+    """Return the exit code with each mutant: a signal, negated, is what ends one that takes too long.
+
+    No test has failed then, and a busy machine takes long as well: who ends so is tried again, alone.
+    """
+    codes: dict[str, int] = {}
+    running: dict[int, str] = {}
+    for name in names:
+        if len(running) >= at_once:
+            _take_ended(running, codes)
+        running[_fork(took, name)] = name
+    while running:
+        _take_ended(running, codes)
+    return codes
 
 
 def _passing(items: list[pytest.Item], passing: Path) -> tuple[dict[pytest.Item, float], set[str]]:
@@ -75,6 +87,7 @@ def _passing(items: list[pytest.Item], passing: Path) -> tuple[dict[pytest.Item,
 
     They run in another process, so that this one has run none yet.
     """
+    passing.unlink(missing_ok=True)
     with _forked() as pid:
         if pid == 0:
             took: dict[str, float | None] = {}
@@ -116,7 +129,7 @@ def _forked() -> Iterator[int]:
     try:
         yield pid
     finally:
-        os._exit(_KILLED)
+        os._exit(_BROKE_OFF)
 
 
 def _passes(item: pytest.Item) -> bool:
@@ -128,8 +141,8 @@ def _passes_once(item: pytest.Item) -> bool:
     return not any(each.failed for each in runtestprotocol(item, log=False, nextitem=None))
 
 
-def _take_ended(running: dict[int, str], results: dict[str, str]) -> None:
-    """Wait for a mutant that is done, and take its result."""
+def _take_ended(running: dict[int, str], codes: dict[str, int]) -> None:
+    """Wait for a mutant that is done, and take its exit code."""
     pid, status = os.wait()
     if pid in running:
-        results[running.pop(pid)] = "survived" if status == 0 else "killed"
+        codes[running.pop(pid)] = os.waitstatus_to_exitcode(status)

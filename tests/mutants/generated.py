@@ -40,12 +40,16 @@ class Change(NamedTuple):
 
 
 class Equivalent(NamedTuple):
-    """A mutant of which no test can know, or that does no harm, and why. Each pattern may end with a `*`."""
+    """A mutant of which no test can know, or that does no harm, and why. Each pattern may end with a `*`.
+
+    What it becomes may not begin with any of `but_not`.
+    """
 
     file: str
     was: str
     becomes: str
     why: str
+    but_not: Sequence[str] = ()
 
     def covers(self, file: str, change: Change) -> bool:
         """Return whether it is this one."""
@@ -53,6 +57,7 @@ class Equivalent(NamedTuple):
             _fits(self.file, file)
             and _fits(self.was, change.was)
             and _fits(self.becomes, change.becomes)
+            and not change.becomes.startswith(tuple(self.but_not))
         )
 
 

@@ -1,6 +1,8 @@
 """The lists of mutants say what is there: text that is replaced, tests that exist, reasons."""
 
 import ast
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -40,6 +42,22 @@ def test_a_named_mutant_breaks_what_is_there_and_names_a_test(mutant: named.Muta
             sources += [each for folder in contracts for each in folder.glob("*.py")]
         name = inside[-1].partition("[")[0]
         assert any(name in _tests_in(each.read_text("utf-8")) for each in sources), test
+
+
+def test_named_mutants_are_code_that_lacks_no_name(tmp_path: Path) -> None:
+    """One that is none kills itself: any test fails for it."""
+    for number, mutant in enumerate(MUTANTS):
+        if mutant.path.suffix == ".py":
+            broken = mutant.path.read_text("utf-8").replace(mutant.old, mutant.new)
+            (tmp_path / f"{number}.py").write_text(broken, "utf-8")
+    rules = "--isolated", "--select", "F821,F823", "--target-version", "py311"
+    checked = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", *rules, tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout
 
 
 def test_each_named_mutant_is_there_once() -> None:

@@ -71,12 +71,15 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing grows, nothing remains, and next to nothing went wrong.
+        """Whether nothing grows, nothing remains, and next to nothing went wrong of what was done.
 
         On a machine with too much to do a client is late at times, and is disconnected for it.
         """
-        return self.share_wrong < _WRONG_SHARE and not any(
-            each.grows or each.remains for each in self.findings
+        was_there = bool(self.findings and self.done.total())
+        return (
+            was_there
+            and self.share_wrong < _WRONG_SHARE
+            and not any(each.grows or each.remains for each in self.findings)
         )
 
 

@@ -1,9 +1,11 @@
 """The verdict of a soak: what leaks is found, and what is flat is not, however noisy."""
 
 import random
+from collections import Counter
 
 import pytest
 
+from tests.soak.run import Report
 from tests.soak.verdict import LIMITS, Series, growth, judge, judge_all, limit_of, remaining, slope
 
 HOUR = 3600
@@ -76,6 +78,49 @@ def test_what_leaks_a_little_is_found_in_an_hour(
 def test_steps_are_growth_too() -> None:
     series = [(at, 200 * MB + 8 * MB * (at // 900)) for at in range(0, HOUR, EVERY)]
     assert judge("rss of node 0", 90 * MB, series, 90 * MB).grows
+
+
+@pytest.mark.parametrize("begins", [0.15, 0.3, 0.5, 0.7, 0.85])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_single_step_is_growth_whenever_it_comes(begins: float, seed: int) -> None:
+    series = [
+        (at, value + (500 if at > begins * HOUR else 0))
+        for at, value in made(2_300, noise=200, seed=seed)
+    ]
+    assert judge("tasks of node 0", 15, series, 15).grows
+
+
+@pytest.mark.parametrize("begins", [0.5, 0.7, 0.8])
+def test_a_leak_that_begins_late_is_growth(begins: float) -> None:
+    series = [
+        (at, value + max(0.0, at / HOUR - begins) * 400 * MB)
+        for at, value in made(200 * MB, noise=4 * MB)
+    ]
+    assert judge("rss of node 0", 90 * MB, series, 200 * MB).grows
+
+
+def test_the_ends_of_a_short_series_are_noise() -> None:
+    series = [*made(2_300)[:60], (600.0, 9_000.0)]
+    assert growth(series) == 0
+
+
+def test_a_saw_tooth_grows_if_its_feet_do() -> None:
+    def feet(per_hour: float) -> Series:
+        return [
+            (at, 2_300 + at % 300 + per_hour * (at // 300 * 300) / HOUR)
+            for at in range(0, HOUR, EVERY)
+        ]
+
+    assert judge("tasks of node 0", 15, feet(500), 15).grows
+    assert not judge("tasks of node 0", 15, feet(0), 15).grows
+
+
+def test_a_soak_in_which_nothing_was_done_or_measured_is_not_well() -> None:
+    flat = [judge("tasks of node 0", 15, made(2_300), 15)]
+    done = Counter({"increment": 1_000})
+    assert Report(flat, done).ok
+    assert not Report(flat).ok
+    assert not Report([], done).ok
 
 
 def test_what_falls_does_not_grow() -> None:

@@ -12,6 +12,8 @@ Series = Sequence[tuple[float, float]]
 
 _MB = 1_000_000
 _FEWEST = 8
+_PARTS = 8
+"""The first and the last of so many parts are compared, if there are enough points in them."""
 _MOST = 200
 """Points of a series of which all pairs are looked at."""
 
@@ -63,8 +65,16 @@ def slope(series: Series) -> float:
 
 
 def growth(series: Series) -> float:
-    """Return by how much a series has risen from its beginning to its end."""
-    return slope(series) * (series[-1][0] - series[0][0])
+    """Return by how much a series has risen from its beginning to its end.
+
+    The slope of most pairs does not see what comes late: a step, or a leak that begins with something
+    rare. The level of the end does.
+    """
+    by_slope = slope(series) * (series[-1][0] - series[0][0])
+    part = len(series) // _PARTS
+    if part < _FEWEST:
+        return by_slope
+    return max(by_slope, _level(series[-part:]) - _level(series[:part]))
 
 
 def limit_of(name: str) -> Limit:

@@ -393,6 +393,21 @@ async def test_a_test_that_gives_up_waiting_leaves_the_socket_usable(test: TestA
     assert await socket.call("incr") == 1
 
 
+async def test_what_was_asked_for_begins_before_the_clock_moves() -> None:
+    app = product()
+
+    @app.get("/slow")
+    async def slow() -> str:
+        await asyncio.sleep(3600)
+        return "an hour later"
+
+    async with TestApp(app) as test:
+        request = asyncio.create_task(test.browser().get("/slow"))
+        await test.clock.advance(3600.5)
+        async with asyncio.timeout(5):
+            assert (await request).json() == "an hour later"
+
+
 async def test_a_limit_of_events_goes_by_the_clock() -> None:
     async with TestApp(product()) as test:
         socket = await test.browser().connect()

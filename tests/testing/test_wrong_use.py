@@ -1,5 +1,7 @@
 """TestApp: what a test has written wrongly is refused with what to write."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,7 +11,7 @@ from fastapi import FastAPI
 
 from app import EVERYBODY, Mooring
 from app.mooring import mooring_of
-from app.testing import TestApp
+from app.testing import ClientSocket, FakeClock, TestApp
 from tests.testing.product import product
 
 
@@ -89,6 +91,86 @@ async def test_a_node_is_named_by_its_number(test: TestApp) -> None:
 async def test_a_browser_of_an_app_that_is_not_started_says_so() -> None:
     with pytest.raises(ValueError, match=r"no node has been started: .* async with"):
         await TestApp(product()).browser().connect()
+
+
+async def test_a_test_app_that_runs_is_not_started_again(test: TestApp) -> None:
+    with pytest.raises(
+        RuntimeError, match=r"the one of make_test_app runs already, without async with"
+    ):
+        async with test:
+            pass
+    assert (await test.browser().post("/incr")).json() == 1
+
+
+async def test_a_test_app_that_was_stopped_is_not_started_again_and_gets_no_node() -> None:
+    test = TestApp(product())
+    with pytest.raises(RuntimeError, match="does not run: write async with"):
+        await test.add_node()
+    async with test:
+        pass
+    with pytest.raises(RuntimeError, match="does not run: write async with"):
+        await test.add_node()
+    with pytest.raises(RuntimeError, match="what has been stopped is not started again"):
+        async with test:
+            pass
+    assert not [each for each in threading.enumerate() if each.name == "mooring node"]
+
+
+@pytest.mark.parametrize("nodes", [0, -1])
+def test_a_test_app_without_nodes_is_refused(nodes: int) -> None:
+    with pytest.raises(ValueError, match=f"nodes={nodes} starts none"):
+        TestApp(product(), nodes=nodes)
+
+
+@pytest.mark.parametrize("nodes", ["2", 1.5, None])
+def test_nodes_are_a_number(nodes: Any) -> None:
+    with pytest.raises(TypeError, match=r"as in nodes=2, not a (str|float|NoneType)"):
+        TestApp(product(), nodes=nodes)
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf")])
+async def test_a_clock_is_moved_by_a_number(seconds: float) -> None:
+    with pytest.raises(ValueError, match="is not moved by"):
+        await FakeClock().advance(seconds)
+
+
+def _wrong_answer(_number: int) -> None:
+    raise LookupError("nothing of that number")
+
+
+async def _late_answer(number: int) -> int:
+    return number
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "says"),
+    [
+        (_wrong_answer, LookupError, "nothing of that number"),
+        (_late_answer, TypeError, r"answers\['question'\] is a coroutine function"),
+    ],
+)
+async def test_an_answer_that_fails_is_raised_by_what_waits_next_or_by_the_end(
+    answer: Any, error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):  # noqa: PT012 - the end raises it, too
+        async with TestApp(product()) as test:
+            asked = await _ask(test, answer)
+            with pytest.raises(error, match=says):
+                await asked.expect("never")
+            assert await asked.call("incr") == 1
+            await _ask(test, answer)
+
+
+async def _ask(test: TestApp, answer: Any) -> ClientSocket:
+    """Have a socket asked for something, and nobody wait for its answer."""
+    browser = test.browser()
+    socket = await browser.connect()
+    socket.answers["question"] = answer
+    asking = asyncio.create_task(browser.get(f"/ask/{socket.sid}"))
+    await test.settle()
+    asking.cancel()
+    await asyncio.wait([asking])
+    return socket
 
 
 def test_a_mooring_in_the_place_of_its_app_is_refused() -> None:

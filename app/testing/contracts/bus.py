@@ -110,6 +110,7 @@ class BusContract(AddressedBusContract):
         offset = await bus.tail()
         await publish(bus, range(10))
         entries = (await bus.read(offset)).entries
+        assert sequences(entries) == list(range(10))
         for at, entry in enumerate(entries[:-1]):
             assert (await bus.read(entry.offset)).entries == entries[at + 1 :]
 

@@ -8,14 +8,14 @@ import secrets
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi_mooring import EmitterDep, UserDep, idempotent
 
 from .content_types import DOWNLOAD, SHOWN, content_type
 from .database import Database, DatabaseDep, in_thread
 from .errors import NoSuchThingError, TooLargeError
 from .messages import add
-from .models import ChannelName, Draft, DraftId, Message
+from .models import ChannelName, Draft, DraftId, FileName, Message
 from .rooms import room
 
 router = APIRouter(tags=["files"])
@@ -34,7 +34,7 @@ BYTES = {"type": "string", "format": "binary"}
 async def upload(
     *,
     channel: ChannelName,
-    name: Annotated[str, Query(min_length=1, max_length=120, pattern=r"^[^/\\\x00-\x1f\x7f]+$")],
+    name: FileName,
     request: Request,
     idempotency_key: Annotated[DraftId, Header(alias="Idempotency-Key")],
     user: UserDep,
@@ -55,7 +55,7 @@ async def upload(
         "content": content,
     }
     message = await in_thread(add, db, draft, user, kind="file", file=file)
-    await emitter.emit("message", message, to=room(channel))
+    await emitter.emit("message", message, to=room(message.channel))
     return message
 
 

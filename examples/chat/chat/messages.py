@@ -16,7 +16,7 @@ from .channels import must_be_member
 from .content_types import SHOWN
 from .database import Database, DatabaseDep, in_thread
 from .errors import NotAMemberError
-from .models import ChannelName, Draft, History, Message
+from .models import ChannelName, Draft, History, Message, Number
 from .rooms import room
 
 router = APIRouter(tags=["messages"])
@@ -34,8 +34,8 @@ def history(
     channel: ChannelName,
     user: UserDep,
     db: DatabaseDep,
-    after: Annotated[int | None, Query(ge=0)] = None,
-    before: Annotated[int | None, Query(ge=1)] = None,
+    after: Number | None = None,
+    before: Number | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> History:
     """The messages after a number, those before one, or the last ones."""
@@ -58,7 +58,8 @@ async def say(draft: Draft, user: UserDep, db: DatabaseDep, emitter: EmitterDep)
     clients that know it by its number.
     """
     message = await in_thread(add, db, draft, user)
-    await emitter.emit("message", message, to=room(draft.channel))
+    # Where it is: a draft that is repeated for another channel is still in the one of its first time.
+    await emitter.emit("message", message, to=room(message.channel))
     return message
 
 

@@ -7,6 +7,14 @@ from pydantic import BaseModel, Field, StringConstraints
 ChannelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+FileName = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=120, pattern=r"^[^/\\\x00-\x1f\x7f]+$"
+    ),
+]
+Number = Annotated[int, Field(ge=0, le=2**53 - 1)]
+"""What a browser and SQLite both have as an integer."""
 DraftId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{8,64}$")]
 
 
@@ -120,7 +128,7 @@ class ReadMark(BaseModel):
     """How far somebody has read, on whichever device."""
 
     channel: ChannelName
-    number: Annotated[int, Field(ge=0)]
+    number: Number
 
 
 class NewReminder(BaseModel):

@@ -1,8 +1,10 @@
 """Things to be said later: asked for by HTTP, said by a worker."""
 
 import asyncio
+import sqlite3
 import time
 from pathlib import Path
+from uuid import uuid4
 
 from fastapi import APIRouter
 from fastapi_mooring import BusUnavailableError, Emitter, UserDep
@@ -34,7 +36,9 @@ def take_due(db: Database, now: float) -> list[Message]:
     with db.transaction() as write:
         query = "DELETE FROM reminder WHERE due_at <= ? RETURNING *"
         for due in write.execute(query, (now,)).fetchall():
-            draft = Draft(id=f"reminder-{due['id']}", channel=due["channel"], text=due["text"])
+            # An id that nobody can have sent, and a new one each time: those of rows are used again.
+            said = {"id": f"reminder:{uuid4()}", "channel": due["channel"], "text": due["text"]}
+            draft = Draft.model_construct(**said)
             try:
                 number = insert(write, draft, due["person"], "reminder")
             except NotAMemberError:  # who asked for it has left
@@ -57,7 +61,10 @@ async def keep_reminding(path: Path, emitter: Emitter, interval: float) -> None:
     db = await in_thread(Database, path)
     try:
         while True:
-            await say_what_is_due(db, emitter)
+            try:
+                await say_what_is_due(db, emitter)
+            except sqlite3.OperationalError as error:  # locked for long, or its disk is full
+                print(f"reminders wait: {error}")  # noqa: T201 - its log
             await asyncio.sleep(interval)
     finally:
         db.close()

@@ -46,6 +46,12 @@ def test_admins_alone_kick_and_who_was_kicked_may_come_back(visitor: Visitors) -
     assert bob.get("/channels/general/messages").status_code == 200
 
 
+def test_numbers_that_no_database_has_are_refused(visitor: Visitors) -> None:
+    ann = visitor("ann")
+    for query in ({"after": 2**63}, {"before": 2**63}, {"after": -1}):
+        assert ann.get("/channels/general/messages", params=query).status_code == 422
+
+
 def test_the_history_is_read_in_pages_either_way(visitor: Visitors) -> None:
     ann = visitor("ann")
     for number in range(1, 8):

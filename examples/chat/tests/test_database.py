@@ -1,9 +1,11 @@
 """The file of the history, as several nodes use it at once."""
 
+import asyncio
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 from chat.database import Database
@@ -11,6 +13,10 @@ from chat.errors import NotAMemberError
 from chat.messages import add
 from chat.models import Draft
 from chat.people import remember
+from chat.reminders import keep_reminding, take_due
+from conftest import eventually
+from fastapi_mooring import Emitter
+from pydantic import ValidationError
 
 NODES = 6
 
@@ -73,4 +79,98 @@ def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.IntegrityError):
         half()
     assert db.rows("SELECT * FROM file") == []
+    db.close()
+
+
+def test_a_commit_that_fails_keeps_nobody_from_writing(tmp_path: Path) -> None:
+    db = Database(tmp_path / "chat.sqlite3")
+    remember(db, "ann")
+
+    def fail() -> None:
+        with db.transaction() as write:
+            write.execute("PRAGMA defer_foreign_keys = ON")
+            write.execute("INSERT INTO member VALUES ('nowhere', 'ann', 0)")
+
+    with pytest.raises(sqlite3.IntegrityError):
+        fail()
+    assert add(db, Draft(id="draft-after-it", channel="general", text="x"), "ann").number == 1
+    db.close()
+
+
+def test_what_ends_its_transaction_itself_is_told_by_its_own_error(tmp_path: Path) -> None:
+    db = Database(tmp_path / "chat.sqlite3")
+
+    def fail() -> None:
+        with db.transaction() as write:
+            write.execute("ROLLBACK")  # as a full disk does it
+            write.execute("INSERT INTO nowhere VALUES (1)")
+
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        fail()
+    db.close()
+
+
+def _remind(db: Database, person: str, text: str) -> None:
+    with db.transaction() as write:
+        query = "INSERT INTO reminder (channel, person, text, due_at) VALUES ('general', ?, ?, 0)"
+        write.execute(query, (person, text))
+
+
+def test_each_reminder_is_said_once_whatever_its_author_was_reminded_of_before(
+    tmp_path: Path,
+) -> None:
+    db = Database(tmp_path / "chat.sqlite3")
+    remember(db, "ann")
+    for text in ("tea", "more tea"):
+        _remind(db, "ann", text)
+        assert [each.text for each in take_due(db, now=1.0)] == [text]
+        assert take_due(db, now=1.0) == []
+    db.close()
+
+
+def test_nobody_keeps_reminders_of_all_from_being_said(tmp_path: Path) -> None:
+    db = Database(tmp_path / "chat.sqlite3")
+    for name in ("ann", "bob"):
+        remember(db, name)
+    for number in range(4):
+        add(db, Draft(id=f"reminder-{number}", channel="general", text="ha"), "bob")
+    for person in ("bob", "ann"):
+        _remind(db, person, "tea")
+    assert [each.author for each in take_due(db, now=1.0)] == ["bob", "ann"]
+    with pytest.raises(ValidationError):
+        Draft(id="reminder:1", channel="general", text="x")
+    db.close()
+
+
+class _Sent(Emitter):
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    async def emit(self, event: str, *args: Any, **options: Any) -> None:
+        self.texts.append(args[0].text)
+
+
+def test_a_database_that_fails_for_a_while_ends_no_worker(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "chat.sqlite3"
+    db = Database(file)
+    remember(db, "ann")
+    emitter = _Sent()
+
+    async def story() -> None:
+        reminding = asyncio.create_task(keep_reminding(file, emitter, 0.01))
+        _remind(db, "ann", "tea")
+        await eventually(lambda: emitter.texts == ["tea"])
+        with db.transaction() as write:
+            write.execute("ALTER TABLE reminder RENAME TO gone")
+        await eventually(lambda: "reminders wait: no such table" in capsys.readouterr().out)
+        with db.transaction() as write:
+            write.execute("ALTER TABLE gone RENAME TO reminder")
+        _remind(db, "ann", "more tea")
+        await eventually(lambda: emitter.texts == ["tea", "more tea"])
+        reminding.cancel()
+        await asyncio.wait([reminding])
+
+    asyncio.run(story())
     db.close()

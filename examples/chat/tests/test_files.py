@@ -76,3 +76,12 @@ def test_a_name_in_any_script_comes_back(visitor: Visitors) -> None:
     file = upload(ann, PNG, name='Größe "1" 船.png').json()["file"]
     how = ann.get(f"/files/{file['id']}").headers["content-disposition"]
     assert how == "inline; filename*=UTF-8''Gr%C3%B6%C3%9Fe%20%221%22%20%E8%88%B9.png"
+
+
+def test_a_file_has_a_name_that_can_be_seen(visitor: Visitors) -> None:
+    ann = visitor("ann")
+    for name in ("", " ", "\u00a0", "a/b", "a\nb", "x" * 121):
+        assert upload(ann, PNG, name=name).status_code == 422, name
+    assert (
+        upload(ann, PNG, name=" a.png ", key="key-of-a-picture").json()["file"]["name"] == "a.png"
+    )

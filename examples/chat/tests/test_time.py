@@ -33,3 +33,33 @@ def test_who_closes_the_last_page_has_gone_a_second_later(tell: Callable[[Story]
         assert (await ann.expect("presence"))[0] == {"name": "bob", "online": False}
 
     tell(story)
+
+
+def test_a_draft_that_is_sent_again_reaches_no_channel_that_one_is_not_in(
+    tell: Callable[[Story], None],
+) -> None:
+    async def story(test: TestApp) -> None:
+        ann, bob = await signed_in(test, "ann"), await signed_in(test, "bob")
+        await bob.post("/channels", json={"name": "secret"})
+        await bob.delete("/channels/general/members/me")
+        theirs, mine = await bob.connect(), await ann.connect()
+        once, draft = line("let me in")
+        await mine.call("say", once, draft)
+        again = {**draft, "channel": "secret"}
+        await mine.call("say", f"{once}-again", again)
+        await test.settle()
+        assert "message" not in [each[0] for each in theirs.received]
+        said = [each[1]["channel"] for each in mine.received if each[0] == "message"]
+        assert said == ["general", "general"]
+
+    tell(story)
+
+
+def test_a_number_that_no_database_has_is_no_mark(tell: Callable[[Story], None]) -> None:
+    async def story(test: TestApp) -> None:
+        socket = await (await signed_in(test, "ann")).connect()
+        for number in (2**63, -1):
+            answer = await socket.call("read", {"channel": "general", "number": number})
+            assert answer["error"]["type"] == "invalid-payload"
+
+    tell(story)

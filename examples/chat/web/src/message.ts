@@ -34,7 +34,7 @@ export function layOut(messages: readonly Message[], pending: readonly Pending[]
     const news: boolean = !told && message.number > readAtOpen && message.author !== me;
     told ||= news;
     items.push({
-      key: message.draft.startsWith("reminder-") ? message.draft : `${message.author} ${message.draft}`,
+      key: message.kind === "reminder" ? message.draft : `${message.author} ${message.draft}`,
       message,
       author: message.author,
       ...(sameDay ? {} : { day: today }),

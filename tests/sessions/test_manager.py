@@ -238,6 +238,39 @@ async def test_writers_of_one_node_that_follow_each_other_do_not_conflict(world:
     assert world.store.calls == ["commit"]
 
 
+async def test_a_rotation_moves_what_a_writer_of_this_node_has_stored_just_before(
+    world: World,
+) -> None:
+    session = await world.sessions.create()
+    late = await again(world.sessions, session)
+    await session.transact(count_up)
+    world.store.calls.clear()
+    await late.rotate()
+    assert world.store.calls == ["create", "end", "commit"], "nothing was found to be older"
+    assert late == {"count": 1}
+
+
+async def test_a_writer_waits_for_none_of_another_session_and_gets_no_data_of_it(
+    world: World,
+) -> None:
+    session, other = await world.sessions.create(), await world.sessions.create()
+    await other.transact(lambda data: data.update(name="eve"))
+    seen = list[dict[str, object]]()
+    async with asyncio.timeout(5):
+        world.store.before("commit", lambda: other.transact(count_up))
+        await session.transact(lambda data: seen.append({**data}) or count_up(data))
+        world.store.before("end", lambda: other.transact(count_up))
+        await session.rotate()
+    assert seen == [{}]
+    assert (other["count"], session) == (2, {"count": 1})
+
+
+async def test_a_read_that_is_told_no_deadline_leaves_the_one_that_is_known(world: World) -> None:
+    session = await world.sessions.create()
+    await session.reload()
+    assert session.expires_at.timestamp() == world.clock() + IDLE
+
+
 async def test_a_read_or_write_that_is_activity_extends_the_session_and_no_other_does(
     world: World,
 ) -> None:
@@ -266,13 +299,20 @@ async def test_a_read_or_write_that_is_activity_extends_the_session_and_no_other
     assert await left() == IDLE
 
 
-async def test_a_handle_is_used_for_what_it_was_made_for(world: World) -> None:
+@pytest.mark.parametrize(
+    ("why", "text"),
+    [
+        ("over", r"^the request or event .* is over, .*; use: await session\.transact\(fn\)$"),
+        ("refused", r"^the response refuses a visitor .* has to be written before$"),
+    ],
+)
+async def test_a_handle_is_used_for_what_it_was_made_for(world: World, why: str, text: str) -> None:
     usage = Usage()
     opened = await world.sessions.create(usage)
     attached = world.sessions.attach(opened.key, opened._record, usage)
-    usage.over = True
+    setattr(usage, why, True)
     for session in (opened, attached):
-        with pytest.raises(SessionHandleError):
+        with pytest.raises(SessionHandleError, match=text):
             session["late"] = 1
 
 
@@ -305,7 +345,10 @@ async def test_that_nothing_is_to_be_changed_is_decided_by_the_newest_data(world
 
 async def test_a_record_that_cannot_be_read_is_an_error_of_its_session(world: World) -> None:
     session = await world.sessions.create()
-    await world.memory.commit(session.key, 1, b"{cut off")
+    await session.transact(lambda data: data.update(list=[]))
+    await world.memory.commit(session.key, 2, b"{cut off")
+    with pytest.raises(UnreadableRecordError, match=session.key[:8]):
+        await session.reload()
     broken = await again(world.sessions, session)
     for use in (lambda: len(broken), lambda: dict(broken)):
         with pytest.raises(UnreadableRecordError, match=session.key[:8]):

@@ -274,7 +274,9 @@ async def test_in_doubt_a_handle_can_be_read_and_ended_but_not_written_to(
     for doing in (session.rotate, session.reload, lambda: session.transact(count_up)):
         with pytest.raises(StoreUnavailableError):
             await doing()
-    with pytest.raises(StoreUnavailableError):
+    with pytest.raises(
+        StoreUnavailableError, match=r"unavailable: .* rotation was lost.* complete it$"
+    ):
         session["count"] = 2
     await session.destroy()
     assert await lossy.live() == []

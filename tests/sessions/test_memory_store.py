@@ -3,6 +3,7 @@
 import pytest
 
 from app.sessions import EndReason, MemoryStore, StoreFullError
+from app.sessions.stores.answers import LIMITS, NoRoom
 from app.testing.contracts.answers import AnswerStoreContract
 from app.testing.contracts.store import AdvanceTime, StoreContract
 from app.testing.contracts.store_base import DATA, HOUR, OTHER, committed, live, new_key
@@ -126,3 +127,39 @@ async def test_sessions_that_have_ended_leave_no_deadlines_behind(store: MemoryS
         await store.delete(ended)
     assert len(store) == 0
     assert len(store._deadlines) < 200
+
+
+async def test_names_of_users_who_never_came_back_take_no_room(
+    store: MemoryStore, clock: Clock
+) -> None:
+    await store.add_to_index("stays", "key", keep=HOUR)
+    for number in range(1023):
+        await store.add_to_index(f"gone {number}", "key", keep=10)
+    await clock.advance(10)
+    assert await store.read_index("gone 0") == []
+    await store.add_to_index("new", "key", keep=10)
+    assert set(store._names) == {"stays", "new"}
+    await store.remove_from_index("new", "key")
+    assert set(store._names) == {"stays"}
+
+
+async def test_names_are_looked_through_again_when_there_are_twice_as_many(
+    store: MemoryStore, clock: Clock
+) -> None:
+    for number in range(1025):
+        await store.add_to_index(f"stays {number}", "key", keep=HOUR)
+    names = store._names
+    for number in range(1023):
+        await store.add_to_index(f"gone {number}", "key", keep=10)
+    assert store._names is names
+    await clock.advance(11)
+    await store.add_to_index("new", "key", keep=10)
+    assert len(store._names) == 1026
+
+
+async def test_an_answer_that_is_too_large_alone_has_no_room_for_as_long_as_any_is_kept(
+    store: MemoryStore,
+) -> None:
+    (key,) = await _fill(store, 1)
+    limits = LIMITS._replace(max_bytes=3)
+    assert await store.swap_answer(key, "name", b"four", limits=limits) == NoRoom(limits.keep)

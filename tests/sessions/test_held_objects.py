@@ -165,6 +165,29 @@ async def test_values_that_nobody_can_hold_take_no_room_of_lists_that_somebody_d
         assert (await stored(sessions, session))["cart"] == [1, 2]
 
 
+async def test_lists_that_a_transaction_brings_take_no_room_of_one_that_was_replaced(
+    sessions: SessionManager, session: Session
+) -> None:
+    cart = session["cart"]
+    await write_elsewhere(sessions, session)
+    await session.transact(lambda data: data.update({f"list {n}": [] for n in range(150)}))
+    cart.append(3)
+    with pytest.raises(SessionDataError, match=r"^cart: changed after newer data"):
+        await session.save()
+
+
+async def test_one_whose_key_nobody_else_has_changed_stays_the_one_that_is_stored(
+    sessions: SessionManager, session: Session
+) -> None:
+    cart = session["cart"]
+    other = await again(sessions, session)
+    await other.transact(lambda data: data.update(name="ann"))
+    await session.reload()
+    assert session["cart"] is cart
+    await session.transact(lambda data: data.update(name="eve"))
+    assert session["cart"] is cart
+
+
 async def test_one_that_holds_itself_is_refused_as_ever_when_another_was_replaced(
     sessions: SessionManager, session: Session
 ) -> None:

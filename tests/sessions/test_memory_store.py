@@ -43,7 +43,7 @@ async def _fill(store: MemoryStore, number: int, *, idle: float = 60) -> list[st
 async def test_a_full_store_refuses_new_sessions_and_serves_existing_ones(clock: Clock) -> None:
     store = MemoryStore(max_sessions=3, clock=clock)
     keys = await _fill(store, 3)
-    with pytest.raises(StoreFullError):
+    with pytest.raises(StoreFullError, match=r"^the memory store is full \(3 sessions\)$"):
         await _fill(store, 1)
     assert len(store) == 3
     for key in keys:
@@ -127,6 +127,13 @@ async def test_sessions_that_have_ended_leave_no_deadlines_behind(store: MemoryS
         await store.delete(ended)
     assert len(store) == 0
     assert len(store._deadlines) < 200
+
+
+async def test_deadlines_that_nothing_has_replaced_are_not_sorted_anew(store: MemoryStore) -> None:
+    """Each write would cost as much as all sessions are many."""
+    deadlines = store._deadlines
+    await _fill(store, 200)
+    assert store._deadlines is deadlines
 
 
 async def test_names_of_users_who_never_came_back_take_no_room(

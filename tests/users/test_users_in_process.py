@@ -1,5 +1,6 @@
 """Users on the memory store: what is listed, in which order, and whose session may be ended by whom."""
 
+import asyncio
 import sys
 from datetime import UTC
 
@@ -9,6 +10,7 @@ from app import MemoryStore, Users
 from app.sessions import Policy, Session, SessionManager
 from app.sessions.ids import user_name
 from tests.support.clock import Clock
+from tests.support.hooked_store import HookedStore
 
 
 class Node:
@@ -114,6 +116,28 @@ async def test_a_logout_of_a_provider_takes_effect_once_and_ends_what_it_names(n
     assert await node.users.end_provider_sessions(issuer, None, once="2") == 0
     assert await node.users.end_provider_sessions(issuer, "7", once="3") == 1
     assert await node.users.end_provider_sessions(issuer, "7") == 0
+
+
+async def test_who_signs_in_while_an_end_takes_too_long_ends_too_and_is_counted() -> None:
+    memory = MemoryStore()
+    store = HookedStore(memory)
+    policy = Policy(idle=600, absolute=3600, tombstone=0.2, rotation=0.2)
+    sessions, elsewhere = (SessionManager(each, policy, memory) for each in (store, memory))
+    first, second = await sessions.create(), await elsewhere.create()
+    await first.sign_in("ann")
+
+    async def hang() -> None:  # for more than half of the time for which a tombstone stays
+        await second.sign_in("ann")
+        await asyncio.sleep(0.15)
+
+    store.before("end", hang)
+    users = Users(sessions, _no_sockets)
+    assert await users.end("ann") == 2
+    assert await users.sessions("ann") == []
+
+
+async def _no_sockets(_key: str) -> int:
+    return 0
 
 
 async def test_times_are_in_utc(node: Node) -> None:

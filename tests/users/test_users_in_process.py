@@ -105,13 +105,13 @@ async def test_who_has_a_socket_in_any_session_is_online(node: Node) -> None:
 
 async def test_a_logout_of_a_provider_takes_effect_once_and_ends_what_it_names(node: Node) -> None:
     issuer = "https://id.example"
-    for sid in ("s", "t"):
-        session = await node.sessions.create()
+    first, second = await node.sessions.create(), await node.sessions.create()
+    for session, sid in ((first, "s"), (second, "t")):
         await session.sign_in("ann", oidc={"iss": issuer, "sub": "7", "sid": sid})
 
     assert await node.users.end_provider_sessions(issuer, "7", "s", once="1") == 1
     assert await node.users.end_provider_sessions(issuer, "7", once="1") is None
-    assert [each.key for each in await node.users.sessions("ann")] == [session.key]
+    assert [each.key for each in await node.users.sessions("ann")] == [second.key]
     assert await node.users.end_provider_sessions("https://other.example", "7", once="1") == 0
     assert await node.users.end_provider_sessions(issuer, None, once="2") == 0
     assert await node.users.end_provider_sessions(issuer, "7", once="3") == 1

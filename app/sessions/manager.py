@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from ..aio.tasks import cancel
-from .changes import EMPTY, NO_CHANGES, Changes, dump_checked, parse
+from .changes import EMPTY, Changes, dump_checked, parse
 from .errors import (
     SessionEndedError,
     SessionExistsError,
@@ -187,9 +187,9 @@ class SessionManager:
         """Return the lock that serialises this node's writers of a session; needs a running event loop."""
         write_lock = self._recent_locks.get(key) or self._write_locks.get(key)
         if write_lock is None or not write_lock.is_usable():
-            write_lock = self._write_locks[key] = WriteLock(self.fail_fast)
-            self._recent_locks.pop(key, None)
-            self._recent_locks[key] = write_lock
+            write_lock = self._write_locks[key] = self._recent_locks[key] = WriteLock(
+                self.fail_fast
+            )
             if len(self._recent_locks) > _RECENT_LOCKS:
                 del self._recent_locks[next(iter(self._recent_locks))]
         return write_lock
@@ -340,9 +340,9 @@ class SessionManager:
         rotation: Rotation,
         key: str,
         record: Record,
-        changes: Changes = NO_CHANGES,
+        changes: Changes,
         *,
-        signs_in: bool = False,
+        signs_in: bool,
     ) -> Record:
         """Move a session to the new id of a rotation; return its record. See Rotation.run.
 

@@ -205,7 +205,7 @@ async def _takes_place(
     who knew the old id gains nothing by it. The other's cookie may be on its way for some seconds.
     """
     old = await store.load(Predecessor.read(key, pending.predecessor).key)
-    if not isinstance(old, Tombstone) or old.successor is None or old.reason != EndReason.ROTATED:
+    if not isinstance(old, Tombstone) or old.successor is None:  # which a rotation alone leaves
         return None
     if old.lease is None or policy.age(old.reason, old.lease.seconds) < policy.in_flight:
         raise SessionEndedError(old.reason)

@@ -53,8 +53,9 @@ def _run_generated(patterns: Sequence[str], sample: int | None, seed: int) -> in
         for name, change in outcome.left.items():
             covering = {each for each in known if each.covers(outcome.file, change)}
             used |= covering
-            covered += bool(covering)
-            if not covering:
+            if covering or change.is_text:
+                covered += 1
+            else:
                 _say(f"  {name}\n  - {change.was}\n  + {change.becomes}")
         for test in outcome.failing:
             _say(f"  fails without a mutant, too, and was left out: {test}")

@@ -18,6 +18,7 @@ from mutmut.mutation.file_mutation import mutate_file_contents
 
 from tests.mutants.checkout import checkout
 from tests.mutants.forking import PLAN
+from tests.mutants.texts import only_texts_differ
 
 _HERE = Path(__file__).parent
 _PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.mutants.forking")
@@ -32,11 +33,15 @@ class Module(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What a mutant does: the lines of a function that differ, without their indentation."""
+    """What a mutant does: the lines of a function that differ, without their indentation.
+
+    `is_text`: it is nothing but another way to write the text of an error or a log line.
+    """
 
     function: str
     was: str
     becomes: str
+    is_text: bool = False
 
 
 class Equivalent(NamedTuple):
@@ -163,4 +168,5 @@ def _change(functions: dict[str, str], name: str) -> Change:
     removed, added = (
         " ".join(line[2:].strip() for line in lines if line.startswith(sign)) for sign in "-+"
     )
-    return Change(stem.replace("ǁ", ".").removeprefix("x_").removeprefix("x."), removed, added)
+    function = stem.replace("ǁ", ".").removeprefix("x_").removeprefix("x.")
+    return Change(function, removed, added, only_texts_differ(before, after))

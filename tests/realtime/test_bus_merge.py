@@ -45,7 +45,9 @@ def _reads(own: list[Stored], common: list[Stored], size: int) -> Iterator[list[
                 more_common=len(some_common) == size,
             )
         assert some_own or some_common, "a read that gets nowhere"
-        yield [each for _, each in merged(some_own, some_common)]
+        read = list(merged(some_own, some_common))
+        assert all(is_own == (each[1] == [b"own"]) for is_own, each in read)
+        yield [each for _, each in read]
         own, common = own[len(some_own) :], common[len(some_common) :]
 
 

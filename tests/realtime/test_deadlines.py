@@ -4,14 +4,17 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 
 import pytest
 
 from app.realtime.deadlines import Deadlines
+from app.realtime.metrics import DEADLINE_LAG
 from tests.support.eventually import eventually, stays
 
 SOON = 0.05
 LATE = 60.0
+REQUEST: ContextVar[str] = ContextVar("REQUEST", default="none")
 
 
 class Calls:
@@ -172,3 +175,44 @@ async def test_a_slow_callback_delays_no_other(calls: Calls) -> None:
     gate.set()
     await eventually(lambda: calls.has(["quick"], ["slow"]))
     queue.close()
+
+
+async def test_a_check_runs_in_no_context_of_a_request(calls: Calls) -> None:
+    async def check(keys: list[str]) -> None:
+        await calls([REQUEST.get()])
+
+    queue = Deadlines(check)
+    REQUEST.set("noted it")
+    queue.note("key", SOON)
+
+    await eventually(lambda: calls.has(["none"]))
+    queue.close()
+
+
+async def test_of_a_check_that_is_done_nothing_is_kept_but_how_late_it_was(
+    deadlines: Deadlines, calls: Calls
+) -> None:
+    before = _lag()
+    deadlines.note("key", SOON)
+
+    await eventually(lambda: calls.has(["key"]))
+    await eventually(lambda: not deadlines._tasks)
+    assert 0.0 <= _lag() - before < LATE
+
+
+async def test_keys_that_nobody_replaces_are_not_sorted_anew(deadlines: Deadlines) -> None:
+    """Each note would cost as much as all sessions are many."""
+    heap = deadlines._heap
+    for number in range(200):
+        deadlines.note(f"key {number}", LATE + number)
+    assert deadlines._heap is heap
+
+
+def _lag() -> float:
+    """The seconds by which all checks together were late."""
+    return next(
+        sample.value
+        for metric in DEADLINE_LAG.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_sum")
+    )

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 from prometheus_client import REGISTRY
 
-from app.realtime.registry import slot_of
+from app.realtime.registry import SLOTS, slot_of
 from app.realtime.reload_task import CHUNK, ReloadTask
 from app.sessions import StoreUnavailableError
 from tests.support.eventually import eventually
@@ -132,9 +132,35 @@ async def test_it_may_be_closed_twice_and_without_a_start() -> None:
 
 
 async def test_what_a_reload_takes_is_measured() -> None:
-    before = REGISTRY.get_sample_value("mooring_reload_seconds_sum") or 0.0
+    names = ("mooring_reload_seconds_sum", "mooring_reload_sessions_total")
+    seconds_before, number_before = (_measured(name) for name in names)
     sessions, began = Sessions(1), time.monotonic()
     async with _running(sessions):
         await eventually(lambda: sessions.times(1), within=3 * INTERVAL)
-    took = (REGISTRY.get_sample_value("mooring_reload_seconds_sum") or 0.0) - before
-    assert 0.0 < took < time.monotonic() - began
+    seconds, number = (_measured(name) for name in names)
+    assert 0.0 < seconds - seconds_before < time.monotonic() - began
+    assert number - number_before == len(sessions.reloaded["key 0"])
+
+
+async def test_a_round_that_is_late_is_measured_and_does_not_shorten_the_next() -> None:
+    sessions = Sessions(1000)
+    sessions.keys = [next(key for key in sessions.keys if slot_of(key) == SLOTS - 1)]
+    ended, lags = list[float](), list[float]()
+
+    async def reload(keys: Sequence[str]) -> None:
+        lags.append(_measured("mooring_reload_lag_seconds"))
+        await sessions.reload(keys)
+        if not ended:
+            await asyncio.sleep(1.5 * INTERVAL)
+        ended.append(time.monotonic())
+
+    task = ReloadTask(sessions.keys_in, reload, interval=INTERVAL)
+    task.start()
+    await eventually(lambda: len(ended) == 2, within=10 * INTERVAL)
+    await task.aclose()
+    assert lags[1] >= 1.5 * INTERVAL
+    assert ended[1] - ended[0] >= 0.9 * INTERVAL
+
+
+def _measured(name: str) -> float:
+    return REGISTRY.get_sample_value(name) or 0.0

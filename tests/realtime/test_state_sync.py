@@ -25,8 +25,8 @@ def sent() -> Sent:
 def sync(sent: Sent) -> StateSync:
     """Two states; one of them in a second namespace, too."""
     router = EventRouter()
-    router.sends("count", int, state=lambda data: data.get("count", 0))
     router.sends("name", str, state=lambda data: data["name"])
+    router.sends("count", int, state=lambda data: data.get("count", 0))
     router.sends("said", str)
     admin = EventRouter(namespace="/admin")
     admin.sends("count", int, state=lambda data: data.get("count", 0))
@@ -84,6 +84,11 @@ def test_a_reload_sends_what_the_sockets_lack_and_nothing_else(
     sync.resync(sockets, record(8, b'{"count":3,"name":"eve"}'))
     assert sent == [(["one"], "name", "eve")]
 
+    sent.clear()
+    assert sockets.accept("name", 9, "bob")
+    sync.resync(sockets, record(9, b'{"count":5,"name":"bob"}'))
+    assert sent == [(["one"], "count", 5), (["other"], "count", 5)]
+
 
 def test_who_has_never_connected_is_sent_nothing(
     sync: StateSync, sockets: SessionSockets, sent: Sent
@@ -99,7 +104,7 @@ def test_each_namespace_is_told_to_know_its_own_states(
     sync.seed(sockets, record(5, b"{}"), "/unknown")
     assert (sockets.last_sent("count"), sockets.last_sent("name")) == ((4, 1, False), None)
     found = record(5, b'{"count":1,"name":"ann"}')
-    assert list(sync.values(found, "/", "key")) == [("count", 1), ("name", "ann")]
+    assert list(sync.values(found, "/", "key")) == [("name", "ann"), ("count", 1)]
     assert list(sync.values(found, "/admin", "key")) == [("count", 1)]
     assert list(sync.values(found, "/unknown", "key")) == []
 
@@ -113,17 +118,44 @@ def test_a_state_that_cannot_be_read_costs_the_others_nothing(
     assert [event for _, event, _ in sent] == ["count", "count"]
     assert list(sync.values(nameless, "/", "key")) == [("count", 2)]
     assert "cannot read the state of 'name'" in caplog.text
-    sync.seed(sockets, record(7, b"no JSON"))
-    assert list(sync.values(record(7, b"no JSON"), "/", "key")) == []
 
 
-def test_a_state_that_clients_would_take_for_an_offset_is_not_sent(
-    sockets: SessionSockets, sent: Sent, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("way", ["seed", "values", "resync"])
+def test_a_record_that_cannot_be_read_gives_no_state_and_a_log_line_with_its_session(
+    sync: StateSync,
+    sockets: SessionSockets,
+    sent: Sent,
+    caplog: pytest.LogCaptureFixture,
+    way: str,
 ) -> None:
-    router = EventRouter(recovery=True)
-    router.sends("since", datetime | None, state=lambda data: data.get("since"))
+    sync.seed(sockets, record(4, b'{"count":1,"name":"ann"}'))
+    broken = record(7, b"no JSON")
+    if way == "seed":
+        sync.seed(sockets, broken)
+    elif way == "values":
+        assert list(sync.values(broken, "/", "key")) == []
+    else:
+        sync.resync(sockets, broken)
+    assert sent == []
+    (logged,) = caplog.records
+    assert (logged.name, vars(logged)["session"]) == ("app.realtime.state_sync", "key")
+
+
+@pytest.mark.parametrize(("namespace", "declared"), [("/", datetime | None), ("/admin", object)])
+def test_a_state_that_clients_would_take_for_an_offset_is_not_sent(
+    sockets: SessionSockets,
+    sent: Sent,
+    caplog: pytest.LogCaptureFixture,
+    namespace: str,
+    declared: Any,
+) -> None:
+    router = EventRouter(recovery=namespace == "/")
+    events = router if namespace == "/" else EventRouter(namespace=namespace, recovery=True)
+    events.sends("since", declared, state=lambda data: data.get("since"))
+    if events is not router:
+        router.include_router(events)
     sync = StateSync(router, lambda members, event, value: sent.append(([], event, value)))
-    sync.seed(sockets, record(5, b"{}"))
+    sync.seed(sockets, record(5, b"{}"), namespace)
     sync.resync(sockets, record(6, b'{"since":"2026-01-01T12:00:00"}'))
     assert sent == []
     assert "the state 'since' is a string" in caplog.text

@@ -88,7 +88,7 @@ class Name(str):
 
 @pytest.mark.parametrize("value", [datetime(2026, 1, 1, tzinfo=UTC), Point(), Name("a")], ids=repr)
 def test_what_would_come_back_as_something_else_has_no_json_form(value: object) -> None:
-    with pytest.raises(SessionDataError):
+    with pytest.raises(SessionDataError, match="data must be JSON: Type is not JSON serializable"):
         dump(value)
     for data in ({"a": value}, {"a": [value]}, {"a": value, "long": "x" * 600}):
         with pytest.raises(SessionDataError):

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 
@@ -20,10 +21,12 @@ from app.sessions import (
 )
 from app.sessions.errors import SessionEndedError, TooLateError
 from app.sessions.ids import new_session_id, session_key, user_name
+from app.sessions.rotation import Predecessor
 from app.sessions.sign_in import SignIn
 from app.sessions.usage import Usage
 from tests.sessions.handles import again, count_up, stored
 from tests.support.clock import Clock
+from tests.support.eventually import eventually
 from tests.support.hooked_store import HookedStore
 from tests.support.lossy_store import Fate, LossyStore
 
@@ -123,9 +126,8 @@ async def test_a_session_that_is_not_in_use_is_kept_for_a_short_time_and_is_said
     world = World(unused=UNUSED)
     life = Life()
     world.sessions.add_life_listener(life)
-    waits, used, loaded = [
-        await world.sessions.create(in_use=in_use) for in_use in (False, True, False)
-    ]
+    waits, loaded = [await world.sessions.create(in_use=False) for _ in range(2)]
+    used = await world.sessions.create()
     for _, record in life.opened:
         assert record.lease is not None
         assert record.lease.seconds == IDLE
@@ -188,6 +190,7 @@ async def test_what_runs_in_the_background_ends_with_the_manager(world: World) -
     world.sessions.run(finish())
     hanging = world.sessions.run(hang())
     await done.wait()
+    await eventually(lambda: world.sessions._tasks == {hanging})
     await world.sessions.aclose()
     assert hanging.cancelled()
 
@@ -238,6 +241,45 @@ async def test_writers_of_one_node_that_follow_each_other_do_not_conflict(world:
     assert world.store.calls == ["commit"]
 
 
+async def test_a_rotation_moves_what_a_writer_of_this_node_has_stored_just_before(
+    world: World,
+) -> None:
+    session = await world.sessions.create()
+    late = await again(world.sessions, session)
+    await session.transact(count_up)
+    world.store.calls.clear()
+    await late.rotate()
+    assert world.store.calls == ["create", "end", "commit"], "nothing was found to be older"
+    assert late == {"count": 1}
+
+
+async def test_a_writer_waits_for_none_of_another_session_and_gets_no_data_of_it(
+    world: World,
+) -> None:
+    session, other = await world.sessions.create(), await world.sessions.create()
+    await other.transact(lambda data: data.update(name="eve"))
+    seen = list[dict[str, object]]()
+
+    def note(data: dict[str, int]) -> None:
+        seen.append({**data})
+        count_up(data)
+
+    async with asyncio.timeout(5):
+        world.store.before("commit", lambda: other.transact(count_up))
+        await session.transact(note)
+        world.store.before("end", lambda: other.transact(count_up))
+        await session.rotate()
+    assert seen == [{}]
+    assert other["count"] == 2
+    assert session == {"count": 1}
+
+
+async def test_a_read_that_is_told_no_deadline_leaves_the_one_that_is_known(world: World) -> None:
+    session = await world.sessions.create()
+    await session.reload()
+    assert session.expires_at.timestamp() == world.clock() + IDLE
+
+
 async def test_a_read_or_write_that_is_activity_extends_the_session_and_no_other_does(
     world: World,
 ) -> None:
@@ -266,13 +308,22 @@ async def test_a_read_or_write_that_is_activity_extends_the_session_and_no_other
     assert await left() == IDLE
 
 
-async def test_a_handle_is_used_for_what_it_was_made_for(world: World) -> None:
+@pytest.mark.parametrize(
+    ("why", "text"),
+    [
+        ("over", r"^the request or event .* is over, .*; use: await session\.transact\(fn\)$"),
+        ("refused", r"^the response refuses a visitor .* has to be written before$"),
+    ],
+)
+async def test_a_handle_is_used_for_what_it_was_made_for(world: World, why: str, text: str) -> None:
     usage = Usage()
     opened = await world.sessions.create(usage)
+    loaded = await world.sessions.load(opened.id or "", usage)
     attached = world.sessions.attach(opened.key, opened._record, usage)
-    usage.over = True
-    for session in (opened, attached):
-        with pytest.raises(SessionHandleError):
+    assert loaded is not None
+    setattr(usage, why, True)
+    for session in (opened, loaded, attached):
+        with pytest.raises(SessionHandleError, match=text):
             session["late"] = 1
 
 
@@ -303,9 +354,20 @@ async def test_that_nothing_is_to_be_changed_is_decided_by_the_newest_data(world
     assert await stored(world.sessions, session) == {"name": "ann"}
 
 
+async def test_a_record_without_a_version_is_one_that_cannot_be_read(world: World) -> None:
+    session = await world.sessions.create()
+    entry = world.memory._entries[session.key]
+    entry.content = session._record._replace(version=0)
+    with pytest.raises(UnreadableRecordError, match=session.key[:8]):
+        await session.reload()
+
+
 async def test_a_record_that_cannot_be_read_is_an_error_of_its_session(world: World) -> None:
     session = await world.sessions.create()
-    await world.memory.commit(session.key, 1, b"{cut off")
+    await session.transact(lambda data: data.update(list=[]))
+    await world.memory.commit(session.key, 2, b"{cut off")
+    with pytest.raises(UnreadableRecordError, match=session.key[:8]):
+        await session.reload()
     broken = await again(world.sessions, session)
     for use in (lambda: len(broken), lambda: dict(broken)):
         with pytest.raises(UnreadableRecordError, match=session.key[:8]):
@@ -470,6 +532,28 @@ async def test_an_end_that_another_has_made_is_told_with_its_own_reason(world: W
     assert ends.after == [(session.key, EndReason.REVOKED)]
 
 
+async def test_a_revocation_tells_of_the_end_with_what_was_stored_last(world: World) -> None:
+    session = await world.sessions.create()
+    await session.transact(count_up)
+    ends, life = Ends(world.sessions), Life()
+    world.sessions.add_life_listener(life)
+    assert await world.sessions.revoke(session.key)
+    assert ends.after == [(session.key, EndReason.REVOKED)]
+    assert life.over == [(session.key, EndReason.REVOKED, b'{"count":1}')]
+
+
+async def test_a_rotation_of_a_session_that_another_has_ended_tells_of_that_end(
+    world: World,
+) -> None:
+    session = await world.sessions.create()
+    key, ends = session.key, Ends(world.sessions)
+    world.store.before("end", lambda: world.memory.end(key, EndReason.LOGOUT, keep=60))
+    with pytest.raises(SessionEndedError):
+        await session.rotate()
+    assert ends.before == [key]
+    assert ends.after == [(key, EndReason.LOGOUT)]
+
+
 async def test_a_revocation_tells_of_an_end_that_another_has_made(world: World) -> None:
     session = await world.sessions.create()
     await world.memory.end(session.key, EndReason.LOGOUT, keep=60)
@@ -488,14 +572,18 @@ async def test_what_a_session_was_to_replace_cannot_be_read_which_is_its_own_err
     )
     with pytest.raises(UnreadableRecordError, match=key[:8]):
         await world.sessions.load(session_id)
-    for end in (world.sessions.destroy, world.sessions.revoke):
+    for end in (
+        partial(world.sessions.end, reason=EndReason.LOGOUT),
+        world.sessions.destroy,
+        world.sessions.revoke,
+    ):
         with pytest.raises(UnreadableRecordError, match=key[:8]):
             await end(key)
     assert isinstance(await world.sessions.find(key), Tombstone)
 
 
 async def test_the_trace_of_an_end_stays_for_as_long_as_the_policy_says(world: World) -> None:
-    makers: list[tuple[float, Callable[[], Awaitable[str]]]] = []
+    makers: list[tuple[float, EndReason, Callable[[], Awaitable[str]]]] = []
 
     async def ended(reason: EndReason) -> str:
         session = await world.sessions.create()
@@ -518,16 +606,18 @@ async def test_the_trace_of_an_end_stays_for_as_long_as_the_policy_says(world: W
         return old
 
     makers = [
-        (60, lambda: ended(EndReason.LOGOUT)),
-        (60, lambda: ended(EndReason.REVOKED)),
-        (900, revoked),
-        (900, blocked),
-        (900, rotated),
+        (60, EndReason.LOGOUT, lambda: ended(EndReason.LOGOUT)),
+        (60, EndReason.REVOKED, lambda: ended(EndReason.REVOKED)),
+        (900, EndReason.ROTATED, lambda: ended(EndReason.ROTATED)),
+        (900, EndReason.REVOKED, revoked),
+        (900, EndReason.REVOKED, blocked),
+        (900, EndReason.ROTATED, rotated),
     ]
-    for seconds, make in makers:
+    for seconds, reason, make in makers:
         key = await make()
         found = await world.sessions.find(key)
         assert isinstance(found, Tombstone)
+        assert found.reason is reason
         assert found.lease is not None
         assert found.lease.seconds == seconds
 
@@ -575,6 +665,51 @@ async def test_a_session_that_is_spared_goes_on_though_what_it_was_before_is_rev
     await session.rotate()
     assert not await world.sessions.revoke(first, spared=[session.key])
     assert isinstance(await world.sessions.find(session.key), Record)
+
+
+@pytest.mark.parametrize("way", ["destroy", "revoke"])
+async def test_an_end_reaches_what_a_session_has_become_and_what_it_was_both(
+    world: World, way: str
+) -> None:
+    """One that was to replace another, and has been replaced itself before that had ended."""
+    before, middle, after = "b" * 64, "c" * 64, "d" * 64
+    for key, predecessor in ((before, None), (middle, Predecessor(before, 1, []).write())):
+        await world.memory.create(key, b"{}", idle=IDLE, absolute=ABSOLUTE, predecessor=predecessor)
+    await world.memory.create(after, b"{}", idle=IDLE, absolute=ABSOLUTE)
+    await world.memory.end(middle, EndReason.ROTATED, keep=60, successor=after)
+    await (world.sessions.destroy if way == "destroy" else world.sessions.revoke)(middle)
+    for key in (before, after):
+        assert isinstance(await world.sessions.find(key), Tombstone)
+
+
+async def test_a_rotation_that_cannot_go_on_is_over_though_its_new_record_stays_for_some_time() -> (
+    None
+):
+    store = LossyStore(MemoryStore())
+    session = await SessionManager(store, Policy(IDLE, ABSOLUTE)).create()
+    await store.end(session.key, EndReason.LOGOUT, keep=60)
+    store.fates = [Fate.ANSWERED, Fate.ANSWERED, Fate.NOT_EXECUTED]
+    with pytest.raises(SessionEndedError):
+        await session.rotate()
+    assert not store.fates
+    assert session.ended is EndReason.LOGOUT
+
+
+async def test_a_revocation_ends_a_session_that_is_opened_just_then(world: World) -> None:
+    key = "a" * 64
+    world.store.before(
+        "create", lambda: world.memory.create(key, b"{}", idle=IDLE, absolute=ABSOLUTE)
+    )
+    assert await world.sessions.revoke(key)
+    assert await world.sessions.find(key) == Tombstone(EndReason.REVOKED)
+
+
+async def test_a_record_of_which_no_time_is_known_is_signed_in_by_this_node_s() -> None:
+    memory = MemoryStore()
+    session = await SessionManager(memory, Policy(IDLE, ABSOLUTE), memory).create()
+    session._record = session._record._replace(lease=None)
+    await session.sign_in("ann")
+    assert await memory.read_index(ANN) == [session.key]
 
 
 async def test_a_rotation_that_finds_its_new_key_blocked_says_that_the_session_was_revoked(

@@ -3,6 +3,7 @@
 import pytest
 
 from app.sessions import EndReason, MemoryStore, StoreFullError
+from app.sessions.stores.answers import LIMITS, NoRoom
 from app.testing.contracts.answers import AnswerStoreContract
 from app.testing.contracts.store import AdvanceTime, StoreContract
 from app.testing.contracts.store_base import DATA, HOUR, OTHER, committed, live, new_key
@@ -42,7 +43,7 @@ async def _fill(store: MemoryStore, number: int, *, idle: float = 60) -> list[st
 async def test_a_full_store_refuses_new_sessions_and_serves_existing_ones(clock: Clock) -> None:
     store = MemoryStore(max_sessions=3, clock=clock)
     keys = await _fill(store, 3)
-    with pytest.raises(StoreFullError):
+    with pytest.raises(StoreFullError, match=r"^the memory store is full \(3 sessions\)$"):
         await _fill(store, 1)
     assert len(store) == 3
     for key in keys:
@@ -126,3 +127,46 @@ async def test_sessions_that_have_ended_leave_no_deadlines_behind(store: MemoryS
         await store.delete(ended)
     assert len(store) == 0
     assert len(store._deadlines) < 200
+
+
+async def test_deadlines_that_nothing_has_replaced_are_not_sorted_anew(store: MemoryStore) -> None:
+    """Each write would cost as much as all sessions are many."""
+    deadlines = store._deadlines
+    await _fill(store, 200)
+    assert store._deadlines is deadlines
+
+
+async def test_names_of_users_who_never_came_back_take_no_room(
+    store: MemoryStore, clock: Clock
+) -> None:
+    await store.add_to_index("stays", "key", keep=HOUR)
+    for number in range(1023):
+        await store.add_to_index(f"gone {number}", "key", keep=10)
+    await clock.advance(10)
+    assert await store.read_index("gone 0") == []
+    await store.add_to_index("new", "key", keep=10)
+    assert set(store._names) == {"stays", "new"}
+    await store.remove_from_index("new", "key")
+    assert set(store._names) == {"stays"}
+
+
+async def test_names_are_looked_through_again_when_there_are_twice_as_many(
+    store: MemoryStore, clock: Clock
+) -> None:
+    for number in range(1025):
+        await store.add_to_index(f"stays {number}", "key", keep=HOUR)
+    names = store._names
+    for number in range(1023):
+        await store.add_to_index(f"gone {number}", "key", keep=10)
+    assert store._names is names
+    await clock.advance(11)
+    await store.add_to_index("new", "key", keep=10)
+    assert len(store._names) == 1026
+
+
+async def test_an_answer_that_is_too_large_alone_has_no_room_for_as_long_as_any_is_kept(
+    store: MemoryStore,
+) -> None:
+    (key,) = await _fill(store, 1)
+    limits = LIMITS._replace(max_bytes=3)
+    assert await store.swap_answer(key, "name", b"four", limits=limits) == NoRoom(limits.keep)

@@ -210,10 +210,14 @@ async def test_beyond_a_thousand_keys_a_new_one_is_refused_and_no_old_one_forgot
     assert await session.transact(count_up) == 2
 
 
-async def test_answers_follow_a_rotation(sessions: SessionManager, session: Session) -> None:
+async def test_answers_follow_a_rotation(
+    store: HookedAnswers, sessions: SessionManager, session: Session
+) -> None:
     assert await session.transact(count_up, once=KEY) == 1
     for _ in range(2):
+        before = len(store.calls)
         await session.rotate()
+        assert store.calls[before:] == STEPS
         assert await session.transact(count_up, once=KEY) == 1
     assert await stored(sessions, session) == {"count": 1}
 

@@ -175,6 +175,10 @@ async def test_discard_changes_restores_what_is_stored(session: Session) -> None
     assert not session.modified
 
 
+async def test_a_session_is_shown_by_the_start_of_its_key_and_its_version(session: Session) -> None:
+    assert repr(session) == f"<Session {session.key[:8]} version 2>"
+
+
 async def test_the_id_is_in_no_repr_no_error_and_no_log_line(
     sessions: SessionManager, caplog: pytest.LogCaptureFixture
 ) -> None:

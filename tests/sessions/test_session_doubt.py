@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from itertools import product
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given, settings
@@ -274,7 +275,9 @@ async def test_in_doubt_a_handle_can_be_read_and_ended_but_not_written_to(
     for doing in (session.rotate, session.reload, lambda: session.transact(count_up)):
         with pytest.raises(StoreUnavailableError):
             await doing()
-    with pytest.raises(StoreUnavailableError):
+    with pytest.raises(
+        StoreUnavailableError, match=r"unavailable: .* rotation was lost.* complete it$"
+    ):
         session["count"] = 2
     await session.destroy()
     assert await lossy.live() == []
@@ -412,6 +415,8 @@ async def test_an_id_whose_place_another_has_taken_leads_to_that_one(lost: bool)
 
     sessions.add_end_listener(note)
     sessions.add_before_end_listener(about_to_end.append)
+    life = Mock()
+    sessions.add_life_listener(life)
 
     if lost:  # the reply that it has taken the place: the next try finds it done
         store.fates = [*[Fate.ANSWERED] * 4, Fate.REPLY_LOST]
@@ -429,6 +434,8 @@ async def test_an_id_whose_place_another_has_taken_leads_to_that_one(lost: bool)
         return
     assert (taken, EndReason.ROTATED) in ended
     assert taken in about_to_end
+    over = {key: record.data for key, _, record in (each.args for each in life.ended.mock_calls)}
+    assert over[taken] == b'{"count":1}'
     await RequestSession(sessions, first.cookie).logout()
     assert await store.live() == []
 
@@ -452,6 +459,24 @@ async def test_the_place_of_one_that_is_written_to_meanwhile_is_not_taken() -> N
     with pytest.raises(SessionEndedError):
         await sessions.load(session.id or "")
     assert await stored(elsewhere, winner) == {"count": 1}
+
+
+@pytest.mark.parametrize("by", ["logout", "rotation"])
+async def test_the_place_of_one_that_has_ended_or_moved_on_is_not_taken(by: str) -> None:
+    world = MemoryWorld()
+    lossy = LossyStore(world.store)
+    sessions = SessionManager(lossy, POLICY)
+    session = await sessions.create()
+    winner = await sessions.load(session.id or "")
+    assert winner is not None
+    await rotate_in_doubt(session, lossy)
+    await winner.rotate()
+    await (winner.destroy if by == "logout" else winner.rotate)()
+    world.advance_time(POLICY.in_flight + 1)
+    with pytest.raises(SessionEndedError) as ended:
+        await sessions.load(session.id or "")
+    assert ended.value.reason is EndReason.ROTATED
+    assert await lossy.live() == ([] if by == "logout" else [winner.key])
 
 
 async def test_who_has_taken_the_place_of_another_stands_alone_in_the_index() -> None:

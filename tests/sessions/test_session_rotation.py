@@ -22,6 +22,7 @@ from app.sessions.rotation import Predecessor
 from app.testing.contracts.store_base import left, live
 from tests.sessions.handles import again, count_up, stored
 from tests.sessions.store_worlds import MemoryWorld
+from tests.support.hooked_store import HookedStore
 
 
 @pytest.fixture
@@ -90,6 +91,35 @@ async def test_a_socket_s_handle_cannot_rotate_and_the_session_lives_on(
         await socket.rotate()
     assert await socket.transact(count_up) == 2
     assert await session.transact(count_up) == 3
+
+
+async def test_writes_and_deletions_move_on_top_of_what_another_has_written_meanwhile(
+    store: HookedStore, sessions: SessionManager, other_node: SessionManager, session: Session
+) -> None:
+    await session.sign_in("ann")
+    await session.transact(lambda data: data.update(gone=1, both=1))
+    other = await again(other_node, session)
+    session["mine"] = 1
+    del session["gone"]
+    del session["both"]
+
+    async def write_twice() -> None:
+        await other.transact(lambda data: (data.pop("both"), count_up(data)))
+        store.before("end", lambda: other.transact(count_up))
+
+    store.before("end", write_twice)
+    await session.rotate()
+    assert session == await stored(sessions, session) == {"count": 3, "mine": 1}
+    assert session.user == "ann"
+
+
+async def test_what_cannot_be_read_any_more_when_it_is_to_move_is_an_error_of_its_session(
+    store: HookedStore, session: Session
+) -> None:
+    session["mine"], key, version = 1, session.key, session.version
+    store.before("end", lambda: store.inner.commit(key, version, b"{cut off"))
+    with pytest.raises(UnreadableRecordError, match=key[:8]):
+        await session.rotate()
 
 
 async def test_a_session_that_is_to_be_remembered_is_so_after_a_rotation() -> None:

@@ -175,10 +175,13 @@ async def test_a_plain_write_made_while_a_transaction_is_under_way_is_kept(
 ) -> None:
     async def meanwhile() -> None:
         session["mine"] = 1
+        del session["gone"]
+        del session["both"]
 
     session["before"] = 1
+    await session.transact(lambda data: data.update(gone=1, both=1))
     store.before("commit", meanwhile)
-    await session.transact(count_up)
+    await session.transact(lambda data: (count_up(data), data.pop("both")))
     assert session == {"before": 1, "mine": 1, "count": 1}
     await session.save()
     assert await stored(sessions, session) == {"before": 1, "mine": 1, "count": 1}

@@ -1,11 +1,16 @@
 """Users on the memory store: what is listed, in which order, and whose session may be ended by whom."""
 
+import asyncio
+import sys
+from datetime import UTC
+
 import pytest
 
 from app import MemoryStore, Users
 from app.sessions import Policy, Session, SessionManager
 from app.sessions.ids import user_name
 from tests.support.clock import Clock
+from tests.support.hooked_store import HookedStore
 
 
 class Node:
@@ -96,3 +101,71 @@ async def test_who_has_a_socket_in_any_session_is_online(node: Node) -> None:
     node.sockets[other.key] = 1
     assert await node.users.online("ann")
     assert not await node.users.online("eve")
+
+
+async def test_a_logout_of_a_provider_takes_effect_once_and_ends_what_it_names(node: Node) -> None:
+    issuer = "https://id.example"
+    first, second = await node.sessions.create(), await node.sessions.create()
+    for session, sid in ((first, "s"), (second, "t")):
+        await session.sign_in("ann", oidc={"iss": issuer, "sub": "7", "sid": sid})
+
+    assert await node.users.end_provider_sessions(issuer, "7", "s", once="1") == 1
+    assert await node.users.end_provider_sessions(issuer, "7", once="1") is None
+    assert [each.key for each in await node.users.sessions("ann")] == [second.key]
+    assert await node.users.end_provider_sessions("https://other.example", "7", once="1") == 0
+    assert await node.users.end_provider_sessions(issuer, None, once="2") == 0
+    assert await node.users.end_provider_sessions(issuer, "7", once="3") == 1
+    assert await node.users.end_provider_sessions(issuer, "7") == 0
+
+
+async def test_who_signs_in_while_an_end_takes_too_long_ends_too_and_is_counted() -> None:
+    memory = MemoryStore()
+    store = HookedStore(memory)
+    policy = Policy(idle=600, absolute=3600, tombstone=1, rotation=1)
+    sessions, elsewhere = (SessionManager(each, policy, memory) for each in (store, memory))
+    first, second = await sessions.create(), await elsewhere.create()
+    await first.sign_in("ann")
+
+    async def hang() -> None:  # for more than half of the time for which a tombstone stays
+        await second.sign_in("ann")
+        await asyncio.sleep(0.6)
+
+    store.before("end", hang)
+    users = Users(sessions, _no_sockets)
+    assert await users.end("ann") == 2
+    assert await users.sessions("ann") == []
+
+
+async def _no_sockets(_key: str) -> int:
+    return 0
+
+
+async def test_times_are_in_utc(node: Node) -> None:
+    await node.signed_in("ann")
+    (found,) = await node.users.sessions("ann")
+    for at in (found.created_at, found.signed_in_at, found.last_seen_at):
+        assert at.tzinfo is UTC
+
+
+def test_a_worker_s_users_have_the_app_s_prefix_and_timeout_or_the_defaults() -> None:
+    users = Users.connect("redis://127.0.0.1:1")
+    assert (users._store._prefix, users._manager.policy.idle) == ("mooring", 1800)
+    users = Users.connect("redis://127.0.0.1:1", prefix="mine", idle_timeout=60)
+    assert (users._store._prefix, users._manager.policy.idle) == ("mine", 60)
+
+
+class WithoutRedis:
+    """A finder of modules for which the package of the extra is not there."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "app.users.outside":
+            raise ModuleNotFoundError(name="redis")
+
+
+def test_a_worker_without_the_extra_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "app.users.outside", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [WithoutRedis(), *sys.meta_path])
+    with pytest.raises(ImportError, match=r"^Users\.connect: redis is not installed.*\[redis\]'$"):
+        Users.connect("redis://127.0.0.1:1")

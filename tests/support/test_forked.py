@@ -128,6 +128,14 @@ def test_a_module_has_the_environment_that_it_is_given_and_nothing_else(
         "import os, signal; os.kill(os.getpid(), signal.SIGHUP)",
         "import os, signal; os.kill(os.getpid(), signal.SIGPIPE)",
         "import signal; signal.raise_signal(signal.SIGKILL)",
+        "class Noisy:\n    def __del__(self): print('gone')\nheld = Noisy()",
+        "class Noisy:\n    def __del__(self): print('gone')\nheld = Noisy()\nheld.itself = held",
+        "import sys, types\nclass Noisy:\n    def __del__(self): print('gone')\n"
+        "sys.modules['other'] = other = types.ModuleType('other')\nother.held = Noisy()\ndel other",
+        "import asyncio\nasync def fail(): raise ValueError('a fault')\n"
+        "async def main(): main.held = asyncio.create_task(fail()); await asyncio.sleep(0)\n"
+        "asyncio.run(main())",
+        "import sys; sys.stdout.write('no end of a line'); sys.exit(-1)",
         "import faulthandler; faulthandler._sigsegv()",
         "import faulthandler; faulthandler._sigabrt()",
     ],

@@ -33,11 +33,18 @@ _PARSERS: dict[str, Callable[[str], object]] = {
 }
 
 _RUN_FILES = """
-import pathlib, runpy, sys
+import runpy, sys
 import tests.docs.as_wheel
 sys.path.insert(0, ".")
 for each in sys.argv[1:]:
     runpy.run_path(each, run_name="imported")
+"""
+
+# The entry point of the wheel, whose name it has, does the same for users.
+_RUN_TESTS = """
+import pytest
+plugins = "tests.docs.as_wheel", "fastapi_mooring.testing.pytest_plugin", "no:schemathesis"
+sys.exit(pytest.main(["-q", *(word for each in plugins for word in ("-p", each))]))
 """
 
 
@@ -107,11 +114,8 @@ def test_data_can_be_parsed(block: Block) -> None:
 def _check_project(folder: Path) -> None:
     """Import all modules of a project, then run its tests."""
     sources = sorted(path for path in folder.rglob("*.py") if not path.name.startswith("test_"))
-    _run(folder, "-c", _RUN_FILES, *(str(path.relative_to(folder)) for path in sources))
-    if list(folder.rglob("test_*.py")):
-        # The entry point of the wheel, whose name it has, does the same for users.
-        plugins = ("-p", "tests.docs.as_wheel", "-p", "fastapi_mooring.testing.pytest_plugin")
-        _run(folder, "-m", "pytest", "-q", *plugins)
+    program = _RUN_FILES + _RUN_TESTS * any(folder.rglob("test_*.py"))
+    _run(folder, "-c", program, *(str(path.relative_to(folder)) for path in sources))
 
 
 def _run(folder: Path, *arguments: str) -> None:

@@ -42,7 +42,7 @@ class Service:
         self._traceback_ok = traceback_ok
         self._directory = Path(tempfile.mkdtemp(prefix="mooring-node-"))
         env = _environment({"host": self.host, "port": self.port} | _app_of_this_run() | settings)
-        self._process = _process(module, self._directory, env)
+        self._process = process_of(module, self._directory, env)
 
     def start(self) -> Self:
         """Start, and wait until GET /healthz answers 200."""
@@ -174,8 +174,11 @@ def service(*, traceback_ok: bool = False, module: str = "app", **settings: obje
     return Service(traceback_ok=traceback_ok, module=module, **settings)
 
 
-def _process(module: str, directory: Path, env: dict[str, str]) -> Process:
-    """SERVICE_START=spawn pytest … starts each with an interpreter of its own, as other systems do."""
+def process_of(module: str, directory: Path, env: dict[str, str]) -> Process:
+    """Return the process of a module, whose name is its whole command line.
+
+    SERVICE_START=spawn pytest … starts each with an interpreter of its own, as other systems do.
+    """
     usual = "fork" if sys.platform == "linux" else "spawn"
     if os.environ.get("SERVICE_START", usual) == "fork":
         return ForkedProcess(module, directory, env)

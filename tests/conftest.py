@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support import alone, metrics, selection, together
+from tests.support import alone, metrics, outcome, selection, together
 from tests.support.browsers import JsBrowser, JsClients, Transport
 from tests.support.driver import Driver
 from tests.support.http import http_client
@@ -79,6 +79,14 @@ def pytest_runtest_protocol(
     """Run the tests marked `alone` with no other beside them."""
     with alone.turn(item, nextitem):
         return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let fixtures know whether their test has failed."""
+    report = yield
+    outcome.note(report)
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,7 @@ def _process(kind: type[Process], folder: Path, **env: str) -> Process:
     return kind(module_command("probe"), folder, environment)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server() -> Iterator[ForkServer]:
     server = ForkServer(_environment({}))
     yield server

@@ -173,7 +173,7 @@ _READERS: tuple[Callable[[str], tuple[str, ...]], ...] = (
 
 def _everything(client: redis.Redis) -> str:
     keys = list(client.scan_iter(count=10_000))
-    pipeline = client.pipeline(transaction=False)
+    pipeline: Any = client.pipeline(transaction=False)
     for key in keys:
         for read in _READERS:
             pipeline.execute_command(*read(key))

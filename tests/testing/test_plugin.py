@@ -1,26 +1,17 @@
 """The pytest plugin, in runs of pytest of their own; tests/package has it by its entry point."""
 
-import os
-import shlex
-import time
 from collections.abc import Callable
 from functools import partial
 
 import pytest
 
-from tests.support.processes import ROOT
-from tests.support.service import process_of
+from tests.testing.pytest_runs import run_pytest
 
 pytest_plugins = ["pytester"]
 
 pytestmark = pytest.mark.slow
 
 PLUGIN = "app.testing.pytest_plugin"
-QUIET = [
-    *("-p", "no:valkey", "-p", "no:schemathesis", "-p", "no:cacheprovider", "-W", "error"),
-    # It is, where processes are forked, and rewriting its assertions is not what is tested.
-    *("-W", "ignore:Module already imported so cannot be rewritten; anyio"),
-]
 LOOP_SCOPE = ["-o", "asyncio_default_fixture_loop_scope=function"]
 """Without it pytest-asyncio itself warns."""
 
@@ -56,8 +47,6 @@ def run(pytester: pytest.Pytester) -> Run:
     """Return what runs a test module with the plugin, where all warnings are errors."""
     return partial(_run, pytester)
 
-    return run
-
 
 @pytest.fixture
 def run_alone(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
@@ -68,15 +57,7 @@ def run_alone(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run
 
 def _run(pytester: pytest.Pytester, module: str, *options: str) -> pytest.RunResult:
     pytester.makepyfile(module)
-    env = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
-        "PYTEST_ADDOPTS": shlex.join(["-p", PLUGIN, *QUIET, *options]),
-    }
-    begun = time.monotonic()
-    process = process_of("pytest", pytester.path, env)
-    code = process.run()
-    return pytest.RunResult(code, process.log().splitlines(), [], time.monotonic() - begun)
+    return run_pytest(pytester.path, "-p", PLUGIN, *options)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tests.support import alone, metrics, outcome, selection, together
 from tests.support.browsers import JsBrowser, JsClients, Transport
 from tests.support.driver import Driver
 from tests.support.http import http_client
-from tests.support.in_process import logs_no_secret
+from tests.support.own_log import logs_no_secret
 from tests.support.servers import STORE_SERVERS, StoreServer, store_server
 from tests.support.service import Service, service
 from tests.support.stores import STORES, StoreSettings, memory_settings, server_settings

@@ -13,9 +13,9 @@ from signal import SIGTERM, Signals
 from types import TracebackType
 from typing import Self
 
-from tests.support.forked import ForkedProcess, module_command
+from tests.support.forked import PYTHON_PATH, ForkedProcess, module_command
 from tests.support.issued import PEOPLE, check_secret
-from tests.support.processes import ROOT, Process, free_port
+from tests.support.processes import Process, free_port
 
 SECRET = "a-secret-of-tests-that-is-long-enough-to-be-one"
 KEPT = ("FAST_PATHS", "HOME", "LANG", "PATH", "TMPDIR")
@@ -188,8 +188,7 @@ def process_of(module: str, directory: Path, env: dict[str, str]) -> Process:
 def _environment(settings: dict[str, object]) -> dict[str, str]:
     # Neither the developer's own settings nor a .env in the repository reach a tested service.
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support" / "as_deployed")])
-    python = {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+    python = {"PYTHONPATH": PYTHON_PATH, "PYTHONUNBUFFERED": "1"}
     settings = {"log_level": "debug"} | _of_this_run() | settings
     return kept | python | {name.upper(): str(value) for name, value in settings.items()}
 

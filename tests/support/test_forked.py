@@ -67,7 +67,7 @@ def _process(kind: type[Process], folder: Path, **env: str) -> Process:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ForkServer]:
-    server = ForkServer(_environment({}))
+    server = ForkServer()
     yield server
     server.close()
 
@@ -212,7 +212,7 @@ async def test_a_process_is_killed_with_those_that_it_has_started(tmp_path: Path
 
 @pytest.mark.parametrize("end", ["killed", "closed"])
 async def test_children_end_with_their_fork_server(end: str, tmp_path: Path) -> None:
-    server = ForkServer(_environment({}))
+    server = ForkServer()
     child = _endless(server, tmp_path)
     await eventually(lambda: (tmp_path / "log").read_text() == "up\n")
 

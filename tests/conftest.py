@@ -1,5 +1,6 @@
 """Fixtures: stores, a running node, browsers. tests/support says what each can do."""
 
+import gc
 import os
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack
@@ -9,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support import alone, metrics, selection, together
+from tests.support import alone, metrics, outcome, selection, together
 from tests.support.browsers import JsBrowser, JsClients, Transport
 from tests.support.driver import Driver
 from tests.support.http import http_client
-from tests.support.in_process import logs_no_secret
+from tests.support.own_log import logs_no_secret
 from tests.support.servers import STORE_SERVERS, StoreServer, store_server
 from tests.support.service import Service, service
 from tests.support.stores import STORES, StoreSettings, memory_settings, server_settings
@@ -24,10 +25,24 @@ Nodes = Callable[..., Service]
 EXTENDED_APP = "tests.support.extended_app"
 
 
+# Nothing that is imported and collected is garbage: to look for some takes a fifth of that time.
+gc.disable()
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Import no file without a fast test for `make test-fast`: each worker would import them all."""
     only_fast = config.option.markexpr == "fast"
     return True if only_fast and not selection.may_be_fast(collection_path) else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect garbage from then on, and none of what is there: it stays until the end."""
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -64,6 +79,14 @@ def pytest_runtest_protocol(
     """Run the tests marked `alone` with no other beside them."""
     with alone.turn(item, nextitem):
         return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let fixtures know whether their test has failed."""
+    report = yield
+    outcome.note(report)
+    return report
 
 
 @pytest.fixture(scope="session")

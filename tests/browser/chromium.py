@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright
 
 from tests.support.issued import note_issued
+from tests.support.outcome import has_failed
 from tests.support.processes import ROOT
 
 SCREENSHOTS = ROOT / "tests" / "browser" / "screenshots"
@@ -72,15 +73,22 @@ class Profile:
 
     def check(self) -> None:
         """Fail if there was a complaint that nobody expected."""
-        expected = re.compile("|".join(f"(?:{each})" for each in self._expected) or "(?!)")
-        faults = [each for each in self._faults if not expected.fullmatch(each)]
+        faults = self.faults()
         assert not faults, "\n".join(faults)
 
-    async def close(self, name: str) -> None:
-        """Keep a picture of each tab, and close them all."""
+    def faults(self) -> list[str]:
+        """Return the complaints that nobody expected."""
+        expected = re.compile("|".join(f"(?:{each})" for each in self._expected) or "(?!)")
+        return [each for each in self._faults if not expected.fullmatch(each)]
+
+    async def picture(self, name: str) -> None:
+        """Keep a picture of each tab."""
         SCREENSHOTS.mkdir(exist_ok=True)
         for number, page in enumerate(self.context.pages, 1):
             await page.screenshot(path=SCREENSHOTS / f"{name}-{number}.png")
+
+    async def close(self) -> None:
+        """Close all tabs."""
         await self.cookies()
         await self.context.close()
 
@@ -92,12 +100,21 @@ class Profile:
 
 @asynccontextmanager
 async def profile(browser: Browser, name: str, **options: Any) -> AsyncIterator[Profile]:
-    """A new profile. In the end its tabs are pictured, and no fault may be left that nobody expected."""
+    """A new profile. No fault may be left in the end that nobody expected.
+
+    When something has failed, its tabs are pictured under a name.
+    """
     new = Profile(await browser.new_context(**options))
     try:
         yield new
+    except BaseException:
+        await new.picture(name)
+        raise
+    else:
+        if has_failed() or new.faults():
+            await new.picture(name)
     finally:
-        await new.close(name)
+        await new.close()
     new.check()
 
 

@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -15,6 +14,7 @@ from tests.browser.chromium import Profile, chromium, file_name, profile
 from tests.browser.site import build
 from tests.deploy.conftest import Front, nodes_behind_balancer
 from tests.support.nginx import nginx
+from tests.support.processes import free_port
 from tests.support.servers import StoreServer, store_server
 
 expect.set_options(timeout=20_000)
@@ -37,8 +37,16 @@ class Place:
     browser: Browser
 
 
+@dataclass(frozen=True)
+class Window:
+    """A browser that finds at localhost:3000 what a test has put on a port."""
+
+    browser: Browser
+    port: int
+
+
 class NewPlace(Protocol):
-    """Makes a place of a test's own; the settings are those of its nodes."""
+    """Makes the place of a test's own; the settings are those of its nodes."""
 
     async def __call__(self, **settings: object) -> Place: ...
 
@@ -60,33 +68,40 @@ async def playwright() -> AsyncIterator[Playwright]:
 
 
 @asynccontextmanager
-async def _new_place(
-    playwright: Playwright, spa_port: int, **settings: object
-) -> AsyncIterator[Place]:
+async def _new_place(window: Window, **settings: object) -> AsyncIterator[Place]:
     with store_server("valkey") as store:
-        async with nodes_behind_balancer(store, **settings) as front:
-            ports = {
-                "localhost:3000": urlsplit(front.url).port or 0,
-                "localhost:4200": spa_port,
-                "localhost:4300": spa_port,
-            }
-            async with chromium(playwright, ports) as browser:
-                yield Place(store, front, browser)
+        async with nodes_behind_balancer(store, listen=window.port, **settings) as front:
+            yield Place(store, front, window.browser)
+
+
+@asynccontextmanager
+async def _new_window(playwright: Playwright, spa_port: int) -> AsyncIterator[Window]:
+    port = free_port()
+    ports = {"localhost:3000": port, "localhost:4200": spa_port, "localhost:4300": spa_port}
+    async with chromium(playwright, ports) as browser:
+        yield Window(browser, port)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def window(playwright: Playwright, spa_port: int) -> AsyncIterator[Window]:
+    """A browser for what tests put on its port, one after another."""
+    async with _new_window(playwright, spa_port) as window:
+        yield window
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def _place(playwright: Playwright, spa_port: int) -> AsyncIterator[Place]:
-    async with _new_place(playwright, spa_port) as place:
+    async with _new_window(playwright, spa_port) as window, _new_place(window) as place:
         yield place
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def new_place(playwright: Playwright, spa_port: int) -> AsyncIterator[NewPlace]:
-    """Places that a test may harm."""
+async def new_place(window: Window) -> AsyncIterator[NewPlace]:
+    """A place that a test may harm."""
     async with AsyncExitStack() as stack:
 
         async def new(**settings: object) -> Place:
-            return await stack.enter_async_context(_new_place(playwright, spa_port, **settings))
+            return await stack.enter_async_context(_new_place(window, **settings))
 
         yield new
 

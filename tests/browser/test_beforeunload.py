@@ -1,9 +1,9 @@
 """P12 in Chromium: what a page emits as it goes is handled."""
 
 import pytest
-from playwright.async_api import Playwright
 
-from tests.browser.chromium import Profile, chromium, file_name, profile
+from tests.browser.chromium import Profile, file_name, profile
+from tests.browser.conftest import Window
 from tests.support.eventually import eventually
 from tests.support.http import http_client
 from tests.support.nginx import API
@@ -37,16 +37,13 @@ _EMIT_AT_THE_END = """transports => new Promise(resolve => {
     ids=["memory-1", "valkey-2", "memory-2", "valkey-1"],
 )
 async def test_an_event_that_a_page_emits_as_it_goes_is_handled(
-    playwright: Playwright,
+    window: Window,
     request: pytest.FixtureRequest,
     any_store: StoreSettings,
     transports: list[str],
 ) -> None:
-    with service(**any_store) as node:
-        async with (
-            chromium(playwright, {"localhost:3000": node.port}) as browser,
-            profile(browser, file_name(request.node.name)) as tabs,
-        ):
+    with service(port=window.port, **any_store) as node:
+        async with profile(window.browser, file_name(request.node.name)) as tabs:
             for number in range(PAGES):
                 await _open_and_leave(tabs, transports, close=number % 2 == 0)
             cookies = await tabs.cookies()

@@ -1,9 +1,10 @@
 """The service's pages below a prefix: all that they load and ask for is below it, too."""
 
 import pytest
-from playwright.async_api import Playwright, expect
+from playwright.async_api import expect
 
-from tests.browser.chromium import Profile, chromium, file_name, profile
+from tests.browser.chromium import Profile, file_name, profile
+from tests.browser.conftest import Window
 from tests.browser.test_pages import try_out
 from tests.support.nginx import API
 from tests.support.prefixed import WAYS, prefixed
@@ -21,12 +22,11 @@ PAGES_IN = [
 
 @pytest.mark.parametrize("way", PAGES_IN)
 async def test_pages_work_below_the_prefix(
-    playwright: Playwright, request: pytest.FixtureRequest, way: str
+    window: Window, request: pytest.FixtureRequest, way: str
 ) -> None:
     async with (
-        prefixed(WAYS[way]) as below,
-        chromium(playwright, {"localhost:3000": below.port}) as browser,
-        profile(browser, file_name(request.node.name)) as tabs,
+        prefixed(WAYS[way], port=window.port) as below,
+        profile(window.browser, file_name(request.node.name)) as tabs,
     ):
         asked: list[str] = []
         tabs.context.on("request", lambda each: asked.append(each.url))

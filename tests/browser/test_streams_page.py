@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, Playwright, expect
+from playwright.async_api import Page, expect
 
-from tests.browser.chromium import Profile, chromium, profile
+from tests.browser.chromium import Profile, profile
+from tests.browser.conftest import Window
 from tests.docs.markdown import project, write_project
 from tests.support.processes import ROOT
 from tests.support.service import service
@@ -21,14 +22,13 @@ ANSWER = f"You have asked {QUESTION} "
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def tabs(playwright: Playwright, tmp_path: Path) -> AsyncIterator[Profile]:
+async def tabs(window: Window, tmp_path: Path) -> AsyncIterator[Profile]:
     """A browser in front of the documented app."""
     write_project(project(ROOT / "docs" / "streams.md"), tmp_path)
     settings = {"app": "answers:app", "documented": tmp_path, **memory_settings()}
     async with (
-        service(module="tests.support.documented_app", **settings) as node,
-        chromium(playwright, {"localhost:3000": node.port}) as browser,
-        profile(browser, "streams") as tabs,
+        service(module="tests.support.documented_app", port=window.port, **settings),
+        profile(window.browser, "streams") as tabs,
     ):
         yield tabs
 

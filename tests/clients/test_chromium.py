@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import product
 
-from playwright.async_api import Page, async_playwright
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright
 
 from tests.browser.chromium import chromium
 from tests.clients.conftest import IDLE
@@ -13,6 +15,9 @@ from tests.support.browsers import Transport
 from tests.support.eventually import eventually, settled
 from tests.support.issued import note_issued
 from tests.support.service import Service
+
+# One process makes the browser for both.
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("chromium")]
 
 HOSTS = ("localhost", "127.0.0.1")
 
@@ -29,13 +34,23 @@ OPEN = """async (transports) => {
 }"""
 
 
-async def test_it_connects_counts_and_is_logged_out(lasting: Service) -> None:
-    async with _pages(lasting) as pages:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(_lasting: Service, _forgetful: Service) -> AsyncIterator[Browser]:
+    """One browser that finds both nodes."""
+    ports = {f"{host}:{node.port}": node.port for host in HOSTS for node in (_lasting, _forgetful)}
+    async with async_playwright() as driver, chromium(driver, ports) as browser:
+        yield browser
+
+
+async def test_it_connects_counts_and_is_logged_out(browser: Browser, lasting: Service) -> None:
+    async with _pages(browser, lasting) as pages:
         await asyncio.gather(*(_is_logged_out(*each) for each in pages))
 
 
-async def test_it_expires_and_returns_with_a_new_session(forgetful: Service) -> None:
-    async with _pages(forgetful) as pages:
+async def test_it_expires_and_returns_with_a_new_session(
+    browser: Browser, forgetful: Service
+) -> None:
+    async with _pages(browser, forgetful) as pages:
         await asyncio.gather(*(_expires(*each) for each in pages))
 
 
@@ -74,13 +89,16 @@ async def _has(page: Page, name: str, value: object) -> bool:
 
 
 @asynccontextmanager
-async def _pages(node: Service) -> AsyncIterator[list[tuple[Page, Transport]]]:
+async def _pages(browser: Browser, node: Service) -> AsyncIterator[list[tuple[Page, Transport]]]:
     """A page of the node for each host and transport, in a profile of its own."""
-    ports = {f"{host}:{node.port}": node.port for host in HOSTS}
-    async with async_playwright() as driver, chromium(driver, ports) as browser:
-        contexts = [await browser.new_context(bypass_csp=True) for _ in product(HOSTS, Transport)]
+    ways = list(product(HOSTS, Transport))
+    async with AsyncExitStack() as stack:
+        contexts = [
+            await stack.enter_async_context(await browser.new_context(bypass_csp=True))
+            for _ in ways
+        ]
         pages = []
-        for context, (host, transport) in zip(contexts, product(HOSTS, Transport), strict=True):
+        for context, (host, transport) in zip(contexts, ways, strict=True):
             page = await context.new_page()
             # It opens no session: so the handshake is the browser's first contact.
             await page.goto(f"http://{host}:{node.port}/healthz")

@@ -30,14 +30,17 @@ class Front:
 
 
 @asynccontextmanager
-async def nodes_behind_balancer(server: StoreServer, **settings: object) -> AsyncIterator[Front]:
-    """Two running nodes behind a balancer that has found them."""
+async def nodes_behind_balancer(
+    server: StoreServer, *, listen: int = 0, **settings: object
+) -> AsyncIterator[Front]:
+    """Two running nodes behind a balancer that has found them; it listens on a port, or a free one."""
     port = free_port()
     options = server_settings(server) | settings
     nodes = [service(host=address, port=port, **options) for address in ADDRESSES]
     async with AsyncExitStack() as stack:
         await asyncio.gather(*(stack.enter_async_context(node) for node in nodes))
-        yield Front(await stack.enter_async_context(balancer([*ADDRESSES], port)), nodes)
+        front = balancer([*ADDRESSES], port, listen=str(listen or ""))
+        yield Front(await stack.enter_async_context(front), nodes)
 
 
 @pytest.fixture

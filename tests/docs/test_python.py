@@ -8,8 +8,6 @@ import ast
 import importlib
 import json
 import os
-import subprocess
-import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +18,7 @@ import yaml
 from tests.docs import as_wheel
 from tests.docs.markdown import API, PAGES, Block, blocks, page_name, project, write_project
 from tests.support.processes import ROOT
+from tests.support.service import process_of
 
 BLOCKS = [block for page in PAGES if page != API for block in blocks(page)]
 PYTHON = [block for block in BLOCKS if block.language == "python"]
@@ -31,14 +30,6 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "toml": tomllib.loads,
     "yaml": yaml.safe_load,
 }
-
-_RUN_FILES = """
-import pathlib, runpy, sys
-import tests.docs.as_wheel
-sys.path.insert(0, ".")
-for each in sys.argv[1:]:
-    runpy.run_path(each, run_name="imported")
-"""
 
 
 def _projects() -> dict[str, list[Block]]:
@@ -105,23 +96,7 @@ def test_data_can_be_parsed(block: Block) -> None:
 
 
 def _check_project(folder: Path) -> None:
-    """Import all modules of a project, then run its tests."""
-    sources = sorted(path for path in folder.rglob("*.py") if not path.name.startswith("test_"))
-    _run(folder, "-c", _RUN_FILES, *(str(path.relative_to(folder)) for path in sources))
-    if list(folder.rglob("test_*.py")):
-        # The entry point of the wheel, whose name it has, does the same for users.
-        plugins = ("-p", "tests.docs.as_wheel", "-p", "fastapi_mooring.testing.pytest_plugin")
-        _run(folder, "-m", "pytest", "-q", *plugins)
-
-
-def _run(folder: Path, *arguments: str) -> None:
-    ended = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    """Import all modules of a project and run its tests (tests/docs/page_project.py)."""
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    process = process_of("tests.docs.page_project", folder, env)
+    assert process.run() == 0, process.log()

@@ -4,14 +4,15 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, async_playwright
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright
 
 from tests.browser.chromium import chromium
 from tests.support.balancer import balancer
@@ -21,6 +22,9 @@ from tests.support.processes import ROOT, free_port
 from tests.support.servers import StoreServer
 from tests.support.service import service
 from tests.support.stores import server_settings
+
+# One process makes the browser for all of them.
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("other site")]
 
 APP, API = "app.example.test", "api.other.test"
 NODES = ("127.0.0.2", "127.0.0.3")
@@ -53,25 +57,39 @@ def _site(certificate: Certificate) -> Iterator[int]:
         thread.join()
 
 
+@dataclass(frozen=True)
+class Sites:
+    """Both sites as a browser knows them, whose pages trust no certificate but the one made here."""
+
+    browser: Browser
+    api_port: int
+    """Where the balancer is to listen."""
+    certificate: Certificate
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def sites(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sites]:
+    """The page, served on its site, and a browser that finds it and the API."""
+    certificate = self_signed(tmp_path_factory.mktemp("sites"), APP, API)
+    trust = f"--ignore-certificate-errors-spki-list={certificate.spki}"
+    with _site(certificate) as app_port:
+        ports = {f"{APP}:443": app_port, f"{API}:443": free_port()}
+        async with async_playwright() as driver, chromium(driver, ports, trust) as browser:
+            yield Sites(browser, ports[f"{API}:443"], certificate)
+
+
 @asynccontextmanager
-async def _page(store: StoreServer, folder: Path, **settings: object) -> AsyncIterator[Page]:
-    """The page in a browser that knows no certificate but the one made here."""
-    certificate = self_signed(folder, APP, API)
+async def _page(sites: Sites, store: StoreServer, **settings: object) -> AsyncIterator[Page]:
+    """The page in a new profile, and the API on two nodes."""
     port = free_port()
     options = server_settings(store) | SETTINGS | settings
+    front = {"bind": f"ssl crt {sites.certificate.both}", "listen": str(sites.api_port)}
     async with AsyncExitStack() as stack:
         nodes = [service(host=address, port=port, **options) for address in NODES]
         await asyncio.gather(*(stack.enter_async_context(node) for node in nodes))
-        bind = f"ssl crt {certificate.both}"
-        front = await stack.enter_async_context(balancer([*NODES], port, bind=bind, STICKY=STICKY))
-        ports = {
-            f"{APP}:443": stack.enter_context(_site(certificate)),
-            f"{API}:443": int(front.address.partition(":")[2]),
-        }
-        driver = await stack.enter_async_context(async_playwright())
-        trust = f"--ignore-certificate-errors-spki-list={certificate.spki}"
-        browser = await stack.enter_async_context(chromium(driver, ports, trust))
-        page = await browser.new_page()
+        await stack.enter_async_context(balancer([*NODES], port, STICKY=STICKY, **front))
+        context = await stack.enter_async_context(await sites.browser.new_context())
+        page = await context.new_page()
         await page.goto(f"https://{APP}/")
         yield page
 
@@ -88,9 +106,9 @@ async def _session_cookie(page: Page) -> dict[str, Any]:
     "transport", ["polling", pytest.param("websocket", marks=pytest.mark.thorough)]
 )
 async def test_a_page_on_another_site_logs_through_by_fetch_and_by_socket(
-    valkey: StoreServer, tmp_path: Path, transport: str
+    sites: Sites, valkey: StoreServer, transport: str
 ) -> None:
-    async with _page(valkey, tmp_path) as page:
+    async with _page(sites, valkey) as page:
         assert await page.evaluate("request('POST', '/incr')") == 1
         assert await page.evaluate("request('POST', '/incr')") == 2
         cookie = await _session_cookie(page)
@@ -120,9 +138,9 @@ async def test_a_page_on_another_site_logs_through_by_fetch_and_by_socket(
     "transport", [pytest.param("polling", marks=pytest.mark.thorough), "websocket"]
 )
 async def test_a_first_contact_by_socket_from_another_site_opens_the_session_of_its_fetches(
-    valkey: StoreServer, tmp_path: Path, transport: str
+    sites: Sites, valkey: StoreServer, transport: str
 ) -> None:
-    async with _page(valkey, tmp_path) as page:
+    async with _page(sites, valkey) as page:
         await page.evaluate("transport => connect(transport)", transport)
         assert await page.evaluate("emit('incr')") == 1
         assert await page.evaluate("request('POST', '/incr')") == 2
@@ -139,8 +157,8 @@ async def test_a_first_contact_by_socket_from_another_site_opens_the_session_of_
     ids=["lax", "not partitioned"],
 )
 async def test_without_one_of_these_attributes_the_browser_keeps_no_cookie_of_another_site(
-    valkey: StoreServer, tmp_path: Path, weaker: dict[str, str]
+    sites: Sites, valkey: StoreServer, weaker: dict[str, str]
 ) -> None:
-    async with _page(valkey, tmp_path, **weaker) as page:
+    async with _page(sites, valkey, **weaker) as page:
         assert await page.evaluate("request('POST', '/incr')") == 1
         assert await page.evaluate("request('POST', '/incr')") == 1

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.eventually import eventually
 from tests.support.processes import ROOT, Process, free_port
-from tests.support.service import SECRET, _process
+from tests.support.service import SECRET, process_of
 
 pytestmark = pytest.mark.slow  # each starts a process
 
@@ -36,7 +36,7 @@ def _refused(folder: Path, *arguments: str, **settings: str) -> tuple[int, list[
 
 def _refused_in_a_fork(folder: Path, **settings: str) -> tuple[int, list[str]]:
     """As `_refused`, in a tenth of its time; all that it writes, on either output."""
-    process = _process("app", folder, _environment(**settings))
+    process = process_of("app", folder, _environment(**settings))
     process.start(process.log_file.exists)
     code = process._running().wait(20)
     return code, process.log().splitlines()

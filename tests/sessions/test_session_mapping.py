@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from app.sessions import MemoryStore, Policy, Session, SessionEndedError, SessionManager
 from tests.sessions.handles import again, count_up, stored
 from tests.support.hooked_store import HookedStore
+from tests.support.samples import PROOF, times
 
 DATA: dict[str, Any] = {"a": 1, "b": [1], "c": None}
 
@@ -228,7 +229,8 @@ OPERATIONS: st.SearchStrategy[Operation] = st.one_of(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@pytest.mark.proof
+@settings(derandomize=not PROOF, deadline=None, max_examples=times(100, of=300))
 @given(before=DICTS, operations=st.lists(OPERATIONS, max_size=12))
 def test_whatever_is_done_to_a_session_it_answers_and_holds_what_a_dict_does(
     before: dict[str, Any], operations: list[Operation]

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from app.sessions import Policy, Session, SessionDataError, SessionManager
 from tests.sessions.handles import again, count_up, stored
+from tests.support.samples import PROOF, times
 from tests.support.stores import StoreSettings
 from tests.support.stores_in_process import new_store
 
@@ -402,10 +403,11 @@ def kept(any_store: StoreSettings, runner: asyncio.Runner) -> Iterator[SessionMa
     runner.run(sessions.aclose())
 
 
+@pytest.mark.proof
 @settings(
     deadline=None,
-    derandomize=True,
-    max_examples=300,
+    derandomize=not PROOF,
+    max_examples=times(100, of=300),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(value=VALUES, nested_later=st.booleans(), size=st.sampled_from([0, 1_000]))

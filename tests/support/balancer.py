@@ -30,8 +30,8 @@ def haproxy_binary() -> str:
 class Balancer:
     """A running balancer. `names.addresses` are those at which it looks for nodes.
 
-    Variables of the configuration are in `environment`; `bind` are options of its port. Without `sticky`
-    the requests of a socket go to each node in turn.
+    Variables of the configuration are in `environment`; `bind` are options of its port, which is free, or
+    `listen`. Without `sticky` the requests of a socket go to each node in turn.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Balancer:
         bind = environment.pop("bind", "")
         self.names = names
         self._stats = free_port()
-        self.address = f"127.0.0.1:{free_port()}"
+        self.address = f"127.0.0.1:{environment.pop('listen', '') or free_port()}"
         self.url = f"http://{self.address}"
         settings = {
             "NODES": f"app.test:{nodes_port}",

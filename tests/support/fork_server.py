@@ -5,6 +5,7 @@ socket FD: each request and each answer is a line of JSON. A child runs what `py
 reaped when its state is asked for, as that of a Popen. There are no threads.
 """
 
+import atexit
 import ctypes
 import gc
 import importlib
@@ -70,18 +71,63 @@ Request = dict[str, Any]
 
 def main() -> None:
     """Serve; in a child, return to Python's own end of a program when the module has run."""
+    end = End()
+    atexit.register(end)  # before all others, and so called after them
     installed = sys.path[1 + len(_python_path(os.environ)) :]
     preload()
     request = serve(int(sys.argv[1]))
     if request is not None:
         _become(request, installed)
-        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+        end.of(request["module"])
+
+
+class End:
+    """The last that a child does at Python's end, when its threads have ended and all else is called.
+
+    What the module has left is finalized. What was imported before it is left to the system, with the pages
+    that it shares with the server: Python would write to each of them, which takes longer than many a module.
+    """
+
+    def __init__(self) -> None:
+        self._code: int | None = None
+
+    def of(self, module: str) -> None:
+        """Run a module as the program, and note how it ends; Python says so where it is not by a code."""
+        try:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            if end.code is not None and not isinstance(end.code, int):
+                raise
+            code = end.code or 0
+        else:
+            code = 0
+        self._code = code & 0xFF
+
+    def __call__(self) -> None:
+        """End the process if its code is known."""
+        if self._code is None:
+            return
+        _forget_imported()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(self._code)
+
+
+def _forget_imported() -> None:
+    """Finalize what only the modules have that were not preloaded."""
+    for name in sys.modules.keys() - _preloaded:
+        del sys.modules[name]
+    gc.collect()
+
+
+_preloaded: set[str] = set()
 
 
 def preload() -> None:
     """Import what services share, out of reach of the garbage collector: it would copy the pages."""
     for name in PRELOADED:
         importlib.import_module(name)
+    _preloaded.update(sys.modules)
     gc.collect()
     gc.freeze()
 

@@ -15,8 +15,11 @@ from typing import Any
 
 from tests.support.processes import ROOT, START_TIMEOUT, Process, hang_up_by_default
 
-_PYTHON_READS = ("HOME", "LANG", "PATH", "PYTHONPATH", "PYTHONUNBUFFERED", "TMPDIR")
-"""What of a child's environment the server has from its own start."""
+PYTHON_PATH = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support" / "as_deployed")])
+"""Where services find the library, without what their deployments lack."""
+
+_PYTHON_READS = ("HOME", "LANG", "PATH", "TMPDIR")
+"""What of the tests' environment the server has from its start, as services have."""
 
 
 def module_command(module: str) -> list[str]:
@@ -33,14 +36,14 @@ class ForkedProcess(Process):
         self._environment = dict(env)
 
     def _launch(self) -> "Forked":
-        server = _running_server(self._environment)
+        server = _running_server()
         return server.fork(self._module, self._directory, self.log_file, self._environment)
 
 
 class ForkServer:
     """tests/support/fork_server.py as a process; it ends with the one that has started it."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._control, theirs = socket.socketpair()
         self._control.settimeout(START_TIMEOUT)
@@ -49,7 +52,8 @@ class ForkServer:
             self._process = subprocess.Popen(
                 [*module_command("tests.support.fork_server"), str(theirs.fileno())],
                 cwd=ROOT,
-                env={name: env[name] for name in _PYTHON_READS if name in env},
+                env={name: os.environ[name] for name in _PYTHON_READS if name in os.environ}
+                | {"PYTHONPATH": PYTHON_PATH, "PYTHONUNBUFFERED": "1"},
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
@@ -137,11 +141,11 @@ _server: ForkServer | None = None
 _server_lock = threading.Lock()
 
 
-def _running_server(env: Mapping[str, str]) -> ForkServer:
+def _running_server() -> ForkServer:
     """Return the server of this process; a new one, if it has none that runs."""
     global _server  # noqa: PLW0603 - it is one for each process, and closed at its end
     with _server_lock:
         if _server is None or not _server.alive:
-            _server = ForkServer(env)
+            _server = ForkServer()
             atexit.register(_server.close)
         return _server

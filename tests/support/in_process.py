@@ -1,21 +1,17 @@
 """The service inside the test's own process: for settings by the dozen, each of them quick to try."""
 
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import StringIO
 from unittest.mock import patch
 
 import httpx
 
-from app import log_config as logs
 from app.backends import Backend
 from app.example.main import create_app
 from app.http.middleware.server_error import ServerErrorMiddleware
 from app.settings import Settings
 from tests.support.http import http_client
-from tests.support.issued import check_secret
 from tests.support.service import SECRET
 
 _DEFAULTS: dict[str, object] = {
@@ -44,20 +40,3 @@ def in_process(*, backend: Backend | None = None, **settings: object) -> httpx.A
     served = ServerErrorMiddleware(app)
     scheme = "https" if read.session_cookie_secure else "http"
     return http_client(f"{scheme}://mooring.test", transport=httpx.ASGITransport(served))
-
-
-@contextmanager
-def logs_no_secret() -> Iterator[None]:
-    """Fail if the service, inside this process, logs a session id meanwhile."""
-    written = StringIO()
-    handler = logging.StreamHandler(written)
-    handler.setFormatter(logs._formatter("json"))
-    logger = logging.getLogger("app")
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    try:
-        yield
-    finally:
-        logger.setLevel(logging.NOTSET)
-        logger.removeHandler(handler)
-    check_secret(written.getvalue(), "the log")

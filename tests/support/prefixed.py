@@ -112,15 +112,15 @@ class Prefixed:
 
 
 @asynccontextmanager
-async def prefixed(way: Way) -> AsyncIterator[Prefixed]:
-    """Run the service and what is in front of it."""
+async def prefixed(way: Way, *, port: int = 0) -> AsyncIterator[Prefixed]:
+    """Run the service and what is in front of it, on a port, or a free one."""
     settings: dict[str, Any] = {"root_path": way.root_path, "app": way.app} | memory_settings()
-    async with service(**settings) as node:
+    port = port or free_port()
+    async with service(port=port if way.proxy is None else 0, **settings) as node:
         if way.proxy is None:
             yield Prefixed(way, node.port)
             return
         with tempfile.TemporaryDirectory(prefix="mooring-prefix-") as name:
-            port = free_port()
             process = Process(_command(way, Path(name), port, node.port), Path(name))
             ready = f"{way.prefix}/"
             await asyncio.to_thread(process.start, lambda: _answers(port, ready), within=10.0)

@@ -124,6 +124,16 @@ class Process:
                 raise AssertionError(f"{self._command[0]} did not come up:\n{self.log()}")
             time.sleep(0.01)
 
+    def run(self, *, within: float = START_TIMEOUT) -> int:
+        """Start, wait until it ends by itself, and return its exit code; fails if it takes longer."""
+        self.start(lambda: True)
+        try:
+            return self._running().wait(within)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it goes on after {within} s:\n{self.log()}") from None
+        finally:
+            self.kill()
+
     def stop(self, *, within: float = 12.0) -> int:
         """Ask it to end with SIGTERM and return its exit code; fails if it takes longer."""
         child = self._running()

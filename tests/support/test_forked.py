@@ -65,9 +65,9 @@ def _process(kind: type[Process], folder: Path, **env: str) -> Process:
     return kind(module_command("probe"), folder, environment)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server() -> Iterator[ForkServer]:
-    server = ForkServer(_environment({}))
+    server = ForkServer()
     yield server
     server.close()
 
@@ -128,6 +128,14 @@ def test_a_module_has_the_environment_that_it_is_given_and_nothing_else(
         "import os, signal; os.kill(os.getpid(), signal.SIGHUP)",
         "import os, signal; os.kill(os.getpid(), signal.SIGPIPE)",
         "import signal; signal.raise_signal(signal.SIGKILL)",
+        "class Noisy:\n    def __del__(self): print('gone')\nheld = Noisy()",
+        "class Noisy:\n    def __del__(self): print('gone')\nheld = Noisy()\nheld.itself = held",
+        "import sys, types\nclass Noisy:\n    def __del__(self): print('gone')\n"
+        "sys.modules['other'] = other = types.ModuleType('other')\nother.held = Noisy()\ndel other",
+        "import asyncio\nasync def fail(): raise ValueError('a fault')\n"
+        "async def main(): main.held = asyncio.create_task(fail()); await asyncio.sleep(0)\n"
+        "asyncio.run(main())",
+        "import sys; sys.stdout.write('no end of a line'); sys.exit(-1)",
         "import faulthandler; faulthandler._sigsegv()",
         "import faulthandler; faulthandler._sigabrt()",
     ],
@@ -204,7 +212,7 @@ async def test_a_process_is_killed_with_those_that_it_has_started(tmp_path: Path
 
 @pytest.mark.parametrize("end", ["killed", "closed"])
 async def test_children_end_with_their_fork_server(end: str, tmp_path: Path) -> None:
-    server = ForkServer(_environment({}))
+    server = ForkServer()
     child = _endless(server, tmp_path)
     await eventually(lambda: (tmp_path / "log").read_text() == "up\n")
 

@@ -7,23 +7,36 @@ import sys
 import pytest
 
 from tests.support.processes import ROOT
+from tests.support.stores import STORES
 
 FILE = "tests/soak/test_soak.py"
 TEST = f"{FILE}::test_a_task_and_a_file_that_each_sign_in_leaves_are_found"
+VALUES = "tests/sessions/test_session_mapping.py"
 PROMISED = "tests/e2e/test_p05_handshakes_count.py"
-MAIN, PROOF = "not no_fast_path", "proof or thorough"
+MAIN, PROOF = "not alone", "proof or thorough"
 
 
 @pytest.fixture(scope="module")
 def collected() -> dict[str, set[str]]:
-    """What is run of both files, by the selection."""
+    """What is run of the files, by the selection."""
     return {selection: _collected(selection) for selection in (MAIN, PROOF)}
 
 
 def _collected(selection: str) -> set[str]:
     environ = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "-q", FILE, PROMISED, "-m", selection],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--collect-only",
+            "-q",
+            FILE,
+            PROMISED,
+            VALUES,
+            "-m",
+            selection,
+        ],
         cwd=ROOT,
         env=environ,
         capture_output=True,
@@ -44,10 +57,7 @@ def test_what_takes_long_is_collected_for_proof_alone(
 def test_what_a_product_has_too_is_collected_on_one_store_and_for_proof_on_the_other(
     collected: dict[str, set[str]],
 ) -> None:
-    main, proof = (
-        {tuple(test.removesuffix("]").split("[")) for test in found if test.startswith(PROMISED)}
-        for found in (collected[MAIN], collected[PROOF])
-    )
+    main, proof = (_by_way(collected[each], PROMISED) for each in (MAIN, PROOF))
 
     assert not main & proof
     on_two_stores = {test for test, way in proof if any(test == other for other, _ in main)}
@@ -55,3 +65,22 @@ def test_what_a_product_has_too_is_collected_on_one_store_and_for_proof_on_the_o
     for test in on_two_stores:
         ways = [way for each, way in main | proof if each == test]
         assert len({way.partition("-")[0] for way in ways}) == 2
+
+
+def test_values_are_collected_on_memory_and_one_server_and_for_proof_on_the_other(
+    collected: dict[str, set[str]],
+) -> None:
+    main, proof = (_by_way(collected[each], VALUES) for each in (MAIN, PROOF))
+
+    assert proof
+    assert not main & proof
+    for test, way in proof:
+        store = way.partition("-")[0]
+        stores = {each for each in STORES if (test, way.replace(store, each)) in main}
+        assert stores == set(STORES) - {store}
+
+
+def _by_way(tests: set[str], file: str) -> set[tuple[str, str]]:
+    """Return the name of each test of a file with what it runs on."""
+    found = (each.removesuffix("]").partition("[") for each in tests if each.startswith(file))
+    return {(name, way) for name, _, way in found if way}

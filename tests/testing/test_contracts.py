@@ -1,13 +1,10 @@
 """The contract suites as users run them: a test module of their own, and no settings of ours."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.testing.pytest_runs import run_pytest
 
 STORE = """
 from collections.abc import AsyncIterator, Sequence
@@ -65,9 +62,9 @@ GAPS_NEVER_SHOWN = """
 @pytest.mark.parametrize("module", [STORE, BUS], ids=["store", "bus"])
 def test_an_adapter_that_keeps_the_contract_passes(tmp_path: Path, module: str) -> None:
     result = _pytest(tmp_path, module.format(body="pass"))
-    assert result.returncode == 0, result.stdout
-    assert " passed" in result.stdout
-    assert "warning" not in result.stdout
+    assert result.ret == 0, str(result.stdout)
+    assert " passed" in str(result.stdout)
+    assert "warning" not in str(result.stdout)
 
 
 @pytest.mark.parametrize(
@@ -88,27 +85,21 @@ def test_an_adapter_that_breaks_the_contract_fails_with_the_values_that_differ(
     tmp_path: Path, module: str, body: str, failing: str, shown: str
 ) -> None:
     result = _pytest(tmp_path, module.format(body=body), "-k", failing)
-    assert result.returncode == 1, result.stdout
-    assert f"test_{failing}" in result.stdout
-    assert shown in result.stdout, "the assertions are not rewritten"
+    assert result.ret == 1, str(result.stdout)
+    assert f"test_{failing}" in str(result.stdout)
+    assert shown in str(result.stdout), "the assertions are not rewritten"
 
 
 def test_a_contract_without_its_fixture_says_which(tmp_path: Path) -> None:
     module = "from app.testing import StoreContract\n\nclass TestMyStore(StoreContract): ...\n"
     result = _pytest(tmp_path, module, "-x")
-    assert result.returncode == 1
-    assert "fixture 'store' not found" in result.stdout
+    assert result.ret == 1
+    assert "fixture 'store' not found" in str(result.stdout)
 
 
-def _pytest(folder: Path, module: str, *options: str) -> subprocess.CompletedProcess[str]:
+def _pytest(folder: Path, module: str, *options: str) -> pytest.RunResult:
     (folder / "test_mine.py").write_text(module)
     (folder / "pytest.ini").write_text(
         "[pytest]\nasyncio_mode = strict\nasyncio_default_fixture_loop_scope = function\n"
-        "filterwarnings = error\n"
     )
-    plugins = ["-p", "no:valkey", "-p", "no:schemathesis", "-p", "no:cacheprovider"]
-    command = [sys.executable, "-m", "pytest", "-q", *plugins, *options, "test_mine.py"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    return run_pytest(folder, "-q", *options)

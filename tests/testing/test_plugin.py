@@ -1,17 +1,17 @@
 """The pytest plugin, in runs of pytest of their own; tests/package has it by its entry point."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-from tests.support.processes import ROOT
+from tests.testing.pytest_runs import run_pytest
 
 pytest_plugins = ["pytester"]
 
 pytestmark = pytest.mark.slow
 
 PLUGIN = "app.testing.pytest_plugin"
-QUIET = ["-p", "no:valkey", "-p", "no:schemathesis", "-p", "no:cacheprovider", "-W", "error"]
 LOOP_SCOPE = ["-o", "asyncio_default_fixture_loop_scope=function"]
 """Without it pytest-asyncio itself warns."""
 
@@ -43,15 +43,21 @@ Run = Callable[..., pytest.RunResult]
 
 
 @pytest.fixture
-def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(pytester: pytest.Pytester) -> Run:
     """Return what runs a test module with the plugin, where all warnings are errors."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return partial(_run, pytester)
 
-    def run(module: str, *options: str) -> pytest.RunResult:
-        pytester.makepyfile(module)
-        return pytester.runpytest_subprocess("-p", PLUGIN, *QUIET, *options)
 
-    return run
+@pytest.fixture
+def run_alone(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """As `run`, by an interpreter that has imported nothing yet."""
+    monkeypatch.setenv("SERVICE_START", "spawn")
+    return partial(_run, pytester)
+
+
+def _run(pytester: pytest.Pytester, module: str, *options: str) -> pytest.RunResult:
+    pytester.makepyfile(module)
+    return run_pytest(pytester.path, "-p", PLUGIN, *options)
 
 
 @pytest.mark.parametrize(
@@ -146,8 +152,8 @@ def test_it_may_be_asked_for_while_an_event_loop_runs(run: Run) -> None:
     result.assert_outcomes(passed=1)
 
 
-def test_it_imports_nothing_until_a_fixture_is_used(run: Run) -> None:
-    result = run(
+def test_it_imports_nothing_until_a_fixture_is_used(run_alone: Run) -> None:
+    result = run_alone(
         """
         import sys
 

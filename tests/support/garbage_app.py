@@ -1,10 +1,9 @@
 """An app that says what of it waits for the garbage collector: served as tests.support.garbage_app:app."""
 
-import gc
-
 from fastapi import FastAPI
 
 from app import EventRouter, Mooring, SessionDep, SocketDep
+from tests.support import garbage
 
 app = FastAPI()
 mooring = Mooring(app)
@@ -22,19 +21,6 @@ async def incr(session: SessionDep) -> int:
     return await session.transact(_add_one)
 
 
-@app.post("/watch")
-async def watch() -> None:
-    """Collect what there is; from now on nothing does."""
-    gc.collect()
-    gc.disable()
-
-
-@app.get("/garbage")
-async def garbage() -> int:
-    """Return how many objects only a collector finds since."""
-    return gc.collect()
-
-
 @events.on_connect
 async def connect(socket: SocketDep) -> None:
     """Enter a room."""
@@ -50,6 +36,7 @@ async def incr_by_socket(session: SessionDep, socket: SocketDep) -> int:
 
 
 mooring.include_router(events)
+app.include_router(garbage.router)
 app.include_router(mooring.session_router())
 app.include_router(mooring.health_router())
 app.include_router(mooring.metrics_router())

@@ -54,7 +54,7 @@ class Equivalent(NamedTuple):
     was: str
     becomes: str
     why: str
-    but_not: Sequence[str] = ()
+    but_not: tuple[str, ...] = ()
 
     def covers(self, file: str, change: Change) -> bool:
         """Return whether it is this one."""
@@ -62,7 +62,7 @@ class Equivalent(NamedTuple):
             _fits(self.file, file)
             and _fits(self.was, change.was)
             and _fits(self.becomes, change.becomes)
-            and not change.becomes.startswith(tuple(self.but_not))
+            and not change.becomes.startswith(self.but_not)
         )
 
 
@@ -97,7 +97,10 @@ def modules() -> list[Module]:
 def equivalents() -> list[Equivalent]:
     """Return what is known to be equivalent."""
     listed = tomllib.loads((_HERE / "equivalents.toml").read_text("utf-8"))
-    return [Equivalent(**each) for each in listed.get("equivalent", [])]
+    return [
+        Equivalent(**each | {"but_not": tuple(each.get("but_not", ()))})
+        for each in listed.get("equivalent", [])
+    ]
 
 
 def run(chosen: Sequence[Module], sample: int | None, seed: int) -> Iterator[Outcome]:

@@ -11,10 +11,13 @@ from tests.support.browsers import JsBrowser, JsClients, Transport
 from tests.support.eventually import eventually
 from tests.support.js_client import JsClient
 from tests.support.nodes import EMITTING_APP, Pair, pair_on
+from tests.support.samples import times
 from tests.support.servers import StoreServer
 
+pytestmark = pytest.mark.proof
+
 NOTICED_WITHIN = 2.0
-ROUNDS = 3
+ROUNDS = times(2, of=3)
 WORDS, PAUSE = 40, 0.05
 """So that some are sent while the nodes find out."""
 

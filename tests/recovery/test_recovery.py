@@ -16,7 +16,7 @@ from tests.support.stores import memory_settings
 
 CLIENTS = 4
 REST = 0.1
-"""Seconds between messages of one source, ten times as many as in `make recovery`: they are what a round costs."""
+"""Seconds between messages of one source, ten times as many as in `make recovery`: they cost the most."""
 
 
 @pytest.mark.parametrize("fault", FAULTS)

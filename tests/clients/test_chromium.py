@@ -21,9 +21,9 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group(
 
 HOSTS = ("localhost", "127.0.0.1")
 
-OPEN = """async (transports) => {
+OPEN = """async ({ transports, counting }) => {
   const { io } = await import("/socket.io/socket.io.esm.min.js");
-  const seen = { connects: 0, counts: [], ended: [], disconnects: [] };
+  const seen = { connects: 0, counts: [], ended: [], disconnects: [], story: [], counted: [] };
   const options = { reconnectionDelay: 50, reconnectionDelayMax: 200, randomizationFactor: 0 };
   const socket = io({ ...options, forceNew: true, transports });
   window.tested = { socket, seen };
@@ -31,7 +31,13 @@ OPEN = """async (transports) => {
   socket.on("current count", (count) => seen.counts.push(count));
   socket.on("session ended", ({ reason }) => seen.ended.push(reason));
   socket.on("disconnect", (reason) => seen.disconnects.push(reason));
+  socket.on("connect", () => seen.story.push("connect"));
+  socket.on("session ended", ({ reason }) => seen.story.push(reason));
+  socket.on("disconnect", (reason) => seen.story.push(reason));
+  const count = async () => seen.counted.push(await socket.timeout(5000).emitWithAck("incr"));
+  if (counting) socket.on("connect", count);
 }"""
+"""With `counting` it increments as soon as it is connected, each time: a session may soon expire."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -55,7 +61,7 @@ async def test_it_expires_and_returns_with_a_new_session(
 
 
 async def _is_logged_out(page: Page, transport: Transport) -> None:
-    await page.evaluate(OPEN, transport.names)
+    await page.evaluate(OPEN, {"transports": transport.names, "counting": False})
     assert await _incr(page) == 1
     assert await page.evaluate("fetch('/incr', {method: 'POST'}).then((r) => r.json())") == 2
     await eventually(lambda: _has(page, "counts", [1, 2]))
@@ -68,18 +74,22 @@ async def _is_logged_out(page: Page, transport: Transport) -> None:
 
 
 async def _expires(page: Page, transport: Transport) -> None:
-    await page.evaluate(OPEN, transport.names)
-    await _incr(page)
+    await page.evaluate(OPEN, {"transports": transport.names, "counting": True})
 
-    await eventually(lambda: _has(page, "connects", 2), within=IDLE + 8.0)
+    await eventually(lambda: _begins(page, "counted", [1, 1]), within=IDLE + 8.0)
 
-    assert await _has(page, "ended", ["expired"])
-    assert await _has(page, "disconnects", ["transport close"])
-    assert await _incr(page) == 1
+    # The new session soon expires, too.
+    assert await _begins(page, "story", ["connect", "expired", "transport close", "connect"])
 
 
 async def _incr(page: Page) -> object:
     return await page.evaluate("tested.socket.timeout(5000).emitWithAck('incr')")
+
+
+async def _begins(page: Page, name: str, values: list[object]) -> bool:
+    seen: list[object] = await page.evaluate(f"tested.seen.{name}")
+    assert seen[: len(values)] == values, f"{name}: {seen}"
+    return True
 
 
 async def _has(page: Page, name: str, value: object) -> bool:

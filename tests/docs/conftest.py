@@ -12,6 +12,7 @@ import pytest
 
 from tests.docs.markdown import project, write_project
 from tests.docs.names import setting_names
+from tests.support.bytecode import lend
 from tests.support.processes import ROOT, Process, free_port
 from tests.support.service import check_log
 
@@ -35,12 +36,14 @@ class Product:
     def prepare(self) -> None:
         """Make the environment."""
         self.run("make", "app-env", *_words(self.variables), folder=ROOT)
+        lend(self.environment)
 
     def install(self, *arguments: str) -> None:
         """Install further packages."""
         self.run(
             str(UV), "pip", "install", "--quiet", "--python", self.program("python"), *arguments
         )
+        lend(self.environment)
 
     def program(self, name: str) -> str:
         """Return the path of a program that is installed in the environment."""

@@ -67,7 +67,7 @@ def test_it_is_served_by(shop: Product, command: str) -> None:
 
     with (
         shop.served(shop.program(name), *words, port=port) as url,
-        httpx.Client(base_url=url) as visitor,
+        httpx.Client(base_url=url, verify=False) as visitor,
     ):
         assert visitor.post("/cart/rope").json() == ["rope"]
         assert visitor.get("/cart").json() == ["rope"]
@@ -89,7 +89,7 @@ def test_several_nodes_share_sessions(shop: Product) -> None:
             stack.enter_context(shop.served(*command, port=free_port(), settings=settings))
             for command in (_words_without_a_port(shop, each) for each in nodes)
         ]
-        visitor = stack.enter_context(httpx.Client())
+        visitor = stack.enter_context(httpx.Client(verify=False))
         assert [visitor.post(f"{each}/cart/rope").json() for each in urls] == [
             ["rope"],
             ["rope", "rope"],

@@ -15,7 +15,7 @@ from tests.support.stores import memory_settings, server_settings
 FLOODED_APP = "tests.support.flooded_app"
 """Its memory store holds 200 sessions, and takes a second for the five that newcomers have."""
 ACTIVE = 20
-FLOOD = 600
+FLOOD = 400
 
 
 async def test_a_flood_on_a_full_memory_store_leaves_active_sessions_alone() -> None:

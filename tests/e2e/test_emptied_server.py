@@ -4,17 +4,20 @@ import asyncio
 import time
 from functools import partial
 
-import httpx
 import pytest
 
 from tests.support.browsers import JsBrowser, JsClients, Transport
 from tests.support.eventually import eventually
+from tests.support.http import http_client
 from tests.support.js_client import JsClient
 from tests.support.nodes import EMITTING_APP, Pair, pair_on
+from tests.support.samples import times
 from tests.support.servers import StoreServer
 
+pytestmark = pytest.mark.proof
+
 NOTICED_WITHIN = 2.0
-ROUNDS = 3
+ROUNDS = times(2, of=3)
 WORDS, PAUSE = 40, 0.05
 """So that some are sent while the nodes find out."""
 
@@ -70,7 +73,7 @@ async def test_what_is_sent_to_a_fresh_room_on_an_emptied_server_arrives_once_an
             socket = await new_socket(pair, js, on_there=True)
             room = f"room{number}"
             await socket.emit("enter", room)
-            async with httpx.AsyncClient(base_url=pair.here.url) as sender:
+            async with http_client(pair.here.url) as sender:
                 for word in range(WORDS):
                     await sender.post(f"/call-out/{room}", json=[word])
                     await asyncio.sleep(PAUSE)

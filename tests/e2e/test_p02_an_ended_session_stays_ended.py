@@ -15,17 +15,19 @@ from tests.support.eventually import eventually
 from tests.support.gates import gate_of
 from tests.support.http import cookie_header, http_client, problem, set_cookies, the_set_cookie
 from tests.support.raw import raw_websocket, refused_websocket
+from tests.support.samples import times
 from tests.support.servers import StoreServer
 from tests.support.service import Service, service
 from tests.support.stores import StoreSettings, server_settings
 from tests.support.stores_in_process import redis_store
 
-TRIALS = 20
+TRIALS = times(10, of=20)
 ACTS = ["write", "save", "update", "rotate"]
 ENDED = (409, "session-ended")
 HANDSHAKE = "/socket.io/?EIO=4&transport=polling"
 
 
+@pytest.mark.proof
 async def test_logout_amid_a_burst_of_writes_by_http_and_socket_is_final(
     js: JsClients, node: Service
 ) -> None:
@@ -257,6 +259,7 @@ async def test_a_page_that_meets_the_end_is_asked_for_again_by_its_browser(
     assert answer.headers.get("refresh") == ("1" if again else None)
 
 
+@pytest.mark.proof
 async def test_a_logout_that_races_with_a_rotation_ends_the_session_under_both_ids(
     node: Service,
 ) -> None:

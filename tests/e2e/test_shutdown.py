@@ -18,18 +18,20 @@ from tests.support.js_client import JsClient
 from tests.support.many_clients import allow_many_files, counts_of, many_clients
 from tests.support.proxy import proxy_to
 from tests.support.raw import refused_websocket
+from tests.support.samples import PROOF
 from tests.support.servers import StoreServer
 from tests.support.service import SECRET, Service, service
 from tests.support.stores import StoreSettings, server_settings
 from tests.support.traffic import check_away
 
-MANY = 500
+MANY = 500 if PROOF else 100
 GONE_WITHIN = 10.0
 EXTENDED_APP = "tests.support.extended_app"
 
 
 @pytest.mark.alone
-async def test_five_hundred_websockets_and_five_hundred_pollers_are_told_and_sent_away_in_time(
+@pytest.mark.proof
+async def test_hundreds_of_websockets_and_pollers_are_told_and_sent_away_in_time(
     js: JsClients, valkey: StoreServer
 ) -> None:
     allow_many_files()

@@ -21,8 +21,8 @@ T = TypeVar("T")
 
 pytestmark = pytest.mark.proof
 
-TRIALS = int(os.environ.get("LOGOUT_TRIALS") or times(200, of=1000))
-CONNECTING_TRIALS = times(75, of=300)
+TRIALS = int(os.environ.get("LOGOUT_TRIALS") or times(100, of=1000))
+CONNECTING_TRIALS = times(50, of=300)
 CONNECTED_AT_ONCE = 50
 LOGGED_OUT_AT_ONCE = 5
 

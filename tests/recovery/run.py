@@ -12,15 +12,28 @@ from tests.support.browsers import JsClients
 FAULTS = ("kill", "cut", "stop", "balancer")
 _RACE_SECONDS = 0.5
 _AWAY_SECONDS = 0.7
+_REST_SECONDS = 0.01
 
 
-async def run_round(world: World, fault: str, clients: int, seed: int, *, ends: bool) -> Outcome:
-    """Run trials with one fault amid them; with `ends` the session of each ends before it comes back."""
+async def run_round(
+    world: World, fault: str, clients: int, seed: int, *, ends: bool, rest: float = _REST_SECONDS
+) -> Outcome:
+    """Run trials with one fault amid them; with `ends` the session of each ends before it comes back.
+
+    What sends messages rests at least so long after each.
+    """
     rng = random.Random(seed)
     outcome = Outcome()
     async with AsyncExitStack() as ways, JsClients(world.driver) as js:
         trials = [
-            Trial(world, js, name, random.Random(rng.random()), rng.choice(ENDS) if ends else None)
+            Trial(
+                world,
+                js,
+                name,
+                random.Random(rng.random()),
+                rng.choice(ENDS) if ends else None,
+                rest,
+            )
             for name in _names(rng, clients)
         ]
         for each in trials:

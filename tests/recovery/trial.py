@@ -57,10 +57,17 @@ class Trial:
         user: a name that nobody else has.
         rng: decides what is done when.
         end: how its session ends while it is away, None if it does not.
+        rest: seconds for which each source of its messages rests at least.
     """
 
     def __init__(
-        self, world: World, js: JsClients, user: str, rng: random.Random, end: str | None
+        self,
+        world: World,
+        js: JsClients,
+        user: str,
+        rng: random.Random,
+        end: str | None,
+        rest: float,
     ) -> None:
         self.user = user
         self.end = end
@@ -68,6 +75,7 @@ class Trial:
         self._world = world
         self._js = js
         self._rng = rng
+        self._rest = rest
         self._room = f"room of {user}"
         self._proxy: Proxy
         self._browser: JsBrowser
@@ -93,7 +101,7 @@ class Trial:
         self._sources.append(Source("worker", by_worker(world.worker), targets))
         for source in self._sources:
             pause = self._rng.choice([0.0, 0.02, 0.1])
-            self._tasks.append(asyncio.create_task(source.run(0.01 + pause)))
+            self._tasks.append(asyncio.create_task(source.run(self._rest + pause)))
 
     def redirect(self) -> None:
         """Have new connections go to the node that runs."""

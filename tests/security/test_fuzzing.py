@@ -25,7 +25,7 @@ from tests.support.stores import memory_settings, server_settings
 
 pytestmark = pytest.mark.proof
 
-PACKETS = int(os.environ.get("FUZZ_PACKETS") or times(1000, of=6000))
+PACKETS = int(os.environ.get("FUZZ_PACKETS") or times(600, of=6000))
 AT_ONCE = 25
 """Packets in one example, about."""
 POSTS_AT_ONCE = 12

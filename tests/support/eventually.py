@@ -8,6 +8,10 @@ from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
+_PART_OF_THE_WAIT = 0.1
+_LONGEST_PAUSE = 0.1
+"""Who has waited for long asks less often: that costs a node as much as what is tested."""
+
 
 @overload
 async def eventually(
@@ -23,9 +27,11 @@ async def eventually(probe: Callable[[], Any], *, within: float = 5.0, every: fl
     """Call `probe`, plain or async, until its answer is true, and return that answer.
 
     Fails the test with the last answer if none is true within so many seconds. An AssertionError
-    in the probe counts as not yet, and is what is raised in the end.
+    in the probe counts as not yet, and is what is raised in the end. The longer it has waited the less
+    often it asks, at first each `every` seconds, so that it is late by a tenth of the time at most.
     """
-    deadline = time.monotonic() + within
+    began = time.monotonic()
+    deadline = began + within
     while True:
         late = time.monotonic() >= deadline
         try:
@@ -37,7 +43,13 @@ async def eventually(probe: Callable[[], Any], *, within: float = 5.0, every: fl
             if answer:
                 return answer
             assert not late, f"not within {within} s; the last answer was {answer!r}"
-        await asyncio.sleep(every)
+        await asyncio.sleep(_pause(began, deadline, every))
+
+
+def _pause(began: float, deadline: float, every: float) -> float:
+    now = time.monotonic()
+    pause = max(every, min((now - began) * _PART_OF_THE_WAIT, _LONGEST_PAUSE))
+    return max(0.0, min(pause, deadline - now))
 
 
 @overload

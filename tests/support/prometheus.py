@@ -97,6 +97,6 @@ def _configuration(services: Sequence[Service]) -> dict[str, Any]:
 
 def _is_ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/-/ready", trust_env=False, timeout=1.0).is_success
+        return httpx.get(f"{url}/-/ready", trust_env=False, verify=False, timeout=1.0).is_success
     except httpx.TransportError:
         return False

@@ -28,7 +28,8 @@ async def eventually(probe: Callable[[], Any], *, within: float = 5.0, every: fl
 
     Fails the test with the last answer if none is true within so many seconds. An AssertionError
     in the probe counts as not yet, and is what is raised in the end. The longer it has waited the less
-    often it asks, at first each `every` seconds, so that it is late by a tenth of the time at most.
+    often it asks, at first each `every` seconds, so that it is late by a tenth of the time at most; at 0 it
+    goes on to ask all the time.
     """
     began = time.monotonic()
     deadline = began + within
@@ -47,6 +48,8 @@ async def eventually(probe: Callable[[], Any], *, within: float = 5.0, every: fl
 
 
 def _pause(began: float, deadline: float, every: float) -> float:
+    if not every:
+        return 0.0  # what it waits for does not last
     now = time.monotonic()
     pause = max(every, min((now - began) * _PART_OF_THE_WAIT, _LONGEST_PAUSE))
     return max(0.0, min(pause, deadline - now))

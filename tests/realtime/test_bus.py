@@ -9,6 +9,7 @@ from app.realtime.bus.redis import RedisBus
 from app.redis.url import connect
 from app.testing.contracts.bus import BusContract
 from app.testing.contracts.bus_server import ServerBusContract, ServerFaults
+from tests.support.addressed_bus import AddressedBus
 from tests.support.bus_directory import EntersOnRedis
 from tests.support.servers import STORE_SERVERS, StoreServer, store_server
 
@@ -21,6 +22,18 @@ class TestMemoryBus(BusContract):
     @pytest.fixture
     def bus(self) -> Bus:
         return MemoryBus(maxlen=self.maxlen)
+
+
+class TestAddressedBus(BusContract):
+    """The bus that the relay's tests have is one, too."""
+
+    @pytest.fixture
+    def bus(self) -> Bus:
+        return AddressedBus(kept=self.maxlen, wait=1.0)
+
+    async def enter(self, bus: Bus, node: str, key: str) -> None:
+        assert isinstance(bus, AddressedBus)
+        bus.sockets[key].add(node)
 
 
 class Faults(ServerFaults):

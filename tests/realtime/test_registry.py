@@ -113,6 +113,35 @@ def test_who_is_about_to_connect_counts_for_others_but_not_twice(
     assert connection.session_sockets.connecting == 0
 
 
+def test_all_who_are_about_to_connect_count_for_others(
+    registry: SocketRegistry, listener: Listener
+) -> None:
+    one, two = registry.register("one", "key"), registry.register("two", "key")
+    with registry.connecting(one), registry.connecting(two):
+        assert listener.connected == [("key", 1), ("key", 2)]
+    assert one.session_sockets.connecting == 0
+
+
+def test_of_who_comes_nothing_is_known_yet(registry: SocketRegistry) -> None:
+    connection = registry.register("one", "key")
+    member = registry.enter(connection, "/", "sid")
+    assert (connection.address, connection.handshake) == (None, None)
+    assert (member.loaded, member.connected, member.greeted) == (False, False, False)
+    assert (member.user, member.calls, member.recovery) == (None, None, None)
+    assert member.held == [], "what it is sent has to wait for the answer to its CONNECT"
+    sockets = connection.session_sockets
+    assert (sockets.watched, sockets.record, sockets.deadline) == (None, None, 0.0)
+    assert not sockets.expired
+    assert sockets.accept("count", 1, "of any version")
+
+
+def test_sessions_are_spread_over_all_slots(registry: SocketRegistry) -> None:
+    keys = [f"key {number}" for number in range(300)]
+    for key in keys:
+        registry.register(key, key)
+    assert all(registry.keys_in(slot) for slot in range(SLOTS))
+
+
 def test_who_goes_is_on_no_list(registry: SocketRegistry, listener: Listener) -> None:
     one, two = registry.register("one", "key"), registry.register("two", "key")
     connect(registry, one, "/", "/admin")

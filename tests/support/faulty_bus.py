@@ -6,8 +6,8 @@ from app.realtime.bus.base import Batch, BusUnavailableError, MemoryBus, Offset
 class FaultyBus(MemoryBus):
     """As MemoryBus, with the faults that its attributes say."""
 
-    def __init__(self, *, kept: int = 1000) -> None:
-        super().__init__(maxlen=kept, wait=0.05)
+    def __init__(self, *, kept: int = 1000, wait: float = 0.05) -> None:
+        super().__init__(maxlen=kept, wait=wait)
         self.down = False
         """Whether publishing and reading fail."""
         self.full = False

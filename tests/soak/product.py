@@ -187,8 +187,10 @@ mooring.include_router(events)
 def _limited_caches() -> "list[_lru_cache_wrapper[object]]":
     """Return the caches of the package that have a limit; what grows in one without is to be seen.
 
-    They are looked for now: the server freezes what there is when it starts, and no collector finds it then.
+    They are looked for now, of what the process that has forked this one froze, too: the server freezes
+    what there is when it starts, and no collector finds it then.
     """
+    gc.unfreeze()
     return [
         each
         for each in gc.get_objects()

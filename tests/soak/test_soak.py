@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.soak.run import Crowd, Plan, soak
+from tests.soak.run import PRODUCT, Crowd, Plan, soak
 from tests.support.driver import Driver
 from tests.support.eventually import eventually
 from tests.support.http import http_client
@@ -70,3 +70,14 @@ async def test_nothing_that_clients_do_waits_for_the_garbage_collector() -> None
         found = (await http.get("/garbage")).json()
     done = crowd.done.total() - before
     assert found < done / 10, f"{found / done:.1f} objects of each thing done"
+
+
+async def test_caches_of_a_limited_size_are_not_counted() -> None:
+    async with service(app=PRODUCT) as node, http_client(node.url) as http:
+        for number in range(3):
+            await http.post("/login", json={"user": f"user-{number}"})
+            http.cookies.clear()
+        kind = "app.sessions.sign_in.SignIn"
+        assert (await http.get("/objects")).json()[kind] >= 3
+        await http.get("/held")
+        assert kind not in (await http.get("/objects")).json()

@@ -98,8 +98,9 @@ class Life:
         client = self._client
         for _ in range(self._rng.randrange(1, 6)):
             await asyncio.sleep(self._rng.expovariate(1 / self._pace))
+            deed = self._rng.choice(_DEEDS)
             try:
-                await self._rng.choice(_DEEDS)(self)
+                await deed(self)
             except (RefusedError, LostError, *Failures) as error:
                 if not client.lost.is_set() and not self._may_have_expired():
                     raise
@@ -107,7 +108,8 @@ class Life:
                     raise error from None
                 return "expired while it talked"
             self._done["deed"] += 1
-            self._used_at = time.monotonic()
+            if deed not in _WITHOUT_SESSION:
+                self._used_at = time.monotonic()
         return None
 
     async def _incr(self) -> None:
@@ -207,6 +209,9 @@ _DEEDS: tuple[Deed, ...] = (
     Life._tell,
     Life._ask,
 )
+_WITHOUT_SESSION = (Life._say, Life._ask)
+"""Their handlers ask for no session, so that it is not used by them."""
+
 _ENDS: dict[str, tuple[Deed, int]] = {
     "recover": (Life._recover, 35),
     "go": (Life._go, 10),

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,6 +25,10 @@ Nodes = Callable[..., Service]
 
 EXTENDED_APP = "tests.support.extended_app"
 
+
+# A shell has what runs in its background ignore SIGINT, and so would do all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Nothing that is imported and collected is garbage: to look for some takes a fifth of that time.
 gc.disable()

@@ -13,6 +13,8 @@ from tests.support.servers import StoreServer
 from tests.support.service import Service
 
 INSPECTION_APP = "tests.support.inspection_app"
+_CONNECTION, _CONNECTIONS = "task PipelinedConnection._run", 4
+"""What a node has for each connection to its server, and how many; a store in memory has none."""
 
 
 @asynccontextmanager
@@ -88,8 +90,9 @@ async def _is_as(before: dict[str, int], client: httpx.AsyncClient) -> bool:
 
 
 async def _held_at_rest(client: httpx.AsyncClient) -> dict[str, int]:
-    """Return what it holds when it has its connections to the store: it asks for some as it starts."""
+    """Return what it holds when it has its connections, some of which it opens after it has started."""
     held = await _held(client)
+    assert held.get(_CONNECTION, _CONNECTIONS) == _CONNECTIONS, held
     assert "task execute" not in held, held
     return held
 

@@ -328,7 +328,7 @@ class ClientEvent:
         return f"{numbers} argument{plural}{' behind its id' if self.once else ''}"
 
     def _taken_for_context(self) -> str:
-        """Say what became of a first parameter that was meant for an argument, perhaps."""
+        """Return what became of a first parameter that was meant for an argument, perhaps."""
         first = next(iter(self._callee.given), None)
         if first is None or first.kind is not Kind.AT_HAND or first.is_annotated:
             return ""

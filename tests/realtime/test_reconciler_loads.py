@@ -234,7 +234,7 @@ async def test_many_are_reloaded_in_one_read(reloads: Reloads) -> None:
         session = await reloads.node.sessions.create()
         reloads.node.connect(name, session.key, session._record)
     find = reloads.node.sessions.find_if_changed
-    reads = reloads.node.sessions.find_if_changed = Mock(wraps=find)  # type: ignore[method-assign]
+    reads = reloads.node.sessions.find_if_changed = Mock(wraps=find)  # type: ignore[method-assign] # to count them
     await reloads.reconciler.reload_all()
     assert reads.call_count == 1
     assert len(reloads.reported) == 3

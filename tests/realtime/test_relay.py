@@ -323,10 +323,10 @@ async def test_an_outage_of_the_bus_and_its_end_are_logged_once_each(
 ) -> None:
     for outages in (1, 2):
         bus.down = True
-        await eventually(lambda: caplog.text.count("bus reader failed") == outages)  # noqa: B023
+        await eventually(lambda: caplog.text.count("bus reader failed") == outages)  # noqa: B023 - awaited at once
         await asyncio.sleep(0.3)  # for some more tries
         bus.down = False
-        await eventually(lambda: caplog.text.count("bus reader recovered") == outages)  # noqa: B023
+        await eventually(lambda: caplog.text.count("bus reader recovered") == outages)  # noqa: B023 - awaited at once
         assert here.reloads == 1 + outages
     messages = [each.message for each in caplog.records]
     assert messages == ["bus reader failed, retrying: no", "bus reader recovered"] * 2

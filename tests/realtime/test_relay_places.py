@@ -125,7 +125,7 @@ async def test_thousands_of_messages_are_told_from_each_other(
 ) -> None:
     for part in range(50):
         send(here, range(30 * part, 30 * part + 30))
-        await eventually(lambda: len(there.received) == 30 * part + 30, every=0.001)  # noqa: B023
+        await eventually(lambda: len(there.received) == 30 * part + 30, every=0.001)  # noqa: B023 - awaited at once
     assert there.versions == list(range(1500))
 
 
@@ -289,7 +289,7 @@ async def _receive_some(here: Node, there: Node) -> None:
     """Have several reads behind each other."""
     for number in range(3):
         here.relay.send(state(number), KEY)
-        await eventually(lambda: there.versions[-1:] == [number])  # noqa: B023
+        await eventually(lambda: there.versions[-1:] == [number])  # noqa: B023 - awaited at once
 
 
 async def _lose_messages(bus: AddressedBus, node: Node, caplog: pytest.LogCaptureFixture) -> Offset:
@@ -357,7 +357,7 @@ async def test_each_unknown_kind_is_logged_up_to_a_hundred(
         await bus.publish("here", 0, b'{"kind": "later %d"}' % number)
         if number % 30 == 29:
             here.relay.send(state(number), KEY)
-            await eventually(lambda: there.versions[-1:] == [number])  # noqa: B023
+            await eventually(lambda: there.versions[-1:] == [number])  # noqa: B023 - awaited at once
     assert sum("messages skipped" in line for line in caplog.messages) == 100
 
 
@@ -366,7 +366,7 @@ async def test_what_three_hundred_others_have_sent_is_known_and_no_more(
 ) -> None:
     for number in range(301):
         await bus.publish(f"node {number}", 1, write(state(number)))
-        await eventually(lambda: len(there.received) == number + 1, every=0)  # noqa: B023
+        await eventually(lambda: len(there.received) == number + 1, every=0)  # noqa: B023 - awaited at once
     await bus.publish("node 300", 1, write(state(300)))
     await bus.publish("node 0", 1, write(state(0)))
     await eventually(lambda: there.versions[-1] == 0)

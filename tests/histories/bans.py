@@ -1,9 +1,11 @@
 """Does a ban end whoever had signed in before it, and nobody who signs in after it?
 
 A sign-in that was under way with a ban may come before it, and ends or fails, or after it. Which of the two
-it was is seen by the first use behind the ban, and does not change.
+it was is seen by the first use behind the ban, and does not change. One whose answer left it in doubt may not
+have been; from its first use on it has.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 
 from tests.histories.anomaly import Anomaly, Found
@@ -29,9 +31,7 @@ def _check_served(
 ) -> Iterator[Found]:
     """Find uses of a session that had ended: by a ban behind the sign-in, or as an answer said."""
     ends = [
-        each
-        for each in bans
-        if each.outcome is Outcome.OK and each.invoked > visit.signed_in.returned
+        each for each in bans if each.outcome is Outcome.OK and each.invoked > _signed_in_by(visit)
     ]
     ends += [each for each in uses if each.outcome is Outcome.ENDED]
     over = min((each.returned for each in ends), default=None)
@@ -54,12 +54,22 @@ def _check_gone(
         yield Found(Anomaly.GONE, f"{visit.signed_in.said!r} to a sign-in that no ban met")
     served = [each for each in uses if each.outcome is Outcome.OK]
     for each in uses:
-        if each.outcome is Outcome.ENDED and not any(
-            _may_end(ban, visit.signed_in, each) and not _is_behind(ban, served, each)
-            for ban in bans
+        if (
+            each.outcome is Outcome.ENDED
+            and each.invoked > _signed_in_by(visit)
+            and not any(
+                _may_end(ban, visit.signed_in, each) and not _is_behind(ban, served, each)
+                for ban in bans
+            )
         ):
             yield Found(Anomaly.GONE, f"{each.said!r} to one who signed in after the ban")
             return
+
+
+def _signed_in_by(visit: Visit) -> float:
+    """Return from when on the visitor is known to be signed in; infinite if nobody knows."""
+    known = [visit.signed_in, *visit.uses]
+    return min((each.returned for each in known if each.outcome is Outcome.OK), default=math.inf)
 
 
 def _may_end(ban: Operation, signed_in: Operation, seen: Operation) -> bool:

@@ -12,7 +12,8 @@ from tests.histories.history import Dead, History, Kind, Operation, Outcome
 from tests.support.issued import note_issued
 
 REQUEST_SECONDS = 6.0
-_IN_DOUBT = {"store-unavailable", "request-under-way", "outcome-unknown"}
+IN_DOUBT = {"store-unavailable", "request-under-way", "outcome-unknown"}
+"""Types of problems behind which a request may have had its effect."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ class Browser:
             self.note_dead(each, Dead.ENDED)
         elif answer.problem == "idempotency-needs-session":
             self.note_dead(each, Dead.STRANGER)
-        elif answer.problem not in _IN_DOUBT:
+        elif answer.problem not in IN_DOUBT:
             each.outcome = Outcome.FAILED
             self.history.odd.append(f"a {each.kind} was answered {answer}")
 

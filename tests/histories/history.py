@@ -136,7 +136,8 @@ class Visit:
     """Another session of the user, who signed in to it while the first one went on, or was banned.
 
     Attributes:
-        signed_in: the sign-in; it has failed if it was answered that there is no such session any more.
+        signed_in: the sign-in; it has failed if it was answered that there is no such session any more, and
+            is in doubt if it was answered by an error that came with a new id.
         uses: what was asked with its id since.
     """
 

@@ -9,7 +9,7 @@ from tests.support.proxy import Proxy
 
 
 class Link:
-    """A node's way to a server, which can be cut, or made to pass nothing on.
+    """A node's way to a server, which can be cut, slowed down, or made to pass nothing on.
 
     Args:
         proxy: what it goes through.
@@ -33,8 +33,12 @@ class Link:
         """Pass nothing on until `mend`."""
         self._loop.call_soon_threadsafe(self._proxy.hold)
 
+    def slow_down(self, latency: float) -> None:
+        """Have whatever is sent, either way, take so many seconds until `mend`."""
+        self._loop.call_soon_threadsafe(self._proxy.slow_down, latency)
+
     def mend(self) -> None:
-        """Let connections through again, with what was held back."""
+        """Let connections through again, with what was held back, and at once."""
         self._loop.call_soon_threadsafe(self._proxy.mend)
 
 

@@ -83,9 +83,9 @@ MUTANTS = (
         "        try:\n"
         "            found = await rotation.run(record, changes, until=None)\n"
         "            added = await self._add_to_index(rotation.key, record)\n",
-        "pytest",
-        ["tests/users/test_users_end.py", "-x", "-k", "that_began_before_an_end"],
-        "FAILED tests/users/test_users_end.py",
+        "tests.histories",
+        ["--store", "valkey", "--nemesis", "slow-links"],
+        Anomaly.SERVED,
     ),
     Mutant(
         "a ban ends one session of its user",

@@ -16,6 +16,8 @@ from tests.support.cluster import Cluster, ClusterServer
 Nemesis = Callable[[World, random.Random, aiohttp.ClientSession], Awaitable[list[Window]]]
 
 _HOUR = 3600.0
+_LATENCIES = (0.01, 0.05, 0.15)
+"""Seconds, each way: as far as to another city, to another continent, and by a network that is overloaded."""
 _TICK = 2.0
 _SLOTS = 12
 _BUS = "mooring:bus"
@@ -66,6 +68,22 @@ async def hang_store_link(
     number = _any_node(world, rng)
     link = world.links[number]
     return await _for_a_while(rng, link.hold, link.mend, number)
+
+
+async def slow_store_links(
+    world: World, rng: random.Random, _http: aiohttp.ClientSession
+) -> list[Window]:
+    """Each step of what takes several at the store takes long, and then all links are cut amid the steps."""
+    began = time.monotonic()
+    for link in world.links:
+        link.slow_down(rng.choice(_LATENCIES))
+    await _a_while(rng)
+    for link in world.links:
+        link.cut()
+    await asyncio.sleep(rng.random() / 4)
+    for link in world.links:
+        link.mend()
+    return [Window(began, time.monotonic())]
 
 
 async def kill_store(
@@ -187,6 +205,7 @@ _NODES: dict[str, Nemesis] = {"kill-node": kill_node, "clock": move_clock}
 _ONE: dict[str, Nemesis] = {
     "cut-link": cut_store_link,
     "hang-link": hang_store_link,
+    "slow-links": slow_store_links,
     "kill-store": kill_store,
     "stop-store": stop_store,
     "full": fill_memory,

@@ -150,7 +150,7 @@ def _outcomes(where: str, made: list[Clients], within: float) -> tuple[Outcomes,
 
 
 def _became(visit: Visit) -> str:
-    if visit.signed_in.outcome is not Outcome.OK:
+    if visit.signed_in.outcome is not Outcome.OK and not visit.uses:
         return "not answered"
     return "ended" if any(each.outcome is Outcome.ENDED for each in visit.uses) else "lived"
 

@@ -267,6 +267,7 @@ def visit(began: float, *uses: Operation, **more: object) -> History:
 
 
 NEVER = float("inf")
+IN_DOUBT = {"outcome": Outcome.UNKNOWN}
 
 WRONG_VISITS = {
     "served after the ban": (Anomaly.SERVED, visit(1, read(3, user=ANN))),
@@ -280,6 +281,14 @@ WRONG_VISITS = {
         Anomaly.GONE,
         visit(2.2, read(3, user=ANN), dead(4)),
     ),
+    "in doubt, seen to be signed in, and served after the ban": (
+        Anomaly.SERVED,
+        visit(0, read(1, user=ANN), read(3, user=ANN), **IN_DOUBT),
+    ),
+    "in doubt, seen to be signed in, and gone before the ban": (
+        Anomaly.GONE,
+        visit(-2, read(-1, user=ANN), dead(1), **IN_DOUBT),
+    ),
     "refused a sign-in after the ban": (Anomaly.GONE, visit(3, outcome=Outcome.FAILED)),
 }
 
@@ -291,6 +300,9 @@ RIGHT_VISITS = {
     "under way with the ban, and refused": visit(1.8, outcome=Outcome.FAILED),
     "after the ban": visit(3, read(4, user=ANN)),
     "in doubt": visit(1, outcome=Outcome.UNKNOWN, returned=NEVER),
+    "in doubt, and it was not": visit(0, dead(1), **IN_DOUBT),
+    "in doubt, and ended by the ban": visit(0, read(1, user=ANN), dead(3), **IN_DOUBT),
+    "in doubt, under way with the ban, and behind it": visit(2.2, read(3, user=ANN), **IN_DOUBT),
 }
 
 

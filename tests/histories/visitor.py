@@ -6,10 +6,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from tests.histories.browser import Answer, Browser
+from tests.histories.browser import IN_DOUBT, Answer, Browser
 from tests.histories.history import Dead, Kind, Operation, Outcome, Visit
 from tests.histories.world import World
 
+_OPENED_BEFORE = 0.5
 _PAUSE_SECONDS = 0.2
 _FINAL_SECONDS = 20.0
 _EVERY = 0.02
@@ -25,7 +26,8 @@ class Visitor:
         rng: decides by which nodes.
 
     Attributes:
-        cookie: of the visitor's session, None before there is one.
+        cookie: of the visitor's session, None before there is one. Of a sign-in in doubt too, if it has come:
+            whether there is a session is seen by its first use.
     """
 
     def __init__(self, world: World, browser: Browser, user: str, rng: random.Random) -> None:
@@ -46,19 +48,28 @@ class Visitor:
             await asyncio.sleep(self._rng.expovariate(1 / _PAUSE_SECONDS))
 
     async def sign_in(self) -> bool:
-        """Sign in; return whether that was answered."""
+        """Sign in, in a new session or by moving one to a new id; return whether there is one to use."""
+        path, cookie = await self._begin()
         node, url = self._world.pick(self._rng)
         each = Operation(Kind.SIGN_IN, node, 0, time.monotonic())
         self._visit = Visit(each)
         self._browser.history.visits.append(self._visit)
-        answer = await self._browser.send(url, "POST", "/open", {"user": self._user}, cookie="")
+        answer = await self._browser.send(url, "POST", path, {"user": self._user}, cookie=cookie)
         self._judge(each, answer)
         if each.outcome is Outcome.ENDED:
             each.outcome = Outcome.FAILED
-        if each.outcome is Outcome.OK:
+        elif each.outcome is Outcome.OK or answer.status == 503:
             self.cookie = answer.cookie
-            assert self.cookie is not None
         return self.cookie is not None
+
+    async def _begin(self) -> tuple[str, str]:
+        """Return where to sign in, and the cookie of a session that was opened for it, if one was."""
+        if self._rng.random() < _OPENED_BEFORE:
+            _, url = self._world.pick(self._rng)
+            answer = await self._browser.send(url, "POST", "/open", {"user": None}, cookie="")
+            if answer.status == 200 and answer.cookie:
+                return "/sign-in", answer.cookie
+        return "/open", ""
 
     async def look(self) -> None:
         """Read on all nodes, until each has answered."""
@@ -91,16 +102,24 @@ class Visitor:
         each.said = str(answer)
         if answer.status:
             each.returned = time.monotonic()
-        body: Any = answer.body
+        odd = self._browser.history.odd
         if answer.status == 200 and each.kind is Kind.SIGN_IN:
             each.outcome = Outcome.OK
-        elif answer.status == 200 and body is None:
-            each.outcome, each.dead = Outcome.ENDED, Dead.STRANGER
+            if answer.body is False or answer.cookie is None:
+                odd.append(
+                    f"a sign-in was answered {answer}, without a new id or the session before it"
+                )
         elif answer.status == 200:
-            each.outcome, each.user = Outcome.OK, body[1]
-            if each.user != self._user:
-                self._browser.history.odd.append(f"{self._user} was answered as {each.user}")
+            self._judge_view(each, answer.body)
         elif answer.problem == "session-ended":
             each.outcome, each.dead = Outcome.ENDED, Dead.ENDED
-        elif answer.status and answer.problem != "store-unavailable":
-            self._browser.history.odd.append(f"a visitor's {each.kind} was answered {answer}")
+        elif answer.status and answer.problem not in IN_DOUBT:
+            odd.append(f"a visitor's {each.kind} was answered {answer}")
+
+    def _judge_view(self, each: Operation, body: Any) -> None:
+        if body is None:
+            each.outcome, each.dead = Outcome.ENDED, Dead.STRANGER
+            return
+        each.outcome, each.user = Outcome.OK, body[1]
+        if each.user != self._user:
+            self._browser.history.odd.append(f"{self._user} was answered as {each.user}")

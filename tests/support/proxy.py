@@ -7,6 +7,9 @@ from contextlib import asynccontextmanager
 
 _MUCH = 1 << 20
 
+Chunks = asyncio.Queue[tuple[float, bytes]]
+"""What is on its way in one direction, and by when each is to arrive; an empty one is its end."""
+
 
 class Proxy:
     """Passes bytes between the clients of its own port and those of a server on this machine."""
@@ -22,6 +25,7 @@ class Proxy:
         self._is_cut = False
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._latency = 0.0
         self._answering: bytes | None = None
         self._served: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -69,9 +73,14 @@ class Proxy:
         """Pass nothing on until `mend`, as a network does that loses its packets: links stay."""
         self._flowing.clear()
 
+    def slow_down(self, latency: float) -> None:
+        """Have whatever is sent, either way, take so many seconds until `mend`: as many bytes, but later."""
+        self._latency = latency
+
     def mend(self) -> None:
-        """Let links through again, with all that was held back."""
+        """Let links through again, with all that was held back, and at once."""
         self._is_cut = False
+        self._latency = 0.0
         self._flowing.set()
 
     async def start(self) -> None:
@@ -106,14 +115,15 @@ class Proxy:
         await self._flowing.wait()
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._target)
         pending_close = asyncio.Event()
-        read: asyncio.Queue[bytes] = asyncio.Queue()
+        requests, replies = Chunks(), Chunks()
         pumps = [
-            asyncio.create_task(self._read(reader, read)),
-            asyncio.create_task(self._requests(read, up_writer, pending_close)),
-            asyncio.create_task(self._replies(up_reader, writer, pending_close)),
+            asyncio.create_task(self._read(reader, requests, self.writes)),
+            asyncio.create_task(self._read(up_reader, replies)),
+            asyncio.create_task(self._requests(requests, up_writer, pending_close)),
+            asyncio.create_task(self._replies(replies, writer, pending_close)),
         ]
         try:
-            await asyncio.wait(pumps[1:], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(pumps[2:], return_when=asyncio.FIRST_COMPLETED)
         finally:
             for pump in pumps:
                 pump.cancel()
@@ -121,18 +131,34 @@ class Proxy:
                 side.close()
             await asyncio.gather(*pumps, return_exceptions=True)
 
-    async def _read(self, reader: StreamReader, read: asyncio.Queue[bytes]) -> None:
-        # Apart from what passes it on, so that `writes` has also what comes behind something held.
+    async def _read(
+        self, reader: StreamReader, chunks: Chunks, seen: list[bytes] | None = None
+    ) -> None:
+        # Apart from what passes it on: so that `writes` has also what comes behind something held, and
+        # latency is that of each chunk, not of all before it.
         while data := await reader.read(_MUCH):
-            self.writes.append(data)
-            read.put_nowait(data)
-        read.put_nowait(b"")
+            if seen is not None:
+                seen.append(data)
+            chunks.put_nowait((self._now() + self._latency, data))
+        chunks.put_nowait((self._now() + self._latency, b""))
+
+    async def _next(self, chunks: Chunks) -> bytes:
+        """Return the next chunk when it is due, and may pass."""
+        due, data = await chunks.get()
+        if (wait := due - self._now()) > 0:
+            await asyncio.sleep(wait)
+        if data:
+            await self._flowing.wait()
+        return data
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
 
     async def _requests(
-        self, read: asyncio.Queue[bytes], writer: StreamWriter, pending_close: asyncio.Event
+        self, chunks: Chunks, writer: StreamWriter, pending_close: asyncio.Event
     ) -> None:
-        while data := await read.get():
-            await self._flowing.wait()
+        while data := await self._next(chunks):
             if self._losing_with is not None and self._losing_with in data:
                 self._losing_with = None
                 return
@@ -142,10 +168,9 @@ class Proxy:
             writer.write(data)
 
     async def _replies(
-        self, reader: StreamReader, writer: StreamWriter, pending_close: asyncio.Event
+        self, chunks: Chunks, writer: StreamWriter, pending_close: asyncio.Event
     ) -> None:
-        while data := await reader.read(_MUCH):
-            await self._flowing.wait()
+        while data := await self._next(chunks):
             if self._losing or pending_close.is_set():
                 self._losing = False
                 return

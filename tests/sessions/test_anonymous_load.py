@@ -17,6 +17,7 @@ from app.sessions import (
     Session,
     SessionManager,
     StoreFullError,
+    Tombstone,
 )
 from app.sessions.changes import EMPTY
 from app.testing.contracts.store_base import DATA, HOUR, committed, left, live, new_key
@@ -101,6 +102,31 @@ async def test_in_a_full_store_the_longest_unused_of_the_empty_sessions_makes_ro
     assert isinstance(await store.load(first), Record)
 
 
+async def test_one_whose_sockets_are_reloaded_is_in_use() -> None:
+    clock = Clock()
+    store = MemoryStore(max_sessions=2, clock=clock)
+    first, second = await _open(store), await _open(store)
+    await clock.advance(4)
+    await store.load_many([first])
+    await clock.advance(2)
+    await _open(store)
+    assert isinstance(await store.load(first), Record)
+    assert await store.load(second) is None
+    with pytest.raises(StoreFullError):
+        await _open(store)
+
+
+async def test_one_that_has_ended_keeps_its_tombstone() -> None:
+    clock = Clock()
+    store = MemoryStore(max_sessions=1, clock=clock)
+    ended = await _open(store)
+    await store.end(ended, EndReason.LOGOUT, keep=600)
+    await clock.advance(60)
+    with pytest.raises(StoreFullError):
+        await _open(store)
+    assert isinstance(await store.load(ended), Tombstone)
+
+
 async def test_one_that_was_opened_just_now_is_given_time_to_come_back() -> None:
     clock = Clock()
     store = MemoryStore(max_sessions=1, clock=clock)
@@ -143,6 +169,20 @@ async def test_a_rotation_takes_the_room_of_one_that_was_opened_just_now() -> No
     await store.create(successor, DATA, idle=600, absolute=HOUR, predecessor=old)
     found = await store.load_many([old, fresh, successor])
     assert [isinstance(each, Record) for each in found] == [True, False, True]
+
+
+@pytest.mark.parametrize(("size", "reserve"), [(1, 1), (19, 1), (20, 2)])
+async def test_rotations_have_a_tenth_more_at_least_one(size: int, reserve: int) -> None:
+    store = MemoryStore(max_sessions=size, clock=Clock())
+    old = [await _open(store, DATA) for _ in range(size)]
+
+    async def begin_to_rotate() -> None:
+        await store.create(new_key(), DATA, idle=600, absolute=HOUR, predecessor=old[0])
+
+    for _ in range(reserve):
+        await begin_to_rotate()
+    with pytest.raises(StoreFullError):
+        await begin_to_rotate()
 
 
 async def test_a_session_in_a_full_store_can_rotate_again_and_again() -> None:

@@ -2,11 +2,17 @@
 
 import pytest
 
-from app.sessions import EndReason, MemoryStore, StoreFullError
+from app.sessions import (
+    EndReason,
+    MemoryStore,
+    SessionExistsError,
+    StoreFullError,
+    TooLateError,
+)
 from app.sessions.stores.answers import LIMITS, NoRoom
 from app.testing.contracts.answers import AnswerStoreContract
 from app.testing.contracts.store import AdvanceTime, StoreContract
-from app.testing.contracts.store_base import DATA, HOUR, OTHER, committed, live, new_key
+from app.testing.contracts.store_base import DATA, HOUR, OTHER, committed, conflict, live, new_key
 from app.testing.contracts.user_index import UserIndexContract
 from tests.support.clock import Clock
 
@@ -82,6 +88,43 @@ async def test_what_has_expired_is_removed_without_being_read(
     await store.load(new_key())
     assert not store._entries
     assert not store._deadlines
+
+
+async def test_at_its_deadline_a_session_is_gone(store: MemoryStore, clock: Clock) -> None:
+    deleted_by_its_own, deleted_by_a_later_one = await _fill(store, 2, idle=10)
+    await clock.advance(5)
+    await store.load(deleted_by_a_later_one, idle=10)
+    await clock.advance(5)
+    assert await store.load(deleted_by_its_own) is None
+    assert await store.load(deleted_by_a_later_one) is not None
+    await clock.advance(5)
+    assert await store.load(deleted_by_a_later_one) is None
+
+
+async def test_a_record_that_has_to_follow_something_by_a_time_is_late_at_that_time(
+    store: MemoryStore, clock: Clock
+) -> None:
+    with pytest.raises(TooLateError, match=r"^the time to create this record is over$"):
+        await store.create(new_key(), DATA, idle=60, absolute=HOUR, until=clock())
+    await store.create(new_key(), DATA, idle=60, absolute=HOUR, until=clock() + 1)
+
+
+async def test_the_last_state_of_a_session_comes_with_the_time_of_the_store(
+    store: MemoryStore, clock: Clock
+) -> None:
+    """Whoever reads a deadline there has the time beside it, not that of another clock."""
+    (key,) = await _fill(store, 1)
+    newer = conflict(await store.commit(key, 7, OTHER))
+    last = committed(await store.end(key, EndReason.LOGOUT, keep=60))
+    for record in (newer, last):
+        assert record.lease is not None
+        assert record.lease.now == clock()
+
+
+async def test_of_a_key_that_is_taken_the_error_says_which(store: MemoryStore) -> None:
+    (key,) = await _fill(store, 1)
+    with pytest.raises(SessionExistsError, match=key):
+        await store.create(key, DATA, idle=60, absolute=HOUR)
 
 
 async def test_an_extended_record_outlives_its_earlier_deadline(

@@ -37,7 +37,7 @@ _STALE = 64
 class _Entry:
     content: Record | Tombstone
     expires_at: float
-    queued_at: float
+    queued_at: float = 0.0
     """Its deadline in the heap; its own may be later by now."""
 
 
@@ -192,7 +192,7 @@ class MemoryStore(SessionStore, MemoryIndex, AnswerStore):
         now = self._now()
         answers = self._answers_of(key)
         if answers is None:
-            return await self.commit(key, version, data)
+            return self._gone(key)
         found = answers.find(once.name, now, limits)
         if found is not None:
             return found
@@ -249,10 +249,14 @@ class MemoryStore(SessionStore, MemoryIndex, AnswerStore):
         self, key: str, name: str, expected: bytes | None, limits: AnswerLimits
     ) -> Gone:
         """Remove the expected answer of a session that has ended, so that no successor gets it."""
-        answers, entry = self._answers.get(key), self._entries.get(key)
+        answers = self._answers.get(key)
         found = answers.find(name, self._now(), limits) if answers else None
         if answers and found and found.value == expected:
             answers.remove(name)
+        return self._gone(key)
+
+    def _gone(self, key: str) -> Gone:
+        entry = self._entries.get(key)
         return Gone(entry.content if entry and isinstance(entry.content, Tombstone) else None)
 
     def _answers_of(self, key: str) -> Answers | None:
@@ -296,7 +300,7 @@ class MemoryStore(SessionStore, MemoryIndex, AnswerStore):
         self._room.keep(key)
 
     def _put(self, key: str, content: Record | Tombstone, expires_at: float) -> _Entry:
-        entry = self._entries[key] = _Entry(content, expires_at, expires_at)
+        entry = self._entries[key] = _Entry(content, expires_at)
         self._queue(key, entry)
         return entry
 

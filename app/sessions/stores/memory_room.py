@@ -42,7 +42,7 @@ class Room:
         self._untouched.pop(key, None)
 
     def evict(self, now: float, *, settling: bool) -> str | None:
-        """Return the session that is to go, or None; with `settling`, none that was used just now."""
+        """Return the session that is to go, or None; with `settling` also one that was used just now."""
         if not self._untouched:
             return None
         key, used_at = next(iter(self._untouched.items()))

@@ -160,6 +160,21 @@ class AnswerStoreContract(Contract):
         assert await answers.read_answer(successor, "pay") is None
         assert _bare(await answers.read_answer(successor, "order")) == (b"begun", 0)
 
+    async def test_what_was_rotated_keeps_its_answers_for_the_successor_whatever_is_swapped(
+        self, store: SessionStore, answers: AnswerStore, record: str
+    ) -> None:
+        await answers.swap_answer(record, "pay", b"begun")
+        successor = new_key()
+        await store.create(successor, DATA, idle=60, absolute=HOUR, predecessor="opaque")
+        await store.end(record, EndReason.ROTATED, keep=60, successor=successor)
+        for expected in (None, b"begun"):
+            found = await answers.swap_answer(record, "pay", ANSWER, expected=expected)
+            assert gone(_outcome(found)) == tombstone(await store.load(record))
+
+        await answers.copy_answers(record, successor)
+
+        assert _bare(await answers.read_answer(successor, "pay")) == (b"begun", 0)
+
     async def test_of_fifty_swaps_for_nothing_one_wins(
         self, answers: AnswerStore, record: str
     ) -> None:

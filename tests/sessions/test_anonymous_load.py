@@ -110,10 +110,10 @@ async def test_one_whose_sockets_are_reloaded_is_in_use() -> None:
     await store.load_many([first])
     await clock.advance(2)
     await _open(store)
-    assert isinstance(await store.load(first), Record)
-    assert await store.load(second) is None
     with pytest.raises(StoreFullError):
         await _open(store)
+    assert isinstance(await store.load(first), Record)
+    assert await store.load(second) is None
 
 
 async def test_one_that_has_ended_keeps_its_tombstone() -> None:

@@ -9,6 +9,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.clients.conftest import IDLE
 from tests.support.browsers import Transport
+from tests.support.eventually import PATIENCE
 from tests.support.http import http_client, the_set_cookie
 from tests.support.raw import RawPolling, raw_polling, raw_websocket
 from tests.support.service import Service
@@ -23,7 +24,7 @@ class Connection(Protocol):
     async def emit(self, event: str, *args: object, ack: int | None = None) -> object:
         """Send an event."""
 
-    async def receive_until(self, prefix: str, within: float = 2.0) -> str:
+    async def receive_until(self, prefix: str, within: float = PATIENCE) -> str:
         """Return the next packet that starts so."""
 
 

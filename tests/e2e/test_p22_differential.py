@@ -7,6 +7,7 @@ import asyncio
 import itertools
 import os
 import random
+import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.eventually import eventually
 from tests.support.http import PROBLEM, http_client
 from tests.support.raw import SEPARATOR, RawPolling, refused_websocket
 from tests.support.round_robin import polling_over
@@ -27,8 +29,11 @@ pytestmark = pytest.mark.proof
 SCRIPTS = int(os.environ.get("CARRIED_SCRIPTS") or times(10, of=60))
 SEED = int(os.environ.get("CARRIED_SEED", "1"))
 STEPS = 8
-_CALLED_OFF_AFTER = 0.3
-"""Seconds in which a busy machine, too, has sent a poll: one that was not sent hangs up on nobody."""
+_PATIENCE = 30.0
+"""Seconds in which any machine has answered, so that nothing that is compared depends on how quick it is."""
+
+_UNHURRIED = {"ping_interval": 600, "connect_timeout": 600}
+"""Settings with which nothing happens to a socket but what a script does."""
 
 POSTS = [
     *(
@@ -78,7 +83,7 @@ def nodes() -> Iterator[Sequence[Service]]:
     """Three nodes, shared by all scripts."""
     with ExitStack() as stack:
         server = stack.enter_context(store_server("valkey"))
-        settings = server_settings(server)
+        settings = server_settings(server) | _UNHURRIED
         yield [stack.enter_context(service(**settings)) for _ in range(3)]
 
 
@@ -142,19 +147,16 @@ class _Scripted:
             return _seen(posted)
         packets: list[str] = []
         while not any(each.startswith((f"43{numbers[-1]}[", "41", "1")) for each in packets):
-            polled = await self._poll_soon()
-            if polled is None or polled.status_code != httpx.codes.OK:
-                return packets, None if polled is None else _seen(polled)
-            packets += [each for each in polled.text.split(SEPARATOR) if each not in ("2", "6")]
+            polled = await self._poll()
+            if polled.status_code != httpx.codes.OK:
+                return packets, _seen(polled)
+            packets += [_without_sid(each) for each in polled.text.split(SEPARATOR) if each != "6"]
         return packets
 
-    async def _poll_soon(self) -> httpx.Response | None:
-        """Poll, but not for ever: nothing may be there, as the namespace was left."""
-        try:
-            async with asyncio.timeout(1.0):
-                return await self._raw.poll()
-        except TimeoutError:
-            return None
+    async def _poll(self) -> httpx.Response:
+        """Poll; something has to come."""
+        async with asyncio.timeout(_PATIENCE):
+            return await self._raw.poll()
 
     async def _with_cookie(self, cookie: str | None) -> object:
         async with http_client(self._elsewhere, cookie=cookie) as http:
@@ -163,31 +165,45 @@ class _Scripted:
             return _seen(polled), _seen(posted)
 
     async def _overlap(self, _: object) -> object:
-        """Poll twice at once; which of them is the second, is for the node to say."""
-        polls = [asyncio.create_task(self._poll_soon()) for _ in range(2)]
-        polled = await asyncio.gather(*polls)
-        return sorted(each.status_code for each in polled if each is not None)[-1:]
+        """Poll twice at once when nothing is there to be read; which is the second, the node says."""
+        before = await self._events(1)
+        polled = await asyncio.gather(self._poll(), self._poll())
+        return before, sorted(each.status_code for each in polled)
 
     async def _call_off(self, _: object) -> object:
-        """Poll until what was there has been read, and hang up; the socket ends, soon."""
-        try:
-            while True:
-                async with asyncio.timeout(_CALLED_OFF_AFTER):
-                    polled = await self._raw.poll()
-                if polled.status_code != httpx.codes.OK:
-                    return "ended"
-        except TimeoutError:
-            pass
-        for _ in range(500):
-            if (await self._raw.post("3")).status_code != httpx.codes.OK:
-                return "ended"
-            await asyncio.sleep(0.01)
-        return "alive"
+        """Poll when nothing is there to be read, and hang up; the socket ends, soon."""
+        before = await self._events(1)
+        await self._hang_up()
+        await eventually(self._has_ended, within=_PATIENCE)
+        return before
+
+    async def _hang_up(self) -> None:
+        """Send a poll, and close its connection: one that was not sent hangs up on nobody."""
+        sent = asyncio.Event()
+
+        async def note(event: str, _: object) -> None:
+            if event == "http11.send_request_body.complete":
+                sent.set()
+
+        address, extensions = self._raw.address, {"trace": note}
+        poll = asyncio.create_task(self._raw.client.get(address, extensions=extensions))
+        async with asyncio.timeout(_PATIENCE):
+            await sent.wait()
+        poll.cancel()
+        await asyncio.gather(poll, return_exceptions=True)
+
+    async def _has_ended(self) -> bool:
+        return (await self._raw.post("3")).status_code != httpx.codes.OK
 
     async def _upgrade(self, _: object) -> object:
         """Ask for a WebSocket with another one's cookie: it is refused, whether here or elsewhere."""
         query = f"&sid={self._raw.opened['sid']}"
         return (await refused_websocket(self._elsewhere, query=query)).status_code >= 400
+
+
+def _without_sid(packet: str) -> str:
+    """Return a packet without the id that a socket gets when it joins: each has its own."""
+    return re.sub(r'"sid":"[^"]*"', '"sid":""', packet)
 
 
 def _seen(answer: httpx.Response) -> object:

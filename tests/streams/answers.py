@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from tests.support.browsers import JsBrowser
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.js_client import JsClient
 
 
@@ -43,7 +43,7 @@ class Stream:
         told: dict[str, Any] = found.json()
         return told
 
-    async def outcome(self, within: float = 5.0) -> str:
+    async def outcome(self, within: float = PATIENCE) -> str:
         """Return what `stream` has returned, or raised."""
 
         async def told() -> str:
@@ -64,7 +64,9 @@ class Stream:
             items += part.get("items", [])
         return items
 
-    async def end(self, client: JsClient, within: float = 10.0, after: int = 0) -> dict[str, Any]:
+    async def end(
+        self, client: JsClient, within: float = PATIENCE, after: int = 0
+    ) -> dict[str, Any]:
         """Return the last part, when a client has it."""
 
         def found() -> Any:
@@ -75,7 +77,9 @@ class Stream:
         assert len(list(filter(is_end, self.parts(client, after)))) == 1
         return last
 
-    async def got(self, client: JsClient, *items: Any, after: int = 0, within: float = 5.0) -> None:
+    async def got(
+        self, client: JsClient, *items: Any, after: int = 0, within: float = PATIENCE
+    ) -> None:
         """Return when a client has just these items."""
         await eventually(
             lambda: self.items(client, after)[-len(items) :] == list(items), within=within

@@ -17,6 +17,7 @@ from typing import Any, Self
 from urllib.parse import urljoin
 
 from tests.support.driver import Driver, DriverError
+from tests.support.eventually import PATIENCE
 from tests.support.http import SetCookie, parse_set_cookie
 from tests.support.issued import note_issued
 from tests.support.js_client import JsClient
@@ -78,7 +79,7 @@ class JsBrowser:
         options: dict[str, Any] | None = None,
         jarless: bool = False,
         wait: bool = True,
-        within: float = 5.0,
+        within: float = PATIENCE,
     ) -> JsClient:
         """Open a socket. With `wait`, return when it is connected, and upgraded where it upgrades.
 

@@ -8,6 +8,12 @@ from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
+PATIENCE = 15.0
+"""Seconds in which a machine that has much else to do, too, has done what a test waits for.
+
+A test that says less has a promise of so many seconds, or is about them.
+"""
+
 _PART_OF_THE_WAIT = 0.1
 _LONGEST_PAUSE = 0.1
 """Who has waited for long asks less often: that costs a node as much as what is tested."""
@@ -15,15 +21,19 @@ _LONGEST_PAUSE = 0.1
 
 @overload
 async def eventually(
-    probe: Callable[[], Awaitable[T]], *, within: float = 5.0, every: float = 0.01
+    probe: Callable[[], Awaitable[T]], *, within: float = PATIENCE, every: float = 0.01
 ) -> T: ...
 
 
 @overload
-async def eventually(probe: Callable[[], T], *, within: float = 5.0, every: float = 0.01) -> T: ...
+async def eventually(
+    probe: Callable[[], T], *, within: float = PATIENCE, every: float = 0.01
+) -> T: ...
 
 
-async def eventually(probe: Callable[[], Any], *, within: float = 5.0, every: float = 0.01) -> Any:
+async def eventually(
+    probe: Callable[[], Any], *, within: float = PATIENCE, every: float = 0.01
+) -> Any:
     """Call `probe`, plain or async, until its answer is true, and return that answer.
 
     Fails the test with the last answer if none is true within so many seconds. An AssertionError
@@ -76,15 +86,15 @@ async def stays(probe: Callable[[], Any], *, during: float, every: float = 0.02)
 
 @overload
 async def settled(
-    probe: Callable[[], Awaitable[T]], *, quiet: float = 0.2, within: float = 5.0
+    probe: Callable[[], Awaitable[T]], *, quiet: float = 0.2, within: float = PATIENCE
 ) -> T: ...
 
 
 @overload
-async def settled(probe: Callable[[], T], *, quiet: float = 0.2, within: float = 5.0) -> T: ...
+async def settled(probe: Callable[[], T], *, quiet: float = 0.2, within: float = PATIENCE) -> T: ...
 
 
-async def settled(probe: Callable[[], Any], *, quiet: float = 0.2, within: float = 5.0) -> Any:
+async def settled(probe: Callable[[], Any], *, quiet: float = 0.2, within: float = PATIENCE) -> Any:
     """The answer of `probe` that has not changed for so many seconds: what came before is done."""
     deadline = time.monotonic() + within
     answer, since = await _answer(probe), time.monotonic()

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.http import http_client
 from tests.support.service import Service
 
@@ -23,7 +23,7 @@ class Gate:
         """The route that looks at its session, waits here, and then acts on what it has seen."""
         return f"/held/{self.name}/{act}/{key}"
 
-    async def reached_by(self, handlers: int, *, within: float = 5.0) -> None:
+    async def reached_by(self, handlers: int, *, within: float = PATIENCE) -> None:
         """Return when so many handlers have come here; their sessions are loaded by then."""
         await eventually(lambda: self._has(handlers), within=within)
 

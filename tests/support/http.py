@@ -5,6 +5,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
+from tests.support.eventually import PATIENCE
 from tests.support.issued import note_issued
 
 PROBLEM = "application/problem+json"
@@ -21,7 +22,7 @@ def http_client(
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     # Without TLS there is nothing to verify, and to load the certificates takes its time.
     settings: dict[str, object] = {
-        "timeout": 10.0,
+        "timeout": 2 * PATIENCE,
         "trust_env": False,
         "limits": limits,
         "verify": False,

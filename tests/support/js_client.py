@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tests.support.driver import Driver
+from tests.support.eventually import PATIENCE
 from tests.support.issued import note_issued
 
 T = TypeVar("T")
@@ -66,7 +67,7 @@ class JsClient:
         *,
         after: int = 0,
         where: Callable[[JsEvent], bool] = lambda _: True,
-        within: float = 5.0,
+        within: float = PATIENCE,
     ) -> JsEvent:
         """The first event of that name from `after` on; it may have happened already."""
         found = await self._wait(
@@ -75,13 +76,13 @@ class JsClient:
         assert found is not None
         return found
 
-    async def wait_until_connected(self, within: float = 5.0) -> JsEvent:
+    async def wait_until_connected(self, within: float = PATIENCE) -> JsEvent:
         """The first "connect"; fails at once on "connect_error"."""
         await self._wait(lambda: self.named("connect") or self.named("connect_error"), "", within)
         assert self.named("connect"), f"refused: {self.named('connect_error')[0].args}"
         return self.named("connect")[0]
 
-    async def emit(self, event: str, *args: Any, within: float = 5.0) -> Any:
+    async def emit(self, event: str, *args: Any, within: float = PATIENCE) -> Any:
         """Emit and return the ack: its argument, or a tuple if they are not exactly one.
 
         DriverError if no ack comes in time or the socket is closed first.
@@ -89,7 +90,9 @@ class JsClient:
         ack = await self._do("emit", event=event, args=args, timeout=within * 1000)
         return ack[0] if len(ack) == 1 else tuple(ack)
 
-    async def burst(self, *emits: tuple[Any, ...], within: float = 10.0) -> list[tuple[int, Any]]:
+    async def burst(
+        self, *emits: tuple[Any, ...], within: float = PATIENCE
+    ) -> list[tuple[int, Any]]:
         """Emit all, each (event, *args), in one go; (index, ack) in the order in which acks came."""
         arrived = await self._do("burst", emits=emits, timeout=within * 1000)
         return [(index, ack[0] if len(ack) == 1 else tuple(ack)) for index, ack in arrived]

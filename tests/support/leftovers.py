@@ -7,7 +7,7 @@ from typing import NamedTuple
 import httpx
 
 from app.realtime.redis_keys import RedisKeys
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.http import http_client
 from tests.support.servers import StoreServer
 from tests.support.service import Service
@@ -19,7 +19,7 @@ _CONNECTION, _CONNECTIONS = "task PipelinedConnection._run", 4
 
 @asynccontextmanager
 async def nothing_is_left_over(
-    node: Service, server: StoreServer | None = None, *, within: float = 5.0
+    node: Service, server: StoreServer | None = None, *, within: float = PATIENCE
 ) -> AsyncIterator[None]:
     """Fail if there is more in the node than before, and in its store more than sessions.
 

@@ -16,6 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Response
 
+from tests.support.eventually import PATIENCE
 from tests.support.http import SetCookie, http_client, parse_set_cookie
 from tests.support.issued import note_issued
 
@@ -46,7 +47,7 @@ class RawWebSocket:
         """Send one frame as it stands; bytes may go as text, whether they are or not."""
         await self._connection.send(frame, text=text)
 
-    async def receive(self, within: float = 2.0) -> str:
+    async def receive(self, within: float = PATIENCE) -> str:
         """The next frame that is no ping; fails if none comes, ConnectionClosed if it is closed."""
         async with asyncio.timeout(within):
             while True:
@@ -56,7 +57,7 @@ class RawWebSocket:
                     return frame
                 await self.send("3")
 
-    async def receive_until(self, prefix: str, within: float = 2.0) -> str:
+    async def receive_until(self, prefix: str, within: float = PATIENCE) -> str:
         """The next frame that starts so; what comes before is dropped."""
         async with asyncio.timeout(within):
             while not (frame := await self.receive(within)).startswith(prefix):
@@ -72,7 +73,7 @@ class RawWebSocket:
         """Send an event; its ack, if asked for, arrives as the frame `43<ack>[...]`."""
         await self.send(f"42{'' if ack is None else ack}{json.dumps([event, *args])}")
 
-    async def frames_until_closed(self, within: float = 2.0) -> list[str]:
+    async def frames_until_closed(self, within: float = PATIENCE) -> list[str]:
         """All frames up to the server's close; fails if it does not close in time."""
         frames: list[str] = []
         deadline = time.monotonic() + within
@@ -174,7 +175,7 @@ class RawPolling:
         """One long poll."""
         return await self.client.get(self.address)
 
-    async def receive_until(self, prefix: str, within: float = 2.0) -> str:
+    async def receive_until(self, prefix: str, within: float = PATIENCE) -> str:
         """Poll until a packet starts so, and return it; what came before is dropped."""
         return await self._next(lambda packet: packet.startswith(prefix), within)
 

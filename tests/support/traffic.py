@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
 from tests.support.browsers import JsBrowser
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.http import PROBLEM
 from tests.support.js_client import JsClient
 
@@ -51,18 +51,18 @@ class Traffic:
         self._stopping.set()
         await asyncio.gather(*self._writers)
 
-    async def flows(self, *, within: float = 5.0) -> None:
+    async def flows(self, *, within: float = PATIENCE) -> None:
         """Return when each of the writers has had a write acknowledged from now on."""
         self._fail_if_broken()
         expected = len(self.acknowledged) + 3 * len(self._writers)
         await eventually(lambda: self._has(len(self.acknowledged), expected), within=within)
 
-    async def goes_on(self, *, within: float = 5.0) -> None:
+    async def goes_on(self, *, within: float = PATIENCE) -> None:
         """Return when some write is acknowledged from now on."""
         expected = len(self.acknowledged) + len(self._writers) // 2
         await eventually(lambda: self._has(len(self.acknowledged), expected), within=within)
 
-    async def stops(self, *, within: float = 5.0) -> None:
+    async def stops(self, *, within: float = PATIENCE) -> None:
         """Return when writes are refused from now on."""
         expected = self.in_doubt + len(self._writers)
         await eventually(lambda: self._has(self.in_doubt, expected), within=within)

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.http import PROBLEM, http_client
 from tests.support.raw import SEPARATOR, RawPolling, refused_websocket
 from tests.support.round_robin import polling_over
@@ -29,9 +29,6 @@ pytestmark = pytest.mark.proof
 SCRIPTS = int(os.environ.get("CARRIED_SCRIPTS") or times(10, of=60))
 SEED = int(os.environ.get("CARRIED_SEED", "1"))
 STEPS = 8
-_PATIENCE = 30.0
-"""Seconds in which any machine has answered, so that nothing that is compared depends on how quick it is."""
-
 _UNHURRIED = {"ping_interval": 600, "connect_timeout": 600}
 """Settings with which nothing happens to a socket but what a script does."""
 
@@ -92,9 +89,14 @@ async def test_random_scripts_get_the_same_answers_wherever_their_requests_arriv
 ) -> None:
     for seed in range(SEED, SEED + SCRIPTS):
         steps = script(seed)
-        local, carried = await asyncio.gather(_run(steps, nodes, [0]), _run(steps, nodes, [1, 2]))
-
-        assert carried == local, f"seed {seed}: {steps}"
+        try:
+            local, carried = await asyncio.gather(
+                _run(steps, nodes, [0]), _run(steps, nodes, [1, 2])
+            )
+            assert carried == local
+        except Exception as error:
+            error.add_note(f"seed {seed}: {steps}")
+            raise
 
 
 async def _run(steps: Sequence[Step], nodes: Sequence[Service], at: Sequence[int]) -> list[object]:
@@ -155,7 +157,7 @@ class _Scripted:
 
     async def _poll(self) -> httpx.Response:
         """Poll; something has to come."""
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             return await self._raw.poll()
 
     async def _with_cookie(self, cookie: str | None) -> object:
@@ -174,7 +176,7 @@ class _Scripted:
         """Poll when nothing is there to be read, and hang up; the socket ends, soon."""
         before = await self._events(1)
         await self._hang_up()
-        await eventually(self._has_ended, within=_PATIENCE)
+        await eventually(self._has_ended)
         return before
 
     async def _hang_up(self) -> None:
@@ -187,7 +189,7 @@ class _Scripted:
 
         address, extensions = self._raw.address, {"trace": note}
         poll = asyncio.create_task(self._raw.client.get(address, extensions=extensions))
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             await sent.wait()
         poll.cancel()
         await asyncio.gather(poll, return_exceptions=True)

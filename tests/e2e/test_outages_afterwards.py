@@ -127,7 +127,7 @@ async def test_sockets_that_come_while_the_memory_is_full_are_counted_when_it_is
         async def counted() -> bool:
             return bool((await browser.fetch("GET", "/session")).json()["sockets"] == 1)
 
-        await eventually(counted, within=3.0)
+        await eventually(counted)
 
 
 async def test_a_node_that_starts_in_an_outage_is_ready_when_it_is_over(
@@ -151,4 +151,4 @@ async def goes_round(js: JsClients, pair: Pair) -> None:
         await browser.fetch("POST", "/incr")
         return bool(socket.values("current count"))
 
-    await eventually(heard, within=5.0, every=0.1)
+    await eventually(heard, every=0.1)

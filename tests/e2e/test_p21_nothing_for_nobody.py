@@ -68,7 +68,7 @@ async def test_a_handshake_without_a_connect_leaves_nothing_after_its_time_out(
 ) -> None:
     async with raw_polling(node.url), raw_websocket(node.url) as socket:
         assert await sessions() == 2
-        await socket.frames_until_closed(within=4.0)
+        await socket.frames_until_closed()
         await eventually(lambda: _is(sessions, 0))
 
 

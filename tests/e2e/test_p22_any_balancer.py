@@ -23,6 +23,8 @@ from tests.support.service import Service, service
 from tests.support.stores import server_settings
 
 EXTENDED_APP = "tests.support.extended_app"
+AT_ONCE = 10.0
+"""Far less than the time between two heartbeats, after which any poll is answered."""
 ENDED = '42["session ended",{"reason":"%s"}]'
 
 
@@ -120,11 +122,9 @@ async def test_a_poll_that_waits_elsewhere_gets_what_is_sent_at_once(trio: Trio)
         waiting = asyncio.create_task(raw.receive_until("431"))
         await gate.reached_by(1)
         await stays(lambda: not waiting.done(), during=0.2)
-        began = time.monotonic()
         await gate.open()
 
-        assert await waiting == f'431["{gate.name}"]'
-        assert time.monotonic() - began < 1.0
+        assert await asyncio.wait_for(waiting, AT_ONCE) == f'431["{gate.name}"]'
 
 
 async def test_a_socket_that_is_polled_elsewhere_alone_keeps_its_heartbeat(
@@ -242,12 +242,10 @@ async def _is_unknown(raw: RawPolling, trio: Trio) -> bool:
 @pytest.mark.parametrize("node", ["0" * 16, "not-a-node", "x" * 65, "a/b", "\N{SNOWMAN}"])
 async def test_an_id_that_names_no_node_is_unknown_at_once(trio: Trio, node: str) -> None:
     async with http_client(trio.nodes[0].url) as http:
-        began = time.monotonic()
         params = {"EIO": "4", "transport": "polling", "sid": f"{node}.{'A' * 22}"}
-        answer = await http.get("/socket.io/", params=params)
+        answer = await asyncio.wait_for(http.get("/socket.io/", params=params), AT_ONCE)
 
         assert problem(answer) == (400, "unknown-socket")
-        assert time.monotonic() - began < 1.0
 
 
 async def test_an_upgrade_that_arrives_elsewhere_is_refused_and_counted(trio: Trio) -> None:
@@ -294,7 +292,7 @@ async def test_a_logout_reaches_a_socket_that_is_polled_elsewhere(trio: Trio) ->
         logged_out = await raw.client.post(trio.nodes[0].url + "/logout")
         assert logged_out.status_code == httpx.codes.NO_CONTENT
 
-        packets = await asyncio.wait_for(polling, 3.0)
+        packets = await asyncio.wait_for(polling, AT_ONCE)
         assert packets == [ENDED % "logout", "41", "1"]
 
 
@@ -314,7 +312,7 @@ async def test_the_end_of_its_time_reaches_a_socket_that_is_polled_elsewhere(
     with _three(valkey, "app", session_idle_timeout=2) as nodes:
         trio = Trio(nodes)
         async with trio.polling(leave=False) as raw:
-            packets = await asyncio.wait_for(_until_the_end(raw, trio), 6.0)
+            packets = await asyncio.wait_for(_until_the_end(raw, trio), AT_ONCE)
 
             assert packets == [ENDED % "expired", "1"]
 
@@ -345,7 +343,7 @@ async def test_when_its_node_stops_running_the_client_is_told_within_some_second
         await eventually(partial(_holds, own_trio.nodes[1], 1))
         own_trio.nodes[0].pause()
         try:
-            assert problem(await asyncio.wait_for(waiting, 8.0)) == (400, "unknown-socket")
+            assert problem(await asyncio.wait_for(waiting, AT_ONCE)) == (400, "unknown-socket")
         finally:
             own_trio.nodes[0].resume()
         await eventually(partial(_is_unknown, raw, own_trio))
@@ -362,7 +360,7 @@ async def test_when_the_node_that_holds_a_poll_is_killed_the_socket_ends_with_it
         with pytest.raises(httpx.TransportError):
             await waiting
 
-        await eventually(partial(_is_unknown, raw, own_trio), within=8.0)
+        await eventually(partial(_is_unknown, raw, own_trio), within=AT_ONCE)
 
 
 async def test_a_node_that_held_polls_while_it_stood_still_answers_them_afterwards(
@@ -373,10 +371,10 @@ async def test_a_node_that_held_polls_while_it_stood_still_answers_them_afterwar
         waiting = asyncio.create_task(raw.poll())
         await eventually(partial(_holds, own_trio.nodes[1], 1))
         own_trio.nodes[1].pause()
-        await eventually(partial(_is_unknown, raw, own_trio), within=10.0)
+        await eventually(partial(_is_unknown, raw, own_trio), within=AT_ONCE)
         own_trio.nodes[1].resume()
 
-        answer = await asyncio.wait_for(waiting, 5.0)
+        answer = await asyncio.wait_for(waiting, AT_ONCE)
         assert answer.status_code in (400, 503)
 
 
@@ -389,7 +387,7 @@ async def test_a_node_that_stops_hands_its_polls_to_others_and_the_socket_stays(
         await eventually(partial(_holds, own_trio.nodes[1], 1))
         own_trio.nodes[1].terminate()
 
-        assert (await asyncio.wait_for(waiting, 3.0)).text == "6"
+        assert (await asyncio.wait_for(waiting, AT_ONCE)).text == "6"
         own_trio.turns = [2, 2, 2, 2]
         await raw.emit("incr", ack=1)
         assert await raw.receive_until("431") == "431[1]"
@@ -404,7 +402,7 @@ async def test_a_node_that_stops_says_goodbye_to_sockets_that_are_polled_elsewhe
         await eventually(partial(_holds, own_trio.nodes[1], 1))
         own_trio.nodes[0].terminate()
 
-        assert await asyncio.wait_for(polling, 5.0) == [ENDED % "shutdown", "1"]
+        assert await asyncio.wait_for(polling, AT_ONCE) == [ENDED % "shutdown", "1"]
 
 
 async def test_in_an_outage_posts_get_503_and_polls_wait_for_its_end(
@@ -419,7 +417,7 @@ async def test_in_an_outage_posts_get_503_and_polls_wait_for_its_end(
             own_trio.turns = [2]
             began = time.monotonic()
             assert (await raw.post("3")).status_code == httpx.codes.SERVICE_UNAVAILABLE
-            assert time.monotonic() - began < 2.5
+            assert time.monotonic() - began < AT_ONCE
         finally:
             own_store_server.resume()
         assert not waiting.done()
@@ -427,7 +425,7 @@ async def test_in_an_outage_posts_get_503_and_polls_wait_for_its_end(
         posted = await eventually(partial(_posts, raw, own_trio))
         assert posted
 
-        assert "431[1]" in (await asyncio.wait_for(waiting, 5.0)).text
+        assert "431[1]" in (await asyncio.wait_for(waiting, AT_ONCE)).text
 
 
 async def _posts(raw: RawPolling, trio: Trio) -> bool:

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.support.eventually import PATIENCE, eventually
-from tests.support.http import PROBLEM, http_client
+from tests.support.http import PROBLEM, begin, http_client
 from tests.support.raw import SEPARATOR, RawPolling, refused_websocket
 from tests.support.round_robin import polling_over
 from tests.support.samples import times
@@ -181,16 +181,7 @@ class _Scripted:
 
     async def _hang_up(self) -> None:
         """Send a poll, and close its connection: one that was not sent hangs up on nobody."""
-        sent = asyncio.Event()
-
-        async def note(event: str, _: object) -> None:
-            if event == "http11.send_request_body.complete":
-                sent.set()
-
-        address, extensions = self._raw.address, {"trace": note}
-        poll = asyncio.create_task(self._raw.client.get(address, extensions=extensions))
-        async with asyncio.timeout(PATIENCE):
-            await sent.wait()
+        poll = await begin(self._raw.client, "GET", self._raw.address)
         poll.cancel()
         await asyncio.gather(poll, return_exceptions=True)
 

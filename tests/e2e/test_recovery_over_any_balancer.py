@@ -37,7 +37,7 @@ class Returning:
     async def read(self, raw: RawPolling, up_to: int) -> None:
         """Read messages up to a number."""
         while not self.numbers or self.numbers[-1] < up_to:
-            packet = await raw.receive_until('42["said"', within=5.0)
+            packet = await raw.receive_until('42["said"')
             _name, _source, number, offset = json.loads(packet[2:])
             self.numbers.append(number)
             self.auth["offset"] = offset

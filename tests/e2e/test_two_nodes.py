@@ -48,7 +48,7 @@ async def test_what_every_socket_of_both_nodes_heard_last_is_the_stored_count(
         chance.shuffle(writes)
         await asyncio.gather(*(write() for write in writes))
 
-        await eventually(partial(all_heard_last, sockets, browser, pair.there), within=5.0)
+        await eventually(partial(all_heard_last, sockets, browser, pair.there))
 
     for socket in sockets:
         heard = socket.values("current count")

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.sessions import CookieSigner
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.http import http_client, set_cookies, the_set_cookie
 from tests.support.metrics import store_calls
 from tests.support.raw import raw_websocket
@@ -124,7 +124,7 @@ async def _raw_get(node: Service, path: str, cookie: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
     writer.write(b"GET %b HTTP/1.1\r\nHost: test\r\n" % path.encode())
     writer.write(b"Cookie: %b\r\nConnection: close\r\n\r\n" % cookie)
-    async with asyncio.timeout(2.0):
+    async with asyncio.timeout(PATIENCE):
         answer = await reader.read()
     writer.close()
     return answer

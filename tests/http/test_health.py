@@ -38,4 +38,4 @@ async def test_without_its_store_a_node_is_alive_and_not_ready_until_the_store_i
         async def ready() -> bool:
             return (await client.get("/readyz")).status_code == httpx.codes.OK
 
-        await eventually(ready, within=5.0)
+        await eventually(ready)

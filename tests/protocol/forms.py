@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import NamedTuple
 
+from tests.support.eventually import PATIENCE
 from tests.support.http import parse_set_cookie
 from tests.support.issued import note_issued
 
@@ -108,7 +109,7 @@ class Visitor:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
             writer.write(f"{method} {path} HTTP/1.1\r\n{''.join(lines)}\r\n".encode() + body)
-            async with asyncio.timeout(5.0):
+            async with asyncio.timeout(PATIENCE):
                 return await _read(reader, method)
         finally:
             writer.close()

@@ -11,12 +11,12 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.support.http import cookie_header, http_client
+from tests.support.http import begin, cookie_header, http_client
 
 PATH = "/socket.io/"
 
-_ARRIVAL_SECONDS = 0.25
-"""Nothing from outside shows that a poll waits."""
+_ROUNDS = 2
+"""A poll has come when so many requests were answered that were sent after it: one may overtake it."""
 
 
 class Jar(Enum):
@@ -57,8 +57,9 @@ class Peer:
 
     async def waiting_poll(self, sid: str) -> asyncio.Task[httpx.Response]:
         """Start a long poll that waits by the time that this returns."""
-        poll = asyncio.create_task(self.poll(sid))
-        await asyncio.sleep(_ARRIVAL_SECONDS)
+        poll = await begin(self.http, "GET", PATH, params=_query({"sid": sid}))
+        for _ in range(_ROUNDS):
+            assert (await self.request(transport="pigeon")).status_code == 400
         return poll
 
     @asynccontextmanager

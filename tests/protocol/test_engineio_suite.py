@@ -63,7 +63,7 @@ async def test_a_poll_that_is_called_off_closes_the_socket(peer: Peer) -> None:
     async def unknown() -> bool:
         return (await peer.post(sid, "3")).status_code == 400
 
-    await eventually(unknown, within=2.0)
+    await eventually(unknown)
     assert problem(await peer.poll(sid)) == (400, "unknown-socket")
 
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.support.browsers import JsClients, Transport
+from tests.support.eventually import PATIENCE
 from tests.support.http import http_client
 from tests.support.raw_frames import raw_frames
 from tests.support.service import Service
@@ -74,7 +75,7 @@ async def test_an_upgrade_to_something_else_is_ignored(
     reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
     for _ in range(3):
         writer.write(asks.encode() + body)
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(PATIENCE):
             head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200 "), head
             lengths = [

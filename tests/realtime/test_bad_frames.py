@@ -8,6 +8,7 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from tests.support.eventually import PATIENCE
 from tests.support.raw import RawPolling, RawWebSocket, raw_polling, raw_websocket
 from tests.support.service import Service
 
@@ -99,7 +100,7 @@ async def test_a_malformed_frame_closes_its_websocket_at_once(
     with suppress(ConnectionClosed):
         await websocket.emit("incr", ack=1)
 
-    assert await websocket.frames_until_closed(within=1.0) == []
+    assert await websocket.frames_until_closed() == []
     await _nothing_has_happened(http, websocket.set_cookies[0].pair)
 
 
@@ -144,7 +145,7 @@ async def test_a_packet_where_an_attachment_was_promised_closes_its_socket(
     await websocket.emit("incr", ack=1)
     await polling.post(promise, '421["incr"]')
 
-    assert await websocket.frames_until_closed(within=1.0) == []
+    assert await websocket.frames_until_closed() == []
     assert (await polling.poll()).text == "1"
     await _nothing_has_happened(http, websocket.set_cookies[0].pair)
     await _nothing_has_happened(http, _cookie_of(polling))
@@ -154,7 +155,7 @@ async def test_a_malformed_post_that_races_with_a_poll_leaves_it_not_waiting(
     node: Service, bystander: RawWebSocket
 ) -> None:
     for _ in range(10):
-        async with raw_polling(node.url) as polling, asyncio.timeout(2.0):
+        async with raw_polling(node.url) as polling, asyncio.timeout(PATIENCE):
             await polling.join()
             poll, post = await asyncio.gather(polling.poll(), polling.post("x"))
 

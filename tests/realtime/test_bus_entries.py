@@ -13,7 +13,7 @@ from app.realtime.bus.redis import WAIT, RedisBus
 from app.realtime.bus.relay import BusRelay
 from app.realtime.redis_presence import RedisPresence
 from app.redis.url import TIMEOUT, connect
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.servers import StoreServer
 
 KEY = "a" * 64
@@ -47,7 +47,7 @@ class Reader:
         """Return when a good message has arrived that is published now."""
         before = len(self.received)
         await self.client.execute("XADD", "mooring:bus", "*", "o", "there", "n", 0, "m", GOOD)
-        await eventually(lambda: len(self.received) > before, within=3.0)
+        await eventually(lambda: len(self.received) > before)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ async def test_a_count_that_no_node_has_written_counts_nothing(valkey: StoreServ
     presence = RedisPresence(client, connect(valkey.url), node="here", lifetime=60)
     for value in ("1" * 4300, "-1", "x", ""):
         valkey.command("HSET", f"mooring:sockets:{KEY}", "there", value)
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(PATIENCE):
             listener = connect(valkey.url)
             await listener.execute("SUBSCRIBE", "mooring:node:there")
             assert await presence.count_remote(KEY) == 0

@@ -185,7 +185,7 @@ async def test_a_node_that_was_killed_is_known_to_be_gone_before_its_stream_is(
         await there.read()
         assert await here.generation("there") is not None
 
-        await eventually(lambda: _is_gone(here, "there"), within=3.0)
+        await eventually(lambda: _is_gone(here, "there"))
         assert _length(shared_store_server, "there") == 1
 
 

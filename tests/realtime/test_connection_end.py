@@ -35,7 +35,7 @@ async def _none_is_left(node: Service) -> None:
             sockets = await counted(observer, "mooring_sockets")
             return sockets + await counted(observer, "mooring_sessions_connected") == 0
 
-        await eventually(none, within=5.0)
+        await eventually(none)
 
 
 async def test_a_client_that_leaves_is_counted_no_more(

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.aio.growing_gate import GrowingGate
+from tests.support.eventually import PATIENCE
 
 pytestmark = pytest.mark.fast
 
@@ -98,7 +99,7 @@ def test_more_than_the_limit_is_held_by_the_oldest_alone_and_all_finish(
         await asyncio.sleep(0)
         for number in cancelled & set(range(len(tasks))):
             tasks[number].cancel()
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(PATIENCE):
             results = await asyncio.gather(*tasks, return_exceptions=True)
         assert all(each is None or isinstance(each, asyncio.CancelledError) for each in results)
         assert not gate._keys

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from tests.support.eventually import PATIENCE
 from tests.support.http import PROBLEM
 from tests.support.service import Service
 
@@ -41,7 +42,7 @@ async def ask(
     reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
     try:
         writer.write(f"GET {path} HTTP/{version}\r\n{lines}\r\n".encode("latin-1") + rest)
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(PATIENCE):
             answer = b""
             while until not in answer and (more := await reader.read(65_536)):
                 answer += more

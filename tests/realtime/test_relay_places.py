@@ -11,7 +11,7 @@ from app.realtime.bus.messages import Message, SessionEndedMessage, write
 from app.realtime.bus.relay import BusRelay, _ReceivedSequences
 from tests.realtime.test_relay import KEY, Node, node, send, state, unread
 from tests.support.addressed_bus import AddressedBus
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 
 ROOM = "room"
 WITHIN = 5.0
@@ -336,7 +336,7 @@ async def test_what_has_been_delivered_is_reached_at_once_in_an_outage_too(
     assert there.relay.position is not None
     bus.down = True
     await eventually(lambda: caplog.text.count("bus reader failed") == 2)
-    async with asyncio.timeout(0.5):
+    async with asyncio.timeout(PATIENCE):
         await there.relay.reach(there.relay.position[0])
 
 

@@ -23,7 +23,7 @@ from app.sessions import (
     StoreUnavailableError,
 )
 from tests.realtime.in_process import POLICY, new_manager, new_service, polling_client
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.hooked_store import HookedStore
 
 
@@ -137,7 +137,7 @@ async def test_state_of_one_session_reaches_its_sockets_on_other_nodes_in_order(
         for value in (3, 1, 2):  # all at one version
             await here.emitter.publish("count", value, session=session)
         received: list[str] = []
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(PATIENCE):
             while len(received) < 3:
                 received += await client.poll()
         assert received == [f'42["count",{value}]' for value in (3, 1, 2)]
@@ -247,4 +247,4 @@ async def test_an_end_whose_reply_was_lost_ends_the_sockets_here_too(router: Eve
         store.before("end", lose)
         with pytest.raises(StoreUnavailableError):
             await manager.destroy(key)
-        await eventually(lambda: not service.registry.connected(key), within=1.0)
+        await eventually(lambda: not service.registry.connected(key))

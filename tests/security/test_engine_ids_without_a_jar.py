@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from app.realtime.engineio.owner import Owner
 from app.sessions import CookieSigner
 from app.sessions.ids import new_session_id
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.http import cookie_header, http_client, the_set_cookie
 from tests.support.raw import RawPolling, raw_polling, raw_websocket
 from tests.support.service import SECRET, Service
@@ -161,7 +161,7 @@ async def test_a_thief_that_came_before_a_browsers_second_request_is_out_with_it
     waiting = asyncio.create_task(bare.ask("poll", "none"))
     try:
         assert await bare.ask("post", "its own") == REFUSED
-        assert await asyncio.wait_for(waiting, timeout=2.0) in (200, GONE)
+        assert await asyncio.wait_for(waiting, PATIENCE) in (200, GONE)
     finally:
         waiting.cancel()
     assert await bare.ask("poll", "none") == GONE

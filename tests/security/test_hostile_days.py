@@ -1,7 +1,6 @@
 """What one hostile or broken client does, each time that it was found to harm somebody."""
 
 import asyncio
-import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,6 +9,9 @@ from tests.support.http import http_client
 from tests.support.raw import raw_polling
 from tests.support.service import Service
 
+AT_ONCE = 10.0
+"""Far less than the time between two heartbeats, after which any poll is answered."""
+
 
 @pytest.mark.parametrize("path", ["/session", "/healthz"])
 async def test_a_half_closed_connection_is_answered(node: Service, path: str) -> None:
@@ -17,7 +19,7 @@ async def test_a_half_closed_connection_is_answered(node: Service, path: str) ->
     reader, writer = await asyncio.open_connection(url.hostname, url.port)
     writer.write(f"GET {path} HTTP/1.1\r\nHost: {url.netloc}\r\n\r\n".encode())
     writer.write_eof()
-    assert (await asyncio.wait_for(reader.read(), 5.0)).startswith(b"HTTP/1.1 200 ")
+    assert (await asyncio.wait_for(reader.read(), AT_ONCE)).startswith(b"HTTP/1.1 200 ")
     writer.close()
 
 
@@ -35,9 +37,7 @@ async def test_five_polls_at_once_are_all_answered_and_none_hangs_after_a_logout
     async with raw_polling(node.url, leave=False) as socket:
         await socket.join()
         polls = [asyncio.create_task(socket.client.get(socket.address)) for _ in range(5)]
-        began = time.monotonic()
         assert (await socket.client.post("/logout")).status_code == 204
-        answers = await asyncio.wait_for(asyncio.gather(*polls), 5.0)
-        assert time.monotonic() - began < 2.0
+        answers = await asyncio.wait_for(asyncio.gather(*polls), AT_ONCE)
         assert {each.status_code for each in answers} <= {200, 400}
         assert (await socket.client.get(socket.address)).status_code == 400

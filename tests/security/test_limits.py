@@ -1,24 +1,30 @@
 """P13: every input has a limit, and every refusal an answer; test_refusals.py counts what is left."""
 
-import time
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.browsers import JsClients
-from tests.support.http import http_client, problem
+from tests.support.eventually import PATIENCE
+from tests.support.http import cookie_header, http_client, problem
 from tests.support.raw import raw_polling, raw_websocket, refused_websocket
 from tests.support.service import Service, service
 from tests.support.stores import StoreSettings
 
 
-async def test_a_post_of_twenty_megabytes_to_the_engine_is_refused_at_once(node: Service) -> None:
+async def test_a_post_of_twenty_megabytes_to_the_engine_is_refused_before_it_comes(
+    node: Service,
+) -> None:
     async with raw_polling(node.url) as polling:
-        start = time.monotonic()
-        answer = await polling.client.post(polling.address, content=b"4" * 20_000_000)
-        assert problem(answer) == (413, "body-too-large")
-        assert time.monotonic() - start < 1.0
+        reader, writer = await asyncio.open_connection(node.host, node.port)
+        names = f"Host: {node.host}:{node.port}\r\nCookie: {cookie_header(polling.client)}\r\n"
+        length = "Content-Length: 20000000\r\n\r\n"
+        writer.write(f"POST {polling.address} HTTP/1.1\r\n{names}{length}".encode())
+        answer = await asyncio.wait_for(reader.readuntil(b"body-too-large"), PATIENCE)
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        writer.close()
 
 
 async def test_a_post_without_a_length_is_handled_up_to_the_limit(node: Service) -> None:
@@ -44,7 +50,7 @@ async def test_a_frame_of_more_than_a_megabyte_closes_its_socket(node: Service) 
         await socket.join()
         with suppress(ConnectionClosed):  # it may be closed before all of it is written
             await socket.send("42" + "x" * 1_100_000)
-        await socket.frames_until_closed(within=1.0)
+        await socket.frames_until_closed()
         assert socket.close_code == 1009
 
 

@@ -24,7 +24,7 @@ from tests.security.test_refusals import (
     victim,
     world,
 )
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.http import cookie_header, http_client, problem
 from tests.support.metrics import counted
 from tests.support.raw import RawPolling, raw_polling, raw_websocket, refused_websocket
@@ -427,7 +427,7 @@ async def _refused_event(victim: Victim, *event: str, of: str) -> None:
 async def _sent(node: Service, request: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(node.host, node.port)
     writer.write(request)
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(PATIENCE):
         answer = await reader.readline()
     writer.close()
     await writer.wait_closed()

@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.support.browsers import JsBrowser, JsClients, Transport
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.http import cookie_header, http_client, problem, set_cookies, the_set_cookie
 from tests.support.js_client import JsClient
 from tests.support.leftovers import INSPECTION_APP, Stored, nothing_is_left_over, stored
@@ -171,7 +171,7 @@ async def _by_websocket(node: Service, cookie: str) -> list[str]:
             assert socket.set_cookies == []
             with suppress(ConnectionClosed):
                 await socket.send("40")
-            return await socket.frames_until_closed(within=5.0)
+            return await socket.frames_until_closed()
     except InvalidStatus as error_ack:
         return [REFUSED] if error_ack.response.status_code == ENDED[0] else [str(error_ack)]
 
@@ -184,7 +184,7 @@ async def _by_polling(node: Service, cookie: str) -> list[str]:
         if not polling.opened:
             return [REFUSED] if problem(polling.handshake) == ENDED else [polling.handshake.text]
         await polling.post("40")
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(PATIENCE):
             while (answer := await polling.poll()).status_code == 200:
                 frames += answer.text.split(SEPARATOR)
     return frames

@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from app.server.server import _fast_protocols, _plain_protocols
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 
 HEAD = b"Host: a\r\n"
 
@@ -83,7 +83,7 @@ def post(path: bytes, body: bytes) -> bytes:
 
 
 async def read_all(reader: asyncio.StreamReader) -> bytes:
-    return await asyncio.wait_for(reader.read(), 5.0)
+    return await asyncio.wait_for(reader.read(), PATIENCE)
 
 
 async def test_a_half_closed_connection_is_answered_and_closed(app: App) -> None:

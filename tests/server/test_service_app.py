@@ -10,6 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app.asgi.scope import DRAIN_HOOKS
 from app.realtime.engineio.websocket import DEFERRED, WEBSOCKET
 from app.server.service_app import ServiceApp
+from tests.support.eventually import PATIENCE
 
 
 class App:
@@ -132,18 +133,16 @@ async def test_a_drain_hook_that_hangs_is_cancelled(caplog: pytest.LogCaptureFix
 
     service = ServiceApp(App(add_hook))
     await service({"type": "lifespan"}, receive, send)
-    started = asyncio.get_running_loop().time()
-    await service.drain(0.0, overtime_seconds=0.01)
-    assert asyncio.get_running_loop().time() - started < 1
-
-    await asyncio.wait_for(cancelled.wait(), timeout=1)
+    async with asyncio.timeout(PATIENCE):
+        await service.drain(0.0, overtime_seconds=0.01)
+        await cancelled.wait()
     assert [record.getMessage() for record in caplog.records] == [
         "not all sockets were closed in time"
     ]
 
 
 async def test_an_app_without_hooks_is_drained_at_once() -> None:
-    await asyncio.wait_for(ServiceApp(App()).drain(60), timeout=1)
+    await asyncio.wait_for(ServiceApp(App()).drain(60), timeout=PATIENCE)
 
 
 class Connection:

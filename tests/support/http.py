@@ -1,7 +1,9 @@
 """HTTP as a browser without scripts does it: a client with a cookie jar, and what it was told to keep."""
 
+import asyncio
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
 
 import httpx
 
@@ -31,6 +33,24 @@ def http_client(
     if jarless:
         settings["cookies"] = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     return httpx.AsyncClient(base_url=url, headers=headers, **(settings | options))  # type: ignore[arg-type] # of many types
+
+
+async def begin(
+    client: httpx.AsyncClient, method: str, address: str, **how: Any
+) -> asyncio.Task[httpx.Response]:
+    """Send a request whose answer may be long in coming; return when it has been sent."""
+    sent = asyncio.Event()
+
+    async def note(event: str, _: object) -> None:
+        if event == "http11.send_request_body.complete":
+            sent.set()
+
+    request = client.request(method, address, extensions={"trace": note}, **how)
+    asking = asyncio.create_task(request)
+    asking.add_done_callback(lambda _: sent.set())
+    async with asyncio.timeout(2 * PATIENCE):
+        await sent.wait()
+    return asking
 
 
 @dataclass(frozen=True)

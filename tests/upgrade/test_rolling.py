@@ -72,7 +72,7 @@ async def test_both_count_one_session_and_publish_to_each_other_s_sockets(
         counts = socket.values("current count")
         assert counts == sorted(counts)
     for url in (pair.here, pair.there):
-        await eventually(partial(_has_sockets, browser, url, 2), within=5.0)
+        await eventually(partial(_has_sockets, browser, url, 2))
 
 
 async def _has_sockets(browser: JsBrowser, url: str, count: int) -> bool:

@@ -116,7 +116,7 @@ async def test_sockets_on_nodes_that_live_are_counted_and_others_are_not(
         async def both_are_counted() -> bool:
             return bool((await _get(visitor, "connected")).json()["sockets"] == 2)
 
-        await eventually(both_are_counted, within=5.0)
+        await eventually(both_are_counted)
 
 
 async def test_sockets_receive_messages_as_the_release_writes_them(
@@ -137,7 +137,7 @@ async def test_sockets_receive_messages_as_the_release_writes_them(
     server.command("SET", key, "Trevoked -", "PX", 60_000)
     ended = json.dumps({"kind": "ended", "key": digest})
     server.command("XADD", "mooring:bus", "*", "o", sender, "n", 102, "m", ended)
-    await socket.wait_for("disconnect", after=mark, within=2.0)
+    await socket.wait_for("disconnect", after=mark)
     assert socket.values("session ended", after=mark) == [{"reason": "revoked"}]
 
 

@@ -99,7 +99,7 @@ async def test_it_reaches_and_counts_the_sockets_on_other_nodes(
     async with js.on(service(app=PRODUCT, **any_store)) as far:
         sockets = [await _socket(js, node, user) for node in (product, far)]
 
-        await eventually(partial(_told, ann, user, 2), within=5.0)
+        await eventually(partial(_told, ann, user, 2))
 
         for socket in sockets:
             await socket.wait_for("told")

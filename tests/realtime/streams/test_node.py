@@ -13,6 +13,7 @@ from app.realtime.event_error import EventError
 from app.realtime.service import RealtimeService
 from app.realtime.streams.chunks import MAX_ITEM_BYTES
 from tests.realtime.two_nodes import Client, cluster
+from tests.support.eventually import PATIENCE
 
 
 class Given:
@@ -246,4 +247,4 @@ async def test_a_source_that_goes_on_when_it_is_cancelled_is_stopped() -> None:
         )
         await client.event()
         await session.destroy()
-        assert await asyncio.wait_for(sending, 2.0) == EndReason.LOGOUT
+        assert await asyncio.wait_for(sending, PATIENCE) == EndReason.LOGOUT

@@ -1,16 +1,19 @@
 """A child process that listens on a port and writes a log."""
 
+import fcntl
 import itertools
 import os
 import random
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TextIO
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,26 +27,44 @@ _PORTS = range(10_081, 32_000)
 Above those which browsers, and `fetch` in Node, refuse as "bad ports": the last is 10080 (Fetch, 2.9).
 """
 
-_PARTS = 16
+_PARTS = 32
 
 
-def _ports() -> Iterator[int]:
+@cache
+def _candidates() -> Iterator[int]:
     """Count through the ports of this process, from a random one on.
 
-    Of several test processes each has a part of the range to itself.
+    Of all test processes on a machine, whoever has started them, each has a part of the range to itself
+    while it runs. A server that is killed, and started again, has its port still; and no Sentinel of
+    one run finds a server of another one where its replica was.
     """
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    mine = _PORTS[worker % _PARTS :: _PARTS]
+    mine = _PORTS[_own_part() :: _PARTS]
     start = random.randrange(len(mine))
     return itertools.cycle([*mine[start:], *mine[:start]])
 
 
-_candidates = _ports()
+def _own_part() -> int:
+    """Return a part that no other process has, and keep it until this one ends; any if there is none."""
+    folder = Path(tempfile.gettempdir()) / f"mooring-test-ports-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    for part in range(_PARTS):
+        lock = (folder / str(part)).open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+        else:
+            _locks.append(lock)
+            return part
+    return random.randrange(_PARTS)
+
+
+_locks: list[TextIO] = []
 
 
 def free_port() -> int:
     """Return a port that nobody listens on, and that nobody else is given soon."""
-    return next(filter(_is_free, _candidates))
+    return next(filter(_is_free, _candidates()))
 
 
 def _is_free(port: int) -> bool:

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 
+from tests.support.eventually import PATIENCE
 from tests.support.leftovers import INSPECTION_APP, nothing_is_left_over
 from tests.support.packets import Frame, bodies, frames
 from tests.support.raw import SEPARATOR, RawPolling, RawWebSocket, raw_polling, raw_websocket
@@ -32,7 +33,7 @@ POSTS_AT_ONCE = 12
 """Posts in one, each of one to four packets."""
 PROBE = 424242
 ANSWER = f"43{PROBE}["
-WITHIN = 5.0
+WITHIN = PATIENCE
 """Seconds in which a socket must answer or be closed, on a machine that has other work, too."""
 METHODS = ["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH"]
 PARAMETERS = ["EIO", "transport", "sid", "j", "t", "b64", "EIO+", ""]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.support.eventually import PATIENCE
 from tests.support.http import PROBLEM
 from tests.support.leftovers import INSPECTION_APP
 from tests.support.processes import ROOT
@@ -121,7 +122,7 @@ def _check(asked: tuple[str, str, Mapping[str, str]], answer: HTTPResponse) -> N
 def _answer(
     node: Service, method: str, path: str, headers: Mapping[str, str], body: bytes
 ) -> HTTPResponse:
-    connection = HTTPConnection(node.host, node.port, timeout=5.0)
+    connection = HTTPConnection(node.host, node.port, timeout=PATIENCE)
     try:
         connection.putrequest(method, path, skip_host="Host" in headers)
         for name, value in headers.items():

@@ -86,15 +86,15 @@ async def stays(probe: Callable[[], Any], *, during: float, every: float = 0.02)
 
 @overload
 async def settled(
-    probe: Callable[[], Awaitable[T]], *, quiet: float = 0.2, within: float = PATIENCE
+    probe: Callable[[], Awaitable[T]], *, quiet: float = 0.5, within: float = PATIENCE
 ) -> T: ...
 
 
 @overload
-async def settled(probe: Callable[[], T], *, quiet: float = 0.2, within: float = PATIENCE) -> T: ...
+async def settled(probe: Callable[[], T], *, quiet: float = 0.5, within: float = PATIENCE) -> T: ...
 
 
-async def settled(probe: Callable[[], Any], *, quiet: float = 0.2, within: float = PATIENCE) -> Any:
+async def settled(probe: Callable[[], Any], *, quiet: float = 0.5, within: float = PATIENCE) -> Any:
     """The answer of `probe` that has not changed for so many seconds: what came before is done."""
     deadline = time.monotonic() + within
     answer, since = await _answer(probe), time.monotonic()

@@ -121,14 +121,14 @@ async def test_a_logout_of_a_provider_takes_effect_once_and_ends_what_it_names(n
 async def test_who_signs_in_while_an_end_takes_too_long_ends_too_and_is_counted() -> None:
     memory = MemoryStore()
     store = HookedStore(memory)
-    policy = Policy(idle=600, absolute=3600, tombstone=1, rotation=1)
+    policy = Policy(idle=600, absolute=3600, tombstone=3, rotation=3)
     sessions, elsewhere = (SessionManager(each, policy, memory) for each in (store, memory))
     first, second = await sessions.create(), await elsewhere.create()
     await first.sign_in("ann")
 
     async def hang() -> None:  # for more than half of the time for which a tombstone stays
         await second.sign_in("ann")
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(1.6)
 
     store.before("end", hang)
     users = Users(sessions, _no_sockets)

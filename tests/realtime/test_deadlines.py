@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from contextvars import ContextVar
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from app.realtime.deadlines import Deadlines
 from app.realtime.metrics import DEADLINE_LAG
 from tests.support.eventually import eventually, stays
+from tests.support.own_time import in_own_time
 
 SOON = 0.05
 LATE = 60.0
@@ -27,7 +27,7 @@ class Calls:
 
     async def __call__(self, keys: list[str]) -> None:
         self.keys.append(sorted(keys))
-        self.at.append(time.monotonic())
+        self.at.append(_now())
         if self.error:
             raise self.error
 
@@ -47,25 +47,31 @@ def calls() -> Calls:
 
 
 @pytest.fixture
-async def deadlines(calls: Calls) -> AsyncIterator[Deadlines]:
+def deadlines(calls: Calls) -> Iterator[Deadlines]:
     """A queue with nothing in it."""
     deadlines = Deadlines(calls)
     yield deadlines
     deadlines.close()
 
 
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+@in_own_time
 async def test_it_calls_once_at_the_deadline(deadlines: Deadlines, calls: Calls) -> None:
-    start = time.monotonic()
+    start = _now()
     deadlines.note("key", SOON)
     assert len(deadlines) == 1
 
     await eventually(lambda: calls.has(["key"]))
 
-    assert SOON <= calls.at[0] - start < SOON + 0.5
+    assert calls.at == [pytest.approx(start + SOON)]
     assert len(deadlines) == 0
     await stays(lambda: len(calls.keys) == 1, during=2 * SOON)
 
 
+@in_own_time
 async def test_the_earliest_comes_first_in_whatever_order_they_were_noted(
     deadlines: Deadlines, calls: Calls
 ) -> None:
@@ -76,6 +82,7 @@ async def test_the_earliest_comes_first_in_whatever_order_they_were_noted(
     assert len(deadlines) == 1
 
 
+@in_own_time
 async def test_keys_that_are_due_together_are_passed_together(
     deadlines: Deadlines, calls: Calls
 ) -> None:
@@ -85,6 +92,7 @@ async def test_keys_that_are_due_together_are_passed_together(
     await eventually(lambda: calls.has(["a", "b", "c"]))
 
 
+@in_own_time
 async def test_the_last_note_of_a_key_counts_when_it_is_later(
     deadlines: Deadlines, calls: Calls
 ) -> None:
@@ -95,6 +103,7 @@ async def test_the_last_note_of_a_key_counts_when_it_is_later(
     assert len(deadlines) == 1
 
 
+@in_own_time
 async def test_the_last_note_of_a_key_counts_when_it_is_earlier(
     deadlines: Deadlines, calls: Calls
 ) -> None:
@@ -104,6 +113,7 @@ async def test_the_last_note_of_a_key_counts_when_it_is_earlier(
     await eventually(lambda: calls.has(["key"]))
 
 
+@in_own_time
 async def test_a_forgotten_key_is_never_due(deadlines: Deadlines, calls: Calls) -> None:
     deadlines.note("key", SOON)
     deadlines.forget("key")
@@ -113,6 +123,7 @@ async def test_a_forgotten_key_is_never_due(deadlines: Deadlines, calls: Calls) 
     assert len(deadlines) == 0
 
 
+@in_own_time
 async def test_the_callback_may_note_a_later_deadline(calls: Calls) -> None:
     async def check(keys: list[str]) -> None:
         await calls(keys)
@@ -126,6 +137,7 @@ async def test_the_callback_may_note_a_later_deadline(calls: Calls) -> None:
     queue.close()
 
 
+@in_own_time
 async def test_a_callback_that_fails_is_logged_and_the_next_key_is_due(
     deadlines: Deadlines, calls: Calls, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -139,6 +151,7 @@ async def test_a_callback_that_fails_is_logged_and_the_next_key_is_due(
     assert "checking sessions at their deadline failed" in caplog.text
 
 
+@in_own_time
 async def test_after_the_close_nothing_comes(calls: Calls) -> None:
     deadlines = Deadlines(calls)
     deadlines.note("key", SOON)
@@ -147,6 +160,7 @@ async def test_after_the_close_nothing_comes(calls: Calls) -> None:
     await stays(calls.nothing, during=3 * SOON)
 
 
+@in_own_time
 async def test_notes_that_are_replaced_again_and_again_take_no_room(
     deadlines: Deadlines, calls: Calls
 ) -> None:
@@ -159,6 +173,7 @@ async def test_notes_that_are_replaced_again_and_again_take_no_room(
     await eventually(lambda: calls.has(["soon"]))
 
 
+@in_own_time
 async def test_a_slow_callback_delays_no_other(calls: Calls) -> None:
     gate = asyncio.Event()
 
@@ -177,6 +192,7 @@ async def test_a_slow_callback_delays_no_other(calls: Calls) -> None:
     queue.close()
 
 
+@in_own_time
 async def test_a_check_runs_in_no_context_of_a_request(calls: Calls) -> None:
     async def check(keys: list[str]) -> None:
         await calls([REQUEST.get()])
@@ -189,6 +205,7 @@ async def test_a_check_runs_in_no_context_of_a_request(calls: Calls) -> None:
     queue.close()
 
 
+@in_own_time
 async def test_of_a_check_that_is_done_nothing_is_kept_but_how_late_it_was(
     deadlines: Deadlines, calls: Calls
 ) -> None:
@@ -200,6 +217,7 @@ async def test_of_a_check_that_is_done_nothing_is_kept_but_how_late_it_was(
     assert 0.0 <= _lag() - before < LATE
 
 
+@in_own_time
 async def test_keys_that_nobody_replaces_are_not_sorted_anew(deadlines: Deadlines) -> None:
     """Each note would cost as much as all sessions are many."""
     heap = deadlines._heap

@@ -2,7 +2,6 @@
 
 import asyncio
 import inspect
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
 
@@ -41,10 +40,10 @@ async def eventually(
     often it asks, at first each `every` seconds, so that it is late by a tenth of the time at most; at 0 it
     goes on to ask all the time.
     """
-    began = time.monotonic()
+    began = _now()
     deadline = began + within
     while True:
-        late = time.monotonic() >= deadline
+        late = _now() >= deadline
         try:
             answer = await _answer(probe)
         except AssertionError:
@@ -57,10 +56,15 @@ async def eventually(
         await asyncio.sleep(_pause(began, deadline, every))
 
 
+def _now() -> float:
+    """Return the time by the event loop's clock; see in_own_time."""
+    return asyncio.get_running_loop().time()
+
+
 def _pause(began: float, deadline: float, every: float) -> float:
     if not every:
         return 0.0  # what it waits for does not last
-    now = time.monotonic()
+    now = _now()
     pause = max(every, min((now - began) * _PART_OF_THE_WAIT, _LONGEST_PAUSE))
     return max(0.0, min(pause, deadline - now))
 
@@ -75,11 +79,11 @@ async def stays(probe: Callable[[], T], *, during: float, every: float = 0.02) -
 
 async def stays(probe: Callable[[], Any], *, during: float, every: float = 0.02) -> Any:
     """Check that the answer of `probe` is true from now until so many seconds later."""
-    deadline = time.monotonic() + during
+    deadline = _now() + during
     while True:
         answer = await _answer(probe)
-        assert answer, f"no longer so, {deadline - time.monotonic():.2f} s early: {answer!r}"
-        if time.monotonic() >= deadline:
+        assert answer, f"no longer so, {deadline - _now():.2f} s early: {answer!r}"
+        if _now() >= deadline:
             return answer
         await asyncio.sleep(every)
 
@@ -96,13 +100,13 @@ async def settled(probe: Callable[[], T], *, quiet: float = 0.5, within: float =
 
 async def settled(probe: Callable[[], Any], *, quiet: float = 0.5, within: float = PATIENCE) -> Any:
     """The answer of `probe` that has not changed for so many seconds: what came before is done."""
-    deadline = time.monotonic() + within
-    answer, since = await _answer(probe), time.monotonic()
-    while time.monotonic() < since + quiet:
+    deadline = _now() + within
+    answer, since = await _answer(probe), _now()
+    while _now() < since + quiet:
         await asyncio.sleep(0.02)
         last, answer = answer, await _answer(probe)
         if answer != last:
-            since = time.monotonic()
+            since = _now()
             assert since < deadline, f"still changing after {within} s: {answer!r}"
     return answer
 

@@ -13,7 +13,7 @@ from tests.support.metrics import counted
 from tests.support.raw import raw_polling, raw_websocket
 from tests.support.service import Service
 
-LATE = 1.0
+LATE = 5.0
 
 
 @pytest.fixture

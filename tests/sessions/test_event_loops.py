@@ -162,7 +162,7 @@ def test_a_command_that_a_closed_loop_left_behind_is_not_sent_in_the_next() -> N
         server.pause()  # so that connecting does not end before the loop does
 
         async def execute(*words: str) -> object:
-            return await asyncio.wait_for(connection.execute(*words), 0.5)
+            return await asyncio.wait_for(connection.execute(*words), 5.0)
 
         async def give_up() -> None:
             calls = [asyncio.create_task(execute("INCR", "counter")) for _ in range(3)]

@@ -36,7 +36,7 @@ from .policy import Policy
 from .rotation import Predecessor, Rotation, complete
 from .selection import DeadKeys, refuse_in_flight
 from .session import Session
-from .sign_in import index_names, unpack, with_time
+from .sign_in import index_names, unpack
 from .stores.answers import AnswerStore
 from .stores.base import SessionStore
 from .stores.user_index import UserIndex
@@ -342,16 +342,17 @@ class SessionManager:
         record: Record,
         changes: Changes,
         *,
-        signs_in: bool,
+        signed_in: Callable[[Record, float], Record] | None = None,
     ) -> Record:
         """Move a session to the new id of a rotation; return its record. See Rotation.run.
 
-        With `signs_in` it is a sign-in, whose time is that of its entry in the index: those before an end of
-        all sessions of the user end with it.
+        With `signed_in` it is a sign-in, and that gives the record with its time, which is that of its entry
+        in the index: those before an end of all sessions of the user end with it.
         """
         added = await self._add_to_index(rotation.key, record)
-        if added is not None and signs_in:
-            record = with_time(record, added)
+        if signed_in is not None:
+            at = await self._time(key, record) if added is None else added
+            record = signed_in(record, at)
         try:
             found = await rotation.run(record, changes, until=self._latest(added))
         except SessionExistsError:  # a tombstone of `revoke`, which came between
@@ -421,6 +422,11 @@ class SessionManager:
         keep = record.absolute_at - _now(record) + _INDEX_MARGIN_SECONDS
         added, *_ = [await self.index.add_to_index(name, key, keep=keep) for name in names]
         return added
+
+    async def _time(self, key: str, record: Record) -> float:
+        """Return what the store's clock says; the record of a handle may have been read minutes ago."""
+        found = await self.store.load(key)
+        return _now(found) if isinstance(found, Record) else _now(record)
 
     def _latest(self, added: float | None) -> float | None:
         """Return until when the record may follow an entry.

@@ -17,7 +17,16 @@ from .live_data import LiveData
 from .mapping import Data, SessionMapping
 from .models import EndReason, Record, newer
 from .once import Name, commit_once
-from .sign_in import SignIn, check_label, check_user, oidc_session, sign_in_to, unpack, user_of
+from .sign_in import (
+    SignIn,
+    check_label,
+    check_user,
+    oidc_session,
+    sign_in_to,
+    unpack,
+    user_of,
+    with_time,
+)
 from .usage import Usage
 
 if TYPE_CHECKING:
@@ -294,7 +303,7 @@ class Session(SessionMapping):
             *(user, 0.0, label, visitor.address, claims), remembered=absolute is not None
         )
         change = partial(sign_in_to, sign_in=sign_in, client=visitor.label, absolute=absolute)
-        await self._rotate(change, signs_in=True)
+        await self._rotate(change, partial(with_time, absolute=absolute))
         await self._manager.end_oldest(user)
 
     async def sign_out(self) -> None:
@@ -307,7 +316,11 @@ class Session(SessionMapping):
         """
         await self.destroy()
 
-    async def _rotate(self, change: Callable[[Record], Record], *, signs_in: bool = False) -> None:
+    async def _rotate(
+        self,
+        change: Callable[[Record], Record],
+        signed_in: Callable[[Record, float], Record] | None = None,
+    ) -> None:
         if self._usage.idempotent:
             raise RotationImpossibleError(
                 "an idempotent route cannot rotate the session, nor sign in: a repeat would come with "
@@ -326,7 +339,7 @@ class Session(SessionMapping):
             newest = change(newer(self._record, lock.latest))
             try:
                 record = await self._manager.rotate(
-                    rotation, self._key, newest, changes, signs_in=signs_in
+                    rotation, self._key, newest, changes, signed_in=signed_in
                 )
             except SessionEndedError as error:
                 self._end(error.reason)

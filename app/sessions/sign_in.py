@@ -84,7 +84,7 @@ def unpack(owner: str | None) -> SignIn | None:
 def sign_in_to(
     record: Record, *, sign_in: SignIn, client: str | None = None, absolute: float | None = None
 ) -> Record:
-    """Return a record as it is after a sign-in, by the store's clock as last read.
+    """Return a record as it is after a sign-in, by the store's clock as last read; see `with_time`.
 
     A second one of the same user keeps what it does not say: the label, the provider's session, by which a
     logout there finds this one, and a lifetime of its own. `client` is the label of one that never had any.
@@ -107,10 +107,16 @@ def sign_in_to(
     return record._replace(owner=sign_in._replace(at=now).pack(), absolute_at=until)
 
 
-def with_time(record: Record, at: float) -> Record:
-    """Return a record whose user has signed in at a time; the same if nobody has."""
+def with_time(record: Record, at: float, *, absolute: float | None = None) -> Record:
+    """Return a record whose user has signed in at a time, from which `absolute` counts.
+
+    The same if nobody has.
+    """
     sign_in = unpack(record.owner)
-    return record if sign_in is None else record._replace(owner=sign_in._replace(at=at).pack())
+    if sign_in is None:
+        return record
+    until = record.absolute_at if absolute is None else at + absolute
+    return record._replace(owner=sign_in._replace(at=at).pack(), absolute_at=until)
 
 
 def user_of(owner: str | None) -> str | None:

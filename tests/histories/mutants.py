@@ -76,8 +76,9 @@ MUTANTS = (
         "P18",
         "app/sessions/manager.py",
         "        added = await self._add_to_index(rotation.key, record)\n"
-        "        if added is not None and signs_in:\n"
-        "            record = with_time(record, added)\n"
+        "        if signed_in is not None:\n"
+        "            at = await self._time(key, record) if added is None else added\n"
+        "            record = signed_in(record, at)\n"
         "        try:\n"
         "            found = await rotation.run(record, changes, until=self._latest(added))\n",
         "        try:\n"

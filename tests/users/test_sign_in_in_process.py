@@ -2,7 +2,14 @@
 
 import pytest
 
-from app.sessions import MemoryStore, Policy, RotationImpossibleError, Session, SessionManager
+from app.sessions import (
+    MemoryStore,
+    Policy,
+    RotationImpossibleError,
+    Session,
+    SessionEndedError,
+    SessionManager,
+)
 from app.sessions.usage import Usage, Visitor
 from tests.sessions.handles import again
 from tests.support.clock import Clock
@@ -48,6 +55,27 @@ async def test_a_lifetime_counts_from_the_sign_in(
     await session.sign_in("ann", absolute=absolute)
     assert session.max_age == pytest.approx(absolute)
     assert session.expires_at.timestamp() == pytest.approx(clock() + absolute)
+
+
+@pytest.mark.parametrize("finds_users", [True, False], ids=["with an index", "without one"])
+async def test_a_sign_in_at_the_end_of_a_long_request_counts_from_then(
+    clock: Clock, finds_users: bool
+) -> None:
+    store = MemoryStore(clock=clock)
+    index = store if finds_users else None
+    sessions = SessionManager(store, Policy(idle=600, absolute=3600), index)
+    session = await sessions.create()
+    clock.move(300)  # of a check by somebody else's server
+    began = clock()
+    await session.sign_in("ann", absolute=60)
+    assert session.signed_in_at is not None
+    assert session.signed_in_at.timestamp() == pytest.approx(began)
+    assert session.max_age == pytest.approx(60)
+    clock.move(59)
+    await session.reload()
+    clock.move(1)
+    with pytest.raises(SessionEndedError):
+        await session.reload()
 
 
 async def test_what_is_known_of_the_client_is_kept(sessions: SessionManager) -> None:

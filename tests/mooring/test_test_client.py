@@ -1,11 +1,11 @@
 """Starlette's TestClient: each request without `with` has an event loop of its own, which then closes."""
 
 import gc
-import warnings
 from typing import Any
 
 import pytest
 from fastapi import FastAPI, WebSocket
+from starlette.testclient import TestClient
 
 from app import Mooring, SessionDep
 from tests.mooring.test_attach import counting, settings
@@ -13,11 +13,7 @@ from tests.support.stores import StoreSettings
 
 
 def client_of(app: FastAPI) -> Any:
-    """Return a TestClient; its module warns of httpx, which is what the tests have."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from starlette.testclient import TestClient  # noqa: PLC0415 - see above
-
+    """Return a TestClient."""
     return TestClient(app)
 
 

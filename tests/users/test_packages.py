@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import httpx
+import httpx2
 from authlib.integrations.starlette_client import OAuth  # type: ignore[import-untyped] # it has no types
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
@@ -26,7 +26,7 @@ def _client_of(provider: Provider, their_app: FastAPI) -> FastAPI:
         client_id=CLIENT,
         client_secret="a secret",
         server_metadata_url=f"{provider.issuer}/.well-known/openid-configuration",
-        client_kwargs={"scope": "openid", "transport": httpx.ASGITransport(their_app)},
+        client_kwargs={"scope": "openid", "transport": httpx2.ASGITransport(their_app)},
     )
 
     @app.get("/login")

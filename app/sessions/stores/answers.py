@@ -147,8 +147,9 @@ class AnswerStore(ABC):
     ) -> None:
         """Add the answers of a session that was ended as rotated to those of its successor.
 
-        Their ages stay, their versions become 0. What the successor has already stays as it is; if
-        it has ended this does nothing.
+        Their ages stay, their versions become 0. What the successor has already stays as it is, and what
+        is removed from both meanwhile, the one that has ended first, does not come back. If the successor
+        has ended, or has no predecessor any more, this does nothing.
 
         Args:
             key: the session key of the one that has ended.

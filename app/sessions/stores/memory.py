@@ -242,7 +242,7 @@ class MemoryStore(SessionStore, MemoryIndex, AnswerStore):
     ) -> None:
         self._now()
         answers = self._answers.get(key)
-        if answers is not None and self._version(successor):
+        if answers is not None and self._is_pending(successor):
             self._answers.setdefault(successor, Answers()).add_copies(answers)
 
     def _remove_late(
@@ -266,6 +266,11 @@ class MemoryStore(SessionStore, MemoryIndex, AnswerStore):
     def _version(self, key: str) -> int:
         entry = self._entries.get(key)
         return entry.content.version if entry and isinstance(entry.content, Record) else 0
+
+    def _is_pending(self, key: str) -> bool:
+        entry = self._entries.get(key)
+        content = None if entry is None else entry.content
+        return isinstance(content, Record) and content.predecessor is not None
 
     def _now(self) -> float:
         """Remove what has expired, and return the time."""

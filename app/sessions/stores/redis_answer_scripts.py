@@ -1,8 +1,10 @@
 """The Lua scripts for answers that are kept beside a record, in a hash of the same slot.
 
 `=<name>` of the hash is `<ms at which it was stored> <version> <A or S> <value>`, S being a step of another
-name; `#n` counts what is no step, `#b` the bytes of all values. The hash goes by itself when its last
-answer has expired; what expires before stays in it until there is no more room.
+name; `#n` counts what is no step, `#b` the bytes of all values. `-<name>` is what was removed from a record
+that waits for its predecessor's end, and when: who has read the predecessor's answers before does not bring
+it back. The hash goes by itself when its last answer has expired; what expires before stays in it until there
+is no more room.
 """
 
 from .redis_scripts import CLOCK, COMMIT_RECORD, Script
@@ -26,13 +28,16 @@ local function count(text, by)
   if kind == 'A' then redis.call('HINCRBY', KEYS[2], '#n', by) end
   redis.call('HINCRBY', KEYS[2], '#b', by * #value)
 end
+local function stay(keep)
+  if redis.call('PTTL', KEYS[2]) < tonumber(keep) then redis.call('PEXPIRE', KEYS[2], keep) end
+end
 local function put(name, now, version, kind, value, keep)
   local old = redis.call('HGET', KEYS[2], '=' .. name)
   if old then count(old, -1) end
   local text = string.format('%d %d ', now, version) .. kind .. ' ' .. value
   redis.call('HSET', KEYS[2], '=' .. name, text)
   count(text, 1)
-  if redis.call('PTTL', KEYS[2]) < tonumber(keep) then redis.call('PEXPIRE', KEYS[2], keep) end
+  stay(keep)
 end
 local function remove(name)
   local old = redis.call('HGET', KEYS[2], '=' .. name)
@@ -48,6 +53,8 @@ local function sweep(now, keep)
     if string.sub(all[i], 1, 1) == '=' then
       local since = parse(all[i + 1])
       if since + keep <= now then remove(string.sub(all[i], 2)) else first = math.min(first, since) end
+    elseif string.sub(all[i], 1, 1) == '-' and all[i + 1] + keep <= now then
+      redis.call('HDEL', KEYS[2], all[i])
     end
   end
   return first
@@ -106,6 +113,10 @@ end
 if found and '=' .. found[2] ~= ARGV[2] then return found end
 if ARGV[3] == '' then
   remove(ARGV[1])
+  if string.sub(record, 1, 1) == 'P' then
+    redis.call('HSET', KEYS[2], '-' .. ARGV[1], string.format('%d', at))
+    stay(keep)
+  end
   return {'done'}
 end
 local value = string.sub(ARGV[3], 2)
@@ -129,13 +140,14 @@ ADD_COPIES = Script(
     + """
 -- ARGV: keep ms, and for each field of the other hash its name and its text
 local record = redis.call('GET', KEYS[1])
-if not record or string.sub(record, 1, 1) == 'T' then return 0 end
+-- One that waits no more has had them all, from another node.
+if not record or string.sub(record, 1, 1) ~= 'P' then return 0 end
 for i = 2, #ARGV, 2 do
   if string.sub(ARGV[i], 1, 1) == '=' then
+    local name = string.sub(ARGV[i], 2)
     local since, _, kind, value = parse(ARGV[i + 1])
-    if redis.call('HEXISTS', KEYS[2], ARGV[i]) == 0 then
-      put(string.sub(ARGV[i], 2), since, 0, kind, value, ARGV[1])
-    end
+    local known = redis.call('HMGET', KEYS[2], '=' .. name, '-' .. name)
+    if not known[1] and not known[2] then put(name, since, 0, kind, value, ARGV[1]) end
   end
 end
 return 1

@@ -284,6 +284,18 @@ class AnswerStoreContract(Contract):
         await store.create(successor, OTHER, idle=60, absolute=HOUR)
         assert await answers.read_answer(successor, "pay") is None
 
+    async def test_a_successor_that_waits_no_more_is_given_no_answers(
+        self, store: SessionStore, answers: AnswerStore, record: str
+    ) -> None:
+        """Another node has copied them, and what was removed since has to stay away."""
+        await answers.swap_answer(record, "pay", b"begun")
+        successor = new_key()
+        await store.create(successor, OTHER, idle=60, absolute=HOUR, predecessor="opaque")
+        await store.end(record, EndReason.ROTATED, keep=60, successor=successor)
+        committed(await store.commit(successor, 1, OTHER))
+        await answers.copy_answers(record, successor)
+        assert await answers.read_answer(successor, "pay") is None
+
     @pytest.mark.parametrize("reason", [EndReason.LOGOUT, EndReason.REVOKED, None])
     async def test_answers_go_with_the_end_of_the_session(
         self, store: SessionStore, answers: AnswerStore, record: str, reason: EndReason | None

@@ -1,5 +1,6 @@
 """Sends events to sockets, on all nodes."""
 
+import warnings
 from collections.abc import AsyncIterable, Callable, Collection, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -9,6 +10,7 @@ from ..sessions import EndReason, Session
 from .targets import Target, To, target_of
 
 if TYPE_CHECKING:
+    from .outside import Outside
     from .registry import Member
 
 DEFAULT_CALL_SECONDS = 10.0
@@ -99,7 +101,8 @@ class Emitter:
         """Return an emitter for code outside of the app: workers, cron jobs, other services.
 
         `async with Emitter.connect(url) as emitter:` has all verbs but `publish`. It needs neither a
-        FastAPI app nor a server.
+        FastAPI app nor a server. Without `async with` it is closed by `await emitter.aclose()`; one that
+        is not closed by the time that it goes is warned about with a ResourceWarning.
 
         Args:
             redis_url: REDIS_URL of the app.
@@ -109,11 +112,7 @@ class Emitter:
             ValueError: the URL cannot be used.
             ImportError: the extra `redis` is not installed.
         """
-        try:
-            from .outside import Outside  # noqa: PLC0415 - it needs an extra
-        except ModuleNotFoundError as error:
-            raise ImportError(f"Emitter.connect: {explain_missing('redis', error)}") from error
-        return ConnectedEmitter(Outside(redis_url, prefix))
+        return ConnectedEmitter(connect_outside(redis_url, prefix))
 
     async def emit(
         self,
@@ -306,6 +305,15 @@ class Emitter:
         return found
 
 
+def connect_outside(redis_url: str, prefix: str) -> "Outside":
+    """Return what sends without an app; raise ImportError if the extra `redis` is not installed."""
+    try:
+        from .outside import Outside  # noqa: PLC0415 - it needs an extra
+    except ModuleNotFoundError as error:
+        raise ImportError(f"Emitter.connect: {explain_missing('redis', error)}") from error
+    return Outside(redis_url, prefix)
+
+
 def check_event(event: object) -> None:
     """Raise an error for what is no name of an event that an application may send."""
     if not isinstance(event, str):
@@ -326,9 +334,18 @@ class ConnectedEmitter(Emitter):
 
     __slots__ = ("_outside",)
 
-    def __init__(self, outside: Any) -> None:
+    def __init__(self, outside: "Outside") -> None:
         super().__init__(lambda: outside)
         self._outside = outside
+
+    def __del__(self) -> None:
+        if self._outside.connected:
+            warnings.warn(
+                f"unclosed {self!r}: async with Emitter.connect(...), or await emitter.aclose()",
+                ResourceWarning,
+                stacklevel=2,
+                source=self,
+            )
 
     async def publish(self, event: str, value: Any, *, session: Session) -> None:
         """Raise TypeError: a worker has no Session, whose version orders state.
@@ -354,5 +371,5 @@ class ConnectedEmitter(Emitter):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close its connections."""
+        """Send what is left, and close the connections. May be called twice."""
         await self._outside.aclose()

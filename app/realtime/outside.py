@@ -70,6 +70,11 @@ class Outside:
         self._reads: asyncio.Event | None = None
         self._calls: dict[str, asyncio.Future[list[Any]]] = {}
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, or one is being made."""
+        return self._client.connected
+
     async def emit(
         self,
         to: Target,

@@ -2,11 +2,12 @@
 
 import asyncio
 import threading
+import warnings
 from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self
 
-from .emitter import Emitter
+from .emitter import Emitter, connect_outside
 from .targets import To
 
 
@@ -14,7 +15,8 @@ class SyncEmitter:
     """The verbs of an Emitter that code without an event loop needs: `emit` and `disconnect`.
 
     `with SyncEmitter.connect(redis_url) as emitter:`. It may be used by several threads; make it after a
-    process has forked, not before. Its connections are served by a thread of its own.
+    process has forked, not before. Its connections are served by a thread of its own, which `close` ends,
+    too; an emitter that is not closed by the time that it goes is warned about with a ResourceWarning.
     """
 
     def __init__(self, emitter: Emitter, aclose: Any) -> None:
@@ -25,6 +27,15 @@ class SyncEmitter:
             target=self._loop.run_forever, name="mooring emitter", daemon=True
         )
         self._thread.start()
+
+    def __del__(self) -> None:
+        if not self._loop.is_closed():
+            warnings.warn(
+                f"unclosed {self!r}: with SyncEmitter.connect(...), or emitter.close()",
+                ResourceWarning,
+                stacklevel=2,
+                source=self,
+            )
 
     @classmethod
     def connect(cls, redis_url: str, *, prefix: str = "mooring") -> "SyncEmitter":
@@ -38,8 +49,8 @@ class SyncEmitter:
             ValueError: the URL cannot be used.
             ImportError: the extra `redis` is not installed.
         """
-        emitter = Emitter.connect(redis_url, prefix=prefix)
-        return cls(emitter, emitter.aclose)
+        outside = connect_outside(redis_url, prefix)
+        return cls(Emitter(lambda: outside), outside.aclose)
 
     def emit(
         self,

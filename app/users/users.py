@@ -45,6 +45,8 @@ class Users:
         """Return the Users for code outside of the app: workers, cron jobs, other services.
 
         `async with Users.connect(url) as users:` has all methods. It needs no FastAPI and no server.
+        Without `async with` it is closed by `await users.aclose()`; one that is not closed by the time
+        that it goes is warned about with a ResourceWarning.
 
         Args:
             redis_url: REDIS_URL of the app.

@@ -4,13 +4,14 @@ import json
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import redis
 
-from app import EVERYBODY, BusUnavailableError, Emitter, SyncEmitter, to_session
+from app import EVERYBODY, BusUnavailableError, Emitter, SyncEmitter, Users, to_session
 from app.realtime.addresses import address_of
 from app.realtime.redis_keys import RedisKeys
 from app.realtime.targets import Target
@@ -61,6 +62,41 @@ def test_a_task_without_an_event_loop_emits_in_order_from_any_thread(valkey: Sto
     assert [each["body"] for each in found[:3]] == [
         [f'["news",{number},{placeholder}]', "AA=="] for number in range(3)
     ]
+
+
+async def test_an_emitter_that_is_not_closed_is_warned_about(valkey: StoreServer) -> None:
+    emitter = Emitter.connect(valkey.url)
+    outside = emitter._outside
+    await emitter.emit("news", to=EVERYBODY)
+    with pytest.warns(ResourceWarning, match=r"unclosed .*ConnectedEmitter.*emitter\.aclose\(\)"):
+        del emitter
+    await outside.aclose()
+
+
+def test_an_emitter_without_an_event_loop_that_is_not_closed_is_warned_about() -> None:
+    emitter = SyncEmitter.connect(f"redis://127.0.0.1:{free_port()}")
+    loop, thread = emitter._loop, emitter._thread
+    with pytest.warns(ResourceWarning, match=r"unclosed .*SyncEmitter.*emitter\.close\(\)"):
+        del emitter
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+async def test_what_was_closed_or_has_connected_to_nothing_goes_in_silence(
+    valkey: StoreServer,
+) -> None:
+    unused, emitter = Emitter.connect(valkey.url), Emitter.connect(valkey.url)
+    users = Users.connect(valkey.url)
+    await emitter.emit("news", to=EVERYBODY)
+    assert await users.end("ann") == 0
+    for _ in range(2):
+        await emitter.aclose()
+        await users.aclose()
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        del unused, emitter, users
+    assert warned == []
 
 
 async def test_what_the_bus_does_not_take_is_an_error_within_two_seconds() -> None:

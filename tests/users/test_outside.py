@@ -10,6 +10,7 @@ from app import Users
 from tests.support.browsers import JsClients
 from tests.support.http import problem
 from tests.support.processes import ROOT
+from tests.support.servers import StoreServer
 from tests.support.service import Service
 from tests.support.stores import STORES, StoreSettings
 from tests.users.test_sign_in import name
@@ -35,6 +36,18 @@ async def test_a_worker_ends_a_user_and_the_sockets_of_the_user(
 
     assert socket.values("session ended") == [{"reason": "revoked"}]
     assert problem(await ann.get("/me")) == (401, "sign-in-required")
+
+
+async def test_what_is_not_closed_is_warned_about(valkey: StoreServer) -> None:
+    with pytest.raises(ValueError, match="redis://"):
+        Users.connect("http://nowhere")  # without a word about what has not come to be
+    users = Users.connect(valkey.url)
+    assert await users.sessions("ann") == []
+    store, relay = users._store, users._relay
+    with pytest.warns(ResourceWarning, match=r"unclosed .*ConnectedUsers.*users\.aclose\(\)"):
+        del users
+    await relay.aclose()
+    await store.aclose()
 
 
 def test_a_worker_imports_neither_fastapi_nor_a_server() -> None:

@@ -103,6 +103,23 @@ async def test_who_has_a_socket_in_any_session_is_online(node: Node) -> None:
     assert not await node.users.online("eve")
 
 
+async def test_of_many_users_those_with_a_socket_are_online(node: Node) -> None:
+    for user in ("ann", "bob", "eve"):
+        _, other = await node.signed_in(user), await node.signed_in(user)
+        node.sockets[other.key] = int(user != "eve")
+    anns = (await node.users.sessions("ann"))[0].key
+    await node.store.add_to_index(user_name("eve"), anns, keep=60)
+
+    assert await node.users.online_among(["ann", "eve", "nobody"]) == {"ann"}
+    assert await node.users.online_among({"bob", "eve", "ann"}) == {"ann", "bob"}
+    assert await node.users.online_among(["eve"]) == set()
+    assert await node.users.online_among([]) == set()
+    with pytest.raises(TypeError, match=r"of one user: online\("):
+        await node.users.online_among("ann")
+    with pytest.raises(ValueError, match="1 to 256 characters"):
+        await node.users.online_among(["ann", ""])
+
+
 async def test_a_logout_of_a_provider_takes_effect_once_and_ends_what_it_names(node: Node) -> None:
     issuer = "https://id.example"
     first, second = await node.sessions.create(), await node.sessions.create()

@@ -53,6 +53,23 @@ async def test_all_end_but_the_one_that_is_kept(node: Node) -> None:
     assert await node.store.read_index(user_name("ann")) == []
 
 
+async def test_the_one_that_is_kept_goes_on_though_the_index_still_has_what_it_was_before(
+    node: Node,
+) -> None:
+    """An end of the old id ends what came of it by a rotation, too, but for what is kept."""
+    kept = await node.signed_in("ann")
+    before = kept.key
+    await kept.rotate()
+    await node.store.add_to_index(user_name("ann"), before, keep=60)  # its removal had no reply
+
+    assert await node.users.end("ann", keep=kept) == 0
+
+    assert [each.key for each in await node.users.sessions("ann")] == [kept.key]
+    assert await node.users.end("ann", keep=before) == 0
+    assert [each.key for each in await node.users.sessions("ann")] == [kept.key]
+    assert await node.users.end("ann") == 1
+
+
 async def test_a_session_is_ended_by_its_own_user_alone(node: Node) -> None:
     session = await node.signed_in("ann")
     await node.signed_in("eve")

@@ -1,5 +1,7 @@
 """A bus within the process that can be unavailable, refuse messages, and lose replies."""
 
+import asyncio
+
 from app.realtime.bus.base import Batch, BusUnavailableError, MemoryBus, Offset
 
 
@@ -18,6 +20,8 @@ class FaultyBus(MemoryBus):
         """Sequence numbers of messages that are appended, once, while the publisher gets an error."""
         self.next_read_error: Exception | None = None
         """What the next read raises."""
+        self.reads: list[float] = []
+        """When reads began, by the clock of the event loop."""
         self.tries = 0
         """How often publishing was tried."""
 
@@ -32,6 +36,7 @@ class FaultyBus(MemoryBus):
             raise BusUnavailableError("the reply was lost")
 
     async def read(self, after: Offset) -> Batch:
+        self.reads.append(asyncio.get_running_loop().time())
         error, self.next_read_error = self.next_read_error, None
         if error is not None:
             raise error

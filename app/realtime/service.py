@@ -195,7 +195,7 @@ class RealtimeService:
             self.app.carrier.start()
 
     def leave_metrics(self) -> None:
-        """Be counted no longer. May be called twice, and without a running event loop."""
+        """Stop being counted. May be called twice, and without a running event loop."""
         for gauge, source in self._gauges:
             gauge.discard(source)
         if self.app.carrier is not None:

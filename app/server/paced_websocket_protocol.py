@@ -101,7 +101,7 @@ class PacedWebSocketProtocol(FindableWebSocketProtocol):
         self._unread_timer.start()
 
     def resume_writing(self) -> None:
-        """Let the app go on."""
+        """Resume the app's writes."""
         super().resume_writing()
         if self._unread_timer is not None:
             self._unread_timer.stop()
@@ -218,14 +218,14 @@ class PacedWebSocketProtocol(FindableWebSocketProtocol):
             self._want_place()
 
     def _give_library(self, data: bytes | bytearray) -> None:
-        """Have the library parse data, over which it may close the connection."""
+        """Pass data on to the library, which may close the connection over them."""
         super().data_received(bytes(data))
         self._over = self.transport.is_closing()
         if len(data) > LARGE_MESSAGE_BYTES:
             self._forget_frame()
 
     def _forget_frame(self) -> None:
-        """Have the library parse the next frame anew: until it has come, its parser keeps the last one."""
+        """Begin the library's parser anew: until the next frame has come, it keeps the last one."""
         if self.conn.state is State.OPEN and self.conn.parser_exc is None:
             self.conn.parser = self.conn.parse()
             next(self.conn.parser)

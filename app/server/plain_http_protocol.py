@@ -96,12 +96,12 @@ class PlainHttpProtocol(OneByOneProtocol):
             self._expect_request()  # it was answered before it was read
 
     def pause_writing(self) -> None:
-        """Have the app wait, as the client reads no more than it has to yet."""
+        """Pause the app's writes, as the client reads no more than it has to yet."""
         super().pause_writing()
         self._watch_unread()
 
     def resume_writing(self) -> None:
-        """Have the app go on."""
+        """Resume the app's writes."""
         super().resume_writing()
         if self._unread_timer is not None:
             self._unread_timer.forgive()

@@ -150,7 +150,7 @@ class FastWebSocketProtocol(PacedWebSocketProtocol):
             super()._take(data, start, end)
 
     def _give_library(self, data: bytes | bytearray) -> None:
-        """Have the library parse data, over which it may close the connection."""
+        """Pass data on to the library, which may close the connection over them."""
         super()._give_library(data)
         self._by_library = self._by_library or self._over
 

@@ -108,7 +108,7 @@ class LiveData:
         del self._replaced[:-_MAX_REPLACED]
 
     def _settle(self) -> None:
-        """Have what was changed stored although another object has its place, or refuse the change."""
+        """Keep what was changed although another object has its place, or refuse the change."""
         present = set(_containers(self.items))
         self._replaced = [each for each in self._replaced if id(each[1]) not in present]
         for index, (name, value, text) in enumerate(self._replaced):

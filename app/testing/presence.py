@@ -71,7 +71,7 @@ class SharedPresence(Presence):
         return True
 
     async def aclose(self) -> None:
-        """Be no node any more."""
+        """Stop being a node."""
         self._shared.counts.pop(self._node, None)
 
 
@@ -99,5 +99,5 @@ class SharedUserPresence(UserPresence):
             changed(user, True)
 
     async def aclose(self) -> None:
-        """Be no node any more."""
+        """Stop being a node."""
         self._shared.forget(self._node)

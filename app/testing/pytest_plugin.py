@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def fake_clock() -> "FakeClock":
-    """A fastapi_mooring.testing.FakeClock, on which make_test_app starts its nodes."""
+    """Return a fastapi_mooring.testing.FakeClock, on which make_test_app starts its nodes."""
     from .clock import FakeClock  # noqa: PLC0415 - see the module's docstring
 
     return FakeClock()

@@ -100,7 +100,7 @@ class BusRelay:
         await self._bus.aclose()
 
     def leave(self) -> None:
-        """Be no node any more. May be called twice, and without a running event loop."""
+        """Stop being a node. May be called twice, and without a running event loop."""
         self._bus.leave(self.node)
 
     @property

@@ -80,7 +80,7 @@ class RequestCarrier:
         self._ticks = asyncio.create_task(self._tick(), name="carried requests' nodes")
 
     def leave_metrics(self) -> None:
-        """Be counted no longer. May be called twice, and without a running event loop."""
+        """Stop being counted. May be called twice, and without a running event loop."""
         CARRIED_HELD.discard(self._holder.__len__)
 
     async def drain(self) -> None:

@@ -42,7 +42,7 @@ class CarryStreams(ABC):
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Be gone. May be called twice."""
+        """Leave. May be called twice."""
 
 
 def _retrieve(sent: Sent) -> None:

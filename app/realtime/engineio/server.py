@@ -106,7 +106,7 @@ class EngineServer:
         self.forget_digest(sid)
 
     def forget_digest(self, sid: str) -> None:
-        """No longer find a socket by its digest: it is a WebSocket now."""
+        """Forget the digest of a socket: it is a WebSocket now."""
         if self.by_digest:
             self.by_digest.pop(digest_of(sid), None)
 

@@ -94,7 +94,7 @@ class RecoveringMessenger(Messenger):
             self.lost(member)
 
     def close_elsewhere(self, member: Member) -> None:
-        """Have the node that a socket was on close its connection, whose loss it may not have noticed."""
+        """Ask the node that a socket was on to close its connection, whose loss it may not have noticed."""
         message = DisconnectMessage(
             space="socket", name=member.sid, namespace=member.namespace, reconnect=True
         )

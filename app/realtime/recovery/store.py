@@ -183,7 +183,7 @@ class MemoryLog(NodeLog):
         self._entries: deque[_Entry] = deque()
 
     def begin(self, node: str, healed: float) -> None:
-        """Be the log of a node that starts, which numbers its messages anew."""
+        """Begin as the log of a node that starts, which numbers its messages anew."""
         self.node = node
         self.healed = healed
         self._entries.clear()

@@ -139,7 +139,7 @@ class StreamReader:
             await self._log.abandon(self._name, last)
 
     async def _lose(self) -> bool:
-        """Tell a client that the stream is lost; but that its session has ended, it is told otherwise."""
+        """Report a stream as lost; the end of a session, which ends this wait, is reported otherwise."""
         await asyncio.sleep(IDLE_SECONDS)
         if self._event:
             self._say(error=STREAM_LOST)

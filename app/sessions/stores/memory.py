@@ -322,7 +322,7 @@ class MemoryStore(SessionStore, MemoryIndex, AnswerStore):
 
 
 def _extend(entry: _Entry, record: Record, until: float) -> None:
-    """Have an entry live until then, and no shorter than now, unless its record waits for another's end."""
+    """Extend an entry until then, and shorten none, unless its record waits for another's end."""
     # The later deadline is queued when the earlier one comes up.
     if until > entry.expires_at and record.predecessor is None:
         # By `if`: min() and max() cost as much as all the rest of a read.

@@ -6,7 +6,8 @@ from typing import Any
 from ..sessions import EndReason, SessionEndedError, SessionManager
 from ..sessions.ids import session_key
 from .event_error import EventError
-from .registry import Connection, SocketRegistry
+from .registry import SocketRegistry
+from .session_sockets import Connection
 
 _TOKEN = "token"  # noqa: S105 - the name of a member
 

@@ -12,7 +12,7 @@ from .socket import Socket
 if TYPE_CHECKING:
     from .emitter import Emitter
     from .handshake import Handshake
-    from .registry import Member
+    from .session_sockets import Member
 
 
 class EventContext(NamedTuple):

@@ -9,8 +9,8 @@ from ..sessions.ids import short
 from .emitter import SESSION_ENDED
 from .engineio.websocket import GOING_AWAY, NORMAL_CLOSURE
 from .metrics import CLOSED_BY
-from .registry import Connection
 from .sender import PacketSender
+from .session_sockets import Connection
 
 logger = logging.getLogger(__name__)
 

@@ -1,17 +1,14 @@
 """Sends events to sockets, on all nodes."""
 
-import warnings
 from collections.abc import AsyncIterable, Callable, Collection, Iterable
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ..extras import explain_missing
 from ..sessions import EndReason, Session
 from .targets import Target, To, target_of
 
 if TYPE_CHECKING:
-    from .outside import Outside
-    from .registry import Member
+    from .connected_emitter import ConnectedEmitter
+    from .session_sockets import Member
 
 DEFAULT_CALL_SECONDS = 10.0
 
@@ -112,6 +109,8 @@ class Emitter:
             ValueError: the URL cannot be used.
             ImportError: the extra `redis` is not installed.
         """
+        from .connected_emitter import ConnectedEmitter, connect_outside  # noqa: PLC0415 - it needs this module
+
         return ConnectedEmitter(connect_outside(redis_url, prefix))
 
     async def emit(
@@ -305,15 +304,6 @@ class Emitter:
         return found
 
 
-def connect_outside(redis_url: str, prefix: str) -> "Outside":
-    """Return what sends without an app; raise ImportError if the extra `redis` is not installed."""
-    try:
-        from .outside import Outside  # noqa: PLC0415 - it needs an extra
-    except ModuleNotFoundError as error:
-        raise ImportError(f"Emitter.connect: {explain_missing('redis', error)}") from error
-    return Outside(redis_url, prefix)
-
-
 def check_event(event: object) -> None:
     """Raise an error for what is no name of an event that an application may send."""
     if not isinstance(event, str):
@@ -327,49 +317,3 @@ def ack_of_call(arguments: list[Any]) -> Any:
     if len(arguments) == 1:
         return arguments[0]
     return tuple(arguments) if arguments else None
-
-
-class ConnectedEmitter(Emitter):
-    """The Emitter of code outside of the app; see `Emitter.connect`. It closes its connections at the end."""
-
-    __slots__ = ("_outside",)
-
-    def __init__(self, outside: "Outside") -> None:
-        super().__init__(lambda: outside)
-        self._outside = outside
-
-    def __del__(self) -> None:
-        if self._outside.connected:
-            warnings.warn(
-                f"unclosed {self!r}: async with Emitter.connect(...), or await emitter.aclose()",
-                ResourceWarning,
-                stacklevel=2,
-                source=self,
-            )
-
-    async def publish(self, event: str, value: Any, *, session: Session) -> None:
-        """Raise TypeError: a worker has no Session, whose version orders state.
-
-        Args:
-            event: as above.
-            value: as above.
-            session: as above.
-        """
-        raise TypeError(
-            "a worker publishes no state; emit(..., to=to_session(key)) sends a message"
-        )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Send what is left, and close the connections. May be called twice."""
-        await self._outside.aclose()

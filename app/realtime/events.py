@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fastapi.params import Depends
 
 from ..article import kind_of
+from .callee import AnyHandler
 from .context import EventContext
 from .declarations import (
     check_function,
@@ -20,7 +21,7 @@ from .declarations import (
 from .dependencies import Solver
 from .emitter import RESERVED, SESSION_ENDED
 from .errors import InvalidPayloadError
-from .handlers import AnyHandler, ClientEvent, Event, Middleware
+from .handlers import ClientEvent, Event, Middleware
 from .hooks import ConnectHook, DisconnectHook
 from .namespace_events import NamespaceEvents, ReadState, ServerEvent
 from .payloads import payload_type

@@ -8,11 +8,12 @@ from fastapi.params import Depends
 from pydantic import PydanticUserError, ValidationError
 
 from ..sessions import EndReason
+from .callee import AnyHandler, Callee
 from .context import Context
 from .declarations import declaration_error
 from .engineio.socket import DisconnectReason
 from .errors import InvalidPayloadError
-from .handlers import AnyHandler, Callee, explain
+from .handlers import explain
 from .payloads import PayloadType
 from .socket import Socket
 

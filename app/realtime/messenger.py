@@ -32,9 +32,10 @@ from .metrics import emits_of
 from .namespace_events import NamespaceEvents, refuse_for_offset
 from .payloads import PLAIN_TYPES
 from .presence import Presence
-from .registry import Member, SocketRegistry
+from .registry import SocketRegistry
 from .rooms import Rooms, room_key
 from .sender import PacketSender
+from .session_sockets import Member
 from .streams.node import NodeStreams
 from .targets import Target
 from .tracing import tracing

@@ -44,8 +44,9 @@ from .metrics import EVENTS
 from .once import begin, keep, kept_ack
 from .reconciler import SessionReconciler
 from .recovery.recoveries import Recoveries, RecoveryFailedError
-from .registry import Connection, Member, SessionSockets, SocketRegistry
+from .registry import SocketRegistry
 from .sender import PacketSender
+from .session_sockets import Connection, Member, SessionSockets
 from .state_sync import StateSync
 from .streams.node import NodeStreams
 from .tracing import NO_OUTCOME, Outcome, tracing

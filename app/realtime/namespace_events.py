@@ -6,8 +6,9 @@ from typing import Any
 
 from fastapi.params import Depends
 
+from .callee import AnyHandler
 from .declarations import declaration_error, known_as
-from .handlers import AnyHandler, ClientEvent, Middleware
+from .handlers import ClientEvent, Middleware
 from .hooks import ConnectHook, Hook
 from .payloads import PayloadType, jsonable_all, raise_naming
 

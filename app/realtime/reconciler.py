@@ -20,8 +20,9 @@ from ..sessions.ids import short
 from ..sessions.unreadable import UnreadableLog
 from .deadlines import Deadlines
 from .presence import Presence
-from .registry import Connection, SessionSockets, SocketRegistry
+from .registry import SocketRegistry
 from .reload_task import CHUNK
+from .session_sockets import Connection, SessionSockets
 from .stop_detector import StopDetector, running_time
 
 logger = logging.getLogger(__name__)

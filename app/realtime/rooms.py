@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from functools import lru_cache
 from hashlib import sha256
 
-from .registry import Member
+from .session_sockets import Member
 
 Changed = Callable[[str, int | None], None]
 

@@ -8,7 +8,7 @@ from socketio import packet
 from .codec import Encoded, LibraryCodec
 from .engineio.server import EngineServer
 from .held_packets import HeldPackets
-from .registry import Member
+from .session_sockets import Member
 
 
 class PacketSender:

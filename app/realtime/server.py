@@ -41,8 +41,9 @@ from .handshake import Handshake
 from .messenger import Messenger
 from .namespace import Ack, ConnectRefusedError, Namespaces
 from .options import RealtimeOptions
-from .registry import Connection, Member, SocketRegistry
+from .registry import SocketRegistry
 from .sender import PacketSender
+from .session_sockets import Connection, Member
 from .stop_detector import StopDetector
 
 logger = logging.getLogger(__name__)

@@ -36,12 +36,13 @@ from .recovery.messenger import RecoveringMessenger
 from .recovery.parts import Parts
 from .recovery.recoveries import Recoveries, Window
 from .recovery.retention import RetainingPresence
-from .registry import Member, SessionSockets, SocketRegistry
+from .registry import SocketRegistry
 from .reload_task import ReloadTask
 from .rooms import namespace_key
 from .sender import PacketSender
 from .server import SocketServer
 from .session_hooks import SessionHookCaller
+from .session_sockets import Member, SessionSockets
 from .state_sync import StateSync
 from .stop_detector import StopDetector
 from .streams.audience import Audience

@@ -14,12 +14,12 @@ from ..aio.serial_executor import SerialExecutor
 from ..article import with_article
 from ..sessions import EndReason, Record, Session
 from ..sessions.ids import short
+from .callee import AnyHandler
 from .context import Context, Resources
 from .declarations import declaration_error, hints_of, is_async, refuse_generator
-from .handlers import AnyHandler
 from .hooks import Hook
 from .parameters import bare_type
-from .registry import Member, SessionSockets
+from .session_sockets import Member, SessionSockets
 
 logger = logging.getLogger(__name__)
 

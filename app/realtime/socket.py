@@ -12,7 +12,7 @@ from .socket_id import SocketLike
 
 if TYPE_CHECKING:
     from .emitter import Emitter
-    from .registry import Member
+    from .session_sockets import Member
 
 
 class Socket(SocketLike):

@@ -9,7 +9,7 @@ from ..sessions.changes import parse
 from ..sessions.unreadable import UnreadableLog
 from .events import EventRouter, ServerEvent
 from .namespace_events import refuse_for_offset
-from .registry import Member, SessionSockets
+from .session_sockets import Member, SessionSockets
 
 logger = logging.getLogger(__name__)
 

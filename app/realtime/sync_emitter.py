@@ -7,7 +7,8 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self
 
-from .emitter import Emitter, connect_outside
+from .connected_emitter import connect_outside
+from .emitter import Emitter
 from .targets import To
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from hashlib import sha256
 
-from .registry import Member
+from .session_sockets import Member
 
 Changed = Callable[[str, int | None], None]
 

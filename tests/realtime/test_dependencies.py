@@ -21,7 +21,7 @@ from app.realtime.context import Context, Resources
 from app.realtime.emitter import Emitter
 from app.realtime.events import EventRouter
 from app.realtime.handshake import Handshake
-from app.realtime.registry import Connection, Member, SessionSockets
+from app.realtime.session_sockets import Connection, Member, SessionSockets
 from app.realtime.socket import Socket
 from app.sessions import Session
 

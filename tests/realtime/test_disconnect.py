@@ -8,7 +8,8 @@ from socketio import packet
 
 from app.realtime.disconnect import disconnect_socket
 from app.realtime.engineio.websocket import GOING_AWAY, NORMAL_CLOSURE
-from app.realtime.registry import Connection, SocketRegistry
+from app.realtime.registry import SocketRegistry
+from app.realtime.session_sockets import Connection
 from app.sessions import EndReason
 
 FINAL = {EndReason.LOGOUT, EndReason.REVOKED}

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.realtime.events import EventContext, EventRouter
-from app.realtime.registry import Member
 from app.realtime.service import RealtimeService
+from app.realtime.session_sockets import Member
 from app.sessions import Record, Session, SessionDataError, SessionManager
 from tests.realtime.in_process import POLICY, new_service
 from tests.support.hooked_store import HookedStore

@@ -10,8 +10,9 @@ import pytest
 from app.realtime.bus.base import BusUnavailableError
 from app.realtime.presence import LocalPresence
 from app.realtime.reconciler import UNUSED_SECONDS, SessionReconciler
-from app.realtime.registry import Connection, SessionSockets, SocketRegistry
+from app.realtime.registry import SocketRegistry
 from app.realtime.reload_task import CHUNK
+from app.realtime.session_sockets import Connection, SessionSockets
 from app.sessions import ConditionalResult, EndReason, Policy, Record, SessionManager
 from app.sessions.stores.memory import MemoryStore
 from tests.support.clock import Clock

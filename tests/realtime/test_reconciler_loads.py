@@ -13,7 +13,7 @@ from app.realtime.reconciler import (
     UNUSED_SECONDS,
     SessionReconciler,
 )
-from app.realtime.registry import SessionSockets
+from app.realtime.session_sockets import SessionSockets
 from app.sessions import EndReason, Record, Session, StoreUnavailableError, UnreadableRecordError
 from tests.realtime.test_reconciler import POLICY, Node
 from tests.realtime.test_stop_detector import _Stop

@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.realtime.registry import SLOTS, Connection, SocketRegistry, slot_of
+from app.realtime.registry import SLOTS, SocketRegistry, slot_of
+from app.realtime.session_sockets import Connection
 from app.sessions import EndReason
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from app.realtime.bus.base import EVERY_NODE, OWN_LOG, START, BusUnavailableError, Offset
 from app.realtime.bus.messages import Message, SessionEndedMessage, write
-from app.realtime.bus.relay import BusRelay, _ReceivedSequences
+from app.realtime.bus.received import ReceivedSequences
+from app.realtime.bus.relay import BusRelay
 from tests.realtime.test_relay import KEY, Node, node, send, state, unread
 from tests.support.addressed_bus import AddressedBus
 from tests.support.eventually import PATIENCE, eventually
@@ -374,13 +375,13 @@ async def test_what_three_hundred_others_have_sent_is_known_and_no_more(
 
 
 def test_what_is_kept_of_a_publisher_is_bounded() -> None:
-    received = _ReceivedSequences()
+    received = ReceivedSequences()
     assert all(received.add(number) for number in range(1, 3001))
     assert len(received._received) == len(received._order) == 1000
 
 
 def test_a_message_that_is_a_thousand_late_may_have_come_before() -> None:
-    received = _ReceivedSequences()
+    received = ReceivedSequences()
     assert received.add(1001)
     assert not received.add(1)
     assert received.add(2)

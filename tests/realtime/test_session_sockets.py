@@ -5,7 +5,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from app.realtime.registry import SessionSockets, SocketRegistry
+from app.realtime.registry import SocketRegistry
+from app.realtime.session_sockets import SessionSockets
 from app.sessions import Record
 from tests.support.eventually import eventually
 

@@ -8,7 +8,8 @@ from unittest.mock import Mock
 import pytest
 
 from app.realtime.events import EventRouter
-from app.realtime.registry import Member, SessionSockets, SocketRegistry
+from app.realtime.registry import SocketRegistry
+from app.realtime.session_sockets import Member, SessionSockets
 from app.realtime.state_sync import StateSync
 from app.sessions import Record
 

@@ -7,7 +7,8 @@ from unittest.mock import Mock
 import pytest
 
 from app.realtime.reconciler import SessionReconciler
-from app.realtime.registry import Connection, SessionSockets, SocketRegistry
+from app.realtime.registry import SocketRegistry
+from app.realtime.session_sockets import Connection, SessionSockets
 from app.sessions import (
     Committed,
     EndReason,

@@ -11,6 +11,7 @@ from ...sessions import StoreUnavailableError
 from ..metrics import BUS_DROPPED, BUS_GAPS, BUS_LAG, BUS_UNREAD
 from .base import Batch, Bus, BusUnavailableError, Entry, Offset, SequencedMessage
 from .messages import HelloMessage, Message, UnknownKindError, parse, write
+from .received import Received
 
 logger = logging.getLogger(__name__)
 
@@ -25,9 +26,6 @@ _MAX_BATCH = 1000
 _RETRY_SECONDS = 0.1
 _FLUSH_TIMEOUT_SECONDS = 1.0
 _MAX_SKIPPED_KINDS = 100
-_MAX_REORDERING = 1000
-"""How many later messages its node may have sent before a message, that was refused at first, arrives."""
-_MAX_PUBLISHERS = 300
 
 
 class BusRelay:
@@ -77,7 +75,7 @@ class BusRelay:
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._writer: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[None] | None = None
-        self._received: dict[str, _ReceivedSequences] = {}
+        self._received = Received()
         self._skipped: set[str] = set()
         self._read_at = time.monotonic()
         self._reader_failed_at: float | None = None
@@ -332,7 +330,7 @@ class BusRelay:
         self.current = entry
         if entry.index >= 0:
             self.position = (entry.offset, entry.index)
-        if self._is_duplicate(entry):
+        if self._received.is_duplicate(entry):
             return
         try:
             message = parse(entry.payload)
@@ -353,17 +351,6 @@ class BusRelay:
             logger.warning("bus message not applied in time, reloading: %s", message.kind)
         except Exception:
             logger.exception("bus message not applied: %s", message.kind)
-
-    def _is_duplicate(self, entry: Entry) -> bool:
-        """Return True for a message that its node published again, as it got no reply the first time."""
-        if entry.sequence == 0:
-            return False
-        received = self._received.get(entry.node_id)
-        if received is None:
-            while len(self._received) >= _MAX_PUBLISHERS:
-                del self._received[next(iter(self._received))]
-            received = self._received[entry.node_id] = _ReceivedSequences()
-        return not received.add(entry.sequence)
 
     def _log_skipped(self, kind: str, reason: str) -> None:
         """Log once for each kind: a node of a later version may send thousands."""
@@ -390,27 +377,3 @@ class BusRelay:
 
 def _nothing() -> None:
     return
-
-
-class _ReceivedSequences:
-    """The last sequence numbers received from a node.
-
-    Most of the numbers between them are of messages for other nodes. A message that the server refused,
-    while it accepted later ones, arrives out of order.
-    """
-
-    def __init__(self) -> None:
-        self._last = 0
-        self._order: deque[int] = deque()
-        self._received: set[int] = set()
-
-    def add(self, sequence: int) -> bool:
-        """Add a number; return False if it was received before, or comes too late to know."""
-        if sequence in self._received or sequence <= self._last - _MAX_REORDERING:
-            return False
-        self._last = max(self._last, sequence)
-        self._received.add(sequence)
-        self._order.append(sequence)
-        while self._order[0] <= self._last - _MAX_REORDERING:
-            self._received.discard(self._order.popleft())
-        return True

@@ -6,8 +6,8 @@ from contextlib import suppress
 from ...aio.timeout_queue import TimeoutQueue
 from ...sessions import EndReason
 from ..bus.base import EVERY_NODE, BusUnavailableError
-from ..registry import Member
 from ..rooms import namespace_key, room_key
+from ..session_sockets import Member
 from ..user_sockets import user_key
 from .parts import Parts, key_of
 from .recoverable import Disconnected, Recoverable

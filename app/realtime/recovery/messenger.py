@@ -13,9 +13,10 @@ from ..bus.relay import BusRelay
 from ..codec import Encoded
 from ..events import EventRouter
 from ..messenger import Messenger
-from ..registry import Member, SocketRegistry
+from ..registry import SocketRegistry
 from ..rooms import room_key
 from ..sender import PacketSender
+from ..session_sockets import Member
 from ..targets import Target
 from .held import Sending
 from .log import Identity, NumberedDisconnect, NumberedEvent, NumberedMembership

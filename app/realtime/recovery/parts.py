@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from ..bus.relay import BusRelay
-from ..registry import Member, SocketRegistry
+from ..registry import SocketRegistry
 from ..sender import PacketSender
+from ..session_sockets import Member
 from ..state_sync import StateSync
 from .messenger import RecoveringMessenger
 from .missed import Client

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..registry import Member
+from ..session_sockets import Member
 from .log import Identity
 from .position import Position
 from .state import Joined, Segment, SocketState, write_entry

@@ -11,7 +11,7 @@ from ...sessions import Record
 from ...sessions.ids import user_name
 from ...sessions.sign_in import user_of
 from ..bus.base import START, BusUnavailableError
-from ..registry import Member
+from ..session_sockets import Member
 from .departures import Departures, has_ended
 from .held import HeldForReplay
 from .log import LogLostError

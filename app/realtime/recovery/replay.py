@@ -9,8 +9,8 @@ from ...sessions import Record
 from ..bodies import Body
 from ..bus.base import START
 from ..codec import Encoded
-from ..registry import Member
 from ..rooms import room_key
+from ..session_sockets import Member
 from .held import HeldForReplay
 from .missed import Missed, collect
 from .parts import Parts, client_of, key_of

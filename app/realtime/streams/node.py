@@ -13,8 +13,8 @@ from ...sessions import EndReason
 from ..bus.messages import StreamMessage
 from ..errors import INTERNAL_ERROR, ack_of
 from ..events import EventRouter
-from ..registry import Member
 from ..sender import PacketSender
+from ..session_sockets import Member
 from ..targets import Target
 from .audience import Audience
 from .log import StreamLog, StreamName

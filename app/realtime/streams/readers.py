@@ -8,8 +8,8 @@ import orjson
 
 from ...asgi.errors import ServiceUnavailableError
 from ..bodies import Body
-from ..registry import Member
 from ..sender import PacketSender
+from ..session_sockets import Member
 from .chunks import body_of
 from .log import Chunk, KeptChunk, Reader, State, StreamLog, StreamName
 from .producer import PRODUCER_GONE

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, Playwright, expect
 
 from tests.browser.chromium import axe_source, chromium, file_name, profile
+from tests.support.in_thread import in_thread
 from tests.support.processes import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -40,12 +40,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     environ = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
     build = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT, env=environ, timeout=120, check=True)
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+    files = partial(_Quiet, directory=str(folder))
+    with in_thread(ThreadingHTTPServer(("127.0.0.1", 0), files)) as port:
+        yield port
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from tests.browser.chromium import chromium
 from tests.support.balancer import balancer
 from tests.support.certificates import Certificate, self_signed
+from tests.support.in_thread import in_thread
 from tests.support.issued import note_issued
 from tests.support.processes import ROOT, free_port
 from tests.support.servers import StoreServer
@@ -46,15 +46,12 @@ class _Handler(SimpleHTTPRequestHandler):
 def _site(certificate: Certificate) -> Iterator[int]:
     """Serve the page over HTTPS; gives the port."""
     files = partial(_Handler, directory=str(ROOT / "tests" / "security" / "other_site"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), files) as server:
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.load_cert_chain(certificate.file, certificate.key)
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-        thread = Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate.file, certificate.key)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), files)
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    with in_thread(server) as port:
+        yield port
 
 
 @dataclass(frozen=True)

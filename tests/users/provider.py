@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 from uuid import uuid4
@@ -15,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
 from jwt.algorithms import ECAlgorithm
+
+from tests.support.in_thread import in_thread
 
 CLIENT = "notes"
 EVENTS: dict[str, object] = {"http://schemas.openid.net/event/backchannel-logout": {}}
@@ -69,11 +70,9 @@ def published() -> Iterator[Provider]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        provider = Provider(f"http://127.0.0.1:{server.server_port}")
-        Thread(target=server.serve_forever, daemon=True).start()
+    with in_thread(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as port:
+        provider = Provider(f"http://127.0.0.1:{port}")
         yield provider
-        server.shutdown()
 
 
 def app_of(provider: Provider) -> FastAPI:

@@ -20,6 +20,7 @@ from tests.mooring.test_attach import client_of, settings
 from tests.support.eventually import eventually
 from tests.support.hooked_store import HookedStore
 from tests.support.http import problem
+from tests.support.in_thread import in_thread
 from tests.users.provider import CLIENT, EVENTS, Provider, published
 
 SLOW_SECONDS = 4.0
@@ -38,13 +39,8 @@ def answering(body: Callable[[], bytes]) -> Iterator[str]:
 
         def log_message(self, *_: object) -> None: ...
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/jwks"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with in_thread(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as port:
+        yield f"http://127.0.0.1:{port}/jwks"
 
 
 @pytest.fixture

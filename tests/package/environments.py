@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.package.wheel import Wheel, clean_environ, uv
+from tests.support.bytecode import lend
 
 ALL = ("fast", "limits", "oidc", "otel", "redis", "server")
 
@@ -54,6 +55,7 @@ class Environment:
     def install(self, *arguments: str) -> None:
         """Run `uv pip install`."""
         uv("pip", "install", "--quiet", "--python", str(self.program("python")), *arguments)
+        lend(self.prefix)
 
     def run(self, *command: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end in the folder, with settings in its environment."""

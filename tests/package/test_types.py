@@ -9,8 +9,12 @@ import pytest
 from tests.package.environments import Environment
 from tests.package.served import COUNTER
 from tests.package.wheel import Wheel
+from tests.support.processes import ROOT
 
-MYPY = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--config-file="]
+CACHE = ROOT / ".mypy_cache" / "package"
+"""What the environments have in common, checked once. All tests of this folder are in one process."""
+
+MYPY = [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={CACHE}", "--config-file="]
 
 RIGHT = """
 from fastapi_mooring import Settings

@@ -24,7 +24,7 @@ async def test_the_apps_copy_of_a_document_is_what_the_service_serves(
 
 
 def test_the_types_are_what_the_copies_give(tmp_path: Path) -> None:
-    npm("generate", "--", str(tmp_path))
+    npm("run", "--silent", "generate", "--", str(tmp_path))
 
     assert _texts(tmp_path) == _texts(GENERATED), "`npm --prefix spa run generate` makes them anew"
 

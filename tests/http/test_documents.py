@@ -4,16 +4,15 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urljoin
 
 import httpx
 import pytest
 
-from tests.support.http import http_client
+from tests.support.in_process import in_process
 from tests.support.processes import ROOT
-from tests.support.service import service
-from tests.support.stores import memory_settings
 
 VENDOR = ROOT / "app" / "http" / "vendor"
 MODULES = ROOT / "tests" / "js" / "node_modules"
@@ -24,6 +23,13 @@ ORIGINALS = {f"socket.io/{name}": f"socket.io-client/dist/{name}" for name in CL
     "swagger-ui/swagger-ui-bundle.js": "swagger-ui-dist/swagger-ui-bundle.js",
     "swagger-ui/swagger-ui.css": "swagger-ui-dist/swagger-ui.css",
 }
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the example in process: no store and no server has a part in its documents."""
+    async with in_process() as client:
+        yield client
 
 
 @pytest.mark.parametrize("copy", ORIGINALS)
@@ -66,10 +72,7 @@ async def test_every_message_is_described_and_has_an_example(http: httpx.AsyncCl
 
 
 async def test_both_documents_know_the_cookie_under_the_name_that_it_has() -> None:
-    async with (
-        service(session_cookie_secure=True, **memory_settings()) as node,
-        http_client(node.url) as client,
-    ):
+    async with in_process(session_cookie_secure=True) as client:
         for path in ("/openapi.json", "/asyncapi.json"):
             components = (await client.get(path)).json()["components"]
             assert components["securitySchemes"]["session"]["name"] == "__Host-session"

@@ -29,7 +29,7 @@ def http_client(
         "limits": limits,
         "verify": False,
     }
-    settings |= {"event_hooks": {"response": [_note_issued]}}
+    settings |= {"event_hooks": {"response": [note_cookies]}}
     if jarless:
         settings["cookies"] = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     return httpx.AsyncClient(base_url=url, headers=headers, **(settings | options))  # type: ignore[arg-type] # of many types
@@ -112,7 +112,8 @@ def problem(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, body["type"]
 
 
-async def _note_issued(response: httpx.Response) -> None:
+async def note_cookies(response: httpx.Response) -> None:
+    """Note the session ids that a response sets, so that they are looked for in logs (issued.py)."""
     note_issued(response.headers.get_list("set-cookie"))
 
 

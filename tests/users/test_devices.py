@@ -6,12 +6,16 @@ from functools import partial
 import httpx
 import pytest
 
+from tests.mooring.test_attach import settings
 from tests.support.browsers import JsClients
 from tests.support.eventually import eventually
 from tests.support.http import http_client, problem
+from tests.support.kit import Kit
+from tests.support.servers import STORE_SERVERS
 from tests.support.service import Service, service
 from tests.support.stores import StoreSettings
 from tests.users.conftest import PRODUCT
+from tests.users.factory import new_product
 from tests.users.test_sign_in import FIREFOX, name
 
 CLIENTS = {
@@ -154,11 +158,26 @@ async def test_nobody_signed_in_has_no_devices(ann: httpx.AsyncClient) -> None:
         assert "set-cookie" not in answer.headers
 
 
+async def test_an_expired_session_is_no_device() -> None:
+    app = new_product(settings(session_idle_timeout=60)).app
+    async with Kit(app) as test:
+        one, two, user = test.browser(), test.browser(), name()
+        for each in (one, two):
+            await each.post("/login", json={"user": user})
+        await test.clock.advance(45)
+        assert await _devices(one, 2)
+        await test.clock.advance(20)
+        assert await _devices(one, 1)
+        await test.clock.advance(65)
+        assert problem(await one.get("/devices")) == (401, "sign-in-required")
+
+
 async def _devices(client: httpx.AsyncClient, count: int) -> bool:
     return len((await client.get("/devices")).json()) == count
 
 
-async def test_an_expired_session_is_no_device(any_store: StoreSettings) -> None:
+@pytest.mark.parametrize("store_name", STORE_SERVERS, indirect=True)
+async def test_a_session_that_a_server_has_forgotten_is_no_device(any_store: StoreSettings) -> None:
     async with (
         service(app=PRODUCT, session_idle_timeout=2, **any_store) as node,
         http_client(node.url) as one,

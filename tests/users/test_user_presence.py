@@ -6,13 +6,17 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 
+from tests.mooring.test_attach import settings
 from tests.support.browsers import JsClients
-from tests.support.eventually import eventually, stays
+from tests.support.eventually import eventually
 from tests.support.http import http_client
 from tests.support.js_client import JsClient
+from tests.support.kit import Kit
 from tests.support.service import Service, service
 from tests.support.stores import STORES, StoreSettings
+from tests.users.factory import new_product
 from tests.users.test_sign_in import name
 
 PRODUCT = "tests.users.presence_product:app"
@@ -69,38 +73,58 @@ async def _online(node: Service, user: str) -> bool:
         return bool((await client.get(f"/online/{user}")).json())
 
 
+def _product(told: list[str]) -> FastAPI:
+    """Return the product, which notes in a list who has come and who has gone."""
+    mooring = new_product(settings())
+
+    @mooring.on_user_online
+    async def online(user: str) -> None:
+        told.append(f"{user} online")
+
+    @mooring.on_user_offline
+    def offline(user: str) -> None:
+        told.append(f"{user} offline")
+
+    return mooring.app
+
+
 async def test_one_who_comes_and_goes_is_told_of_once_and_nobody_of_strangers(
-    js: JsClients, start: StartNode, told: Told
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    node, user = await start(), name()
-    sockets = [await _socket(js, node, user) for _ in range(2)]
-    await js.connect(node.url)
-    await told.wait_for(user, ["online"])
-    assert await _online(node, user)
+    told: list[str] = []
+    async with Kit(_product(told)) as test:
+        ann = test.browser()
+        await ann.post("/login", json={"user": "ann"})
+        sockets = [await ann.connect() for _ in range(2)]
+        await test.browser().connect()
+        await test.settle()
+        assert told == ["ann online"]
+        assert (await ann.get("/online/ann")).json()
 
-    await sockets[0].close()
-    await stays(lambda: told.of(user) == ["online"], during=0.2)
-    await sockets[1].close()
+        sockets[0].disconnect()
+        await test.clock.advance(5)
+        assert told == ["ann online"]
+        sockets[1].disconnect()
+        await test.clock.advance(5)
 
-    await told.wait_for(user, ["online", "offline"])
-    assert not await _online(node, user)
-    assert "error" not in node.log()
+        await eventually(lambda: told == ["ann online", "ann offline"])  # by a thread
+        assert not (await ann.get("/online/ann")).json()
+    assert not [each for each in caplog.records if each.levelname == "ERROR"]
 
 
-async def test_a_sign_in_once_more_is_no_coming_and_going(
-    js: JsClients, start: StartNode, told: Told
-) -> None:
-    node, user = await start(), name()
-    browser = await js.browser(node.url)
-    await browser.post_json("/login", {"user": user})
-    socket = await browser.connect(within=SLOW)
-    await told.wait_for(user, ["online"])
+async def test_a_sign_in_once_more_is_no_coming_and_going() -> None:
+    told: list[str] = []
+    async with Kit(_product(told)) as test:
+        ann = test.browser()
+        await ann.post("/login", json={"user": "ann"})
+        socket = await ann.connect()
 
-    mark = socket.mark
-    await browser.post_json("/login", {"user": user})
-    await socket.wait_for("connect", after=mark, within=SLOW)
+        await ann.post("/login", json={"user": "ann"})
+        assert await socket.disconnected() == "transport close"
+        await socket.reconnect()
 
-    await stays(lambda: told.of(user) == ["online"], during=1.3)
+        await test.clock.advance(5)
+        assert told == ["ann online"]
 
 
 @pytest.mark.parametrize("store_name", SHARED, indirect=True)

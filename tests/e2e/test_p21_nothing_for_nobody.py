@@ -1,6 +1,7 @@
 """P21: a session that a handshake opened, and that nobody used, goes with its socket."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -17,16 +18,32 @@ INSPECTION_APP = "tests.support.inspection_app"
 Count = Callable[[], Awaitable[int]]
 
 
+@pytest.fixture(scope="module")
+def _inspected() -> Iterator[Callable[[str, StoreSettings], Service]]:
+    """A node of these tests alone on each store, with little time for sockets to connect to the namespace."""
+    running: dict[str, Service] = {}
+    with ExitStack() as stack:
+
+        def get(name: str, store: StoreSettings) -> Service:
+            if name not in running:
+                running[name] = stack.enter_context(service(module=INSPECTION_APP, **store))
+            return running[name]
+
+        yield get
+
+
 @pytest.fixture
-async def node(any_store: StoreSettings) -> AsyncIterator[Service]:
-    """A node of this test's own, with little time for sockets to connect to the namespace."""
-    async with service(module=INSPECTION_APP, **any_store) as node:
-        yield node
+def node(
+    store_name: str, any_store: StoreSettings, _inspected: Callable[[str, StoreSettings], Service]
+) -> Iterator[Service]:
+    """The node on each store in turn."""
+    with _inspected(store_name, any_store).watched() as shared:
+        yield shared
 
 
 @pytest.fixture
 async def sessions(node: Service, any_store: StoreSettings) -> AsyncIterator[Count]:
-    """Counts the sessions that live."""
+    """Counts the sessions that live, but for those that earlier tests have left."""
     async with http_client(node.url) as observer:
 
         async def in_memory() -> int:
@@ -38,7 +55,13 @@ async def sessions(node: Service, any_store: StoreSettings) -> AsyncIterator[Cou
                 values = client.mget(names) if names else []
             return sum(value is not None and value.startswith(b"R") for value in values)
 
-        yield on_server if "redis_url" in any_store else in_memory
+        count = on_server if "redis_url" in any_store else in_memory
+        before = await count()
+
+        async def since_then() -> int:
+            return await count() - before
+
+        yield since_then
 
 
 async def _is(sessions: Count, number: int) -> bool:

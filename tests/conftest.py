@@ -13,6 +13,7 @@ import pytest
 
 from tests.support import alone, metrics, outcome, selection, together
 from tests.support.browsers import JsBrowser, JsClients, Transport
+from tests.support.built_site import built_site
 from tests.support.driver import Driver
 from tests.support.http import http_client
 from tests.support.own_log import logs_no_secret
@@ -111,6 +112,13 @@ def _servers() -> Iterator[Servers]:
             return running[key]
 
         yield get
+
+
+@pytest.fixture(scope="session")
+def docs_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of the documentation as it is now."""
+    base = tmp_path_factory.getbasetemp()
+    return built_site(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
 
 
 @pytest.fixture(autouse=True)

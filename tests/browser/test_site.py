@@ -1,9 +1,6 @@
 """The site of the documentation in Chromium: nobody is kept out, and nothing comes from elsewhere."""
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +13,6 @@ from playwright.async_api import Browser, Page, Playwright, expect
 
 from tests.browser.chromium import axe_source, chromium, file_name, profile
 from tests.support.in_thread import in_thread
-from tests.support.processes import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -34,21 +30,17 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of the site as it is now."""
-    folder: Path = tmp_path_factory.mktemp("site")
-    environ = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
-    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, env=environ, timeout=120, check=True)
-    files = partial(_Quiet, directory=str(folder))
+def port(docs_site: Path) -> Iterator[int]:
+    """Where the site is served."""
+    files = partial(_Quiet, directory=str(docs_site))
     with in_thread(ThreadingHTTPServer(("127.0.0.1", 0), files)) as port:
         yield port
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def browser(playwright: Playwright, site: int) -> AsyncIterator[Browser]:
+async def browser(playwright: Playwright, port: int) -> AsyncIterator[Browser]:
     """A browser that finds the site, and nothing else in the world."""
-    async with chromium(playwright, {"localhost:8000": site}) as running:
+    async with chromium(playwright, {"localhost:8000": port}) as running:
         yield running
 
 

@@ -1,10 +1,7 @@
 """The site of the documentation is built without a warning, is complete, and needs nothing from elsewhere."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from shutil import copy
 from urllib.parse import unquote, urljoin, urlsplit
@@ -13,6 +10,7 @@ import pytest
 
 from tests.docs.html import Html, read
 from tests.docs.markdown import PAGES, page_name
+from tests.support.built_site import build_site
 from tests.support.processes import ROOT
 
 pytestmark = pytest.mark.xdist_group("site")
@@ -20,25 +18,10 @@ pytestmark = pytest.mark.xdist_group("site")
 BASE = "http://site.test/"
 
 
-def _build(project: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
-        cwd=project,
-        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(docs_site: Path) -> Path:
     """The site as it is now."""
-    folder = tmp_path_factory.mktemp("site")
-    built = _build(ROOT, folder)
-    assert built.returncode == 0, built.stderr
-    return folder
+    return docs_site
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +125,7 @@ def small(tmp_path: Path) -> Path:
 
 
 def test_a_link_to_a_file_leads_to_a_page_that_shows_it(small: Path, tmp_path: Path) -> None:
-    built = _build(small, tmp_path / "site")
+    built = build_site(small, tmp_path / "site")
 
     assert built.returncode == 0, built.stderr
     assert 'href="source/deploy/x.cfg/"' in (tmp_path / "site" / "index.html").read_text()
@@ -165,7 +148,7 @@ def test_what_is_wrong_in_a_page_fails_the_build(
 ) -> None:
     (small / file).write_text(text)
 
-    built = _build(small, tmp_path / "site")
+    built = build_site(small, tmp_path / "site")
 
     assert built.returncode == 1
     assert complaint in built.stderr

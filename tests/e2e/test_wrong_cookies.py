@@ -58,6 +58,11 @@ def wrong(request: pytest.FixtureRequest, genuine: list[str]) -> str:
     return "session=" + WRONG[request.param](*genuine)
 
 
+on_one_store = pytest.mark.parametrize("store_name", ["memory"], indirect=True)
+"""A cookie that is wrong is refused before a store is asked."""
+
+
+@on_one_store
 async def test_a_request_with_a_wrong_cookie_gets_a_fresh_session(
     node: Service, wrong: str, genuine: list[str]
 ) -> None:
@@ -73,6 +78,7 @@ async def test_a_request_with_a_wrong_cookie_gets_a_fresh_session(
     assert not fresh & set(genuine)
 
 
+@on_one_store
 async def test_a_handshake_with_a_wrong_cookie_gets_a_fresh_session_on_polling_and_websocket(
     node: Service, wrong: str
 ) -> None:

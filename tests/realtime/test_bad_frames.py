@@ -66,6 +66,12 @@ BINARY = {"an attachment that nothing announced": b"\0\1", "an empty one": b""}
 
 
 @pytest.fixture
+def store_name() -> str:
+    """One store: none of these bytes get as far as that."""
+    return "memory"
+
+
+@pytest.fixture
 async def bystander(node: Service) -> AsyncIterator[RawWebSocket]:
     """Another socket, which must not notice anything."""
     async with raw_websocket(node.url) as socket:

@@ -13,15 +13,18 @@ if TYPE_CHECKING:
     from .contracts.bus import BusContract
     from .contracts.store import StoreContract
     from .contracts.user_index import UserIndexContract
+    from .handshake import ConnectError
     from .kit import TestApp
     from .node import Node, NodeKilledError
-    from .socket import ClientSocket, ConnectError
+    from .socket import ClientSocket
+    from .websocket import ClientWebSocket
 
 __all__ = [
     "AnswerStoreContract",
     "Browser",
     "BusContract",
     "ClientSocket",
+    "ClientWebSocket",
     "ConnectError",
     "FakeClock",
     "Node",
@@ -36,7 +39,8 @@ _MODULES = {
     "Browser": ".browser",
     "BusContract": ".contracts.bus",
     "ClientSocket": ".socket",
-    "ConnectError": ".socket",
+    "ClientWebSocket": ".websocket",
+    "ConnectError": ".handshake",
     "FakeClock": ".clock",
     "Node": ".node",
     "NodeKilledError": ".node",

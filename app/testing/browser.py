@@ -1,13 +1,16 @@
 """Somebody's browser: requests and sockets with the same cookies, in process."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ..article import kind_of
+from .changes import WITHIN
 from .connection import Connection, Message
 from .http import AsyncClient, httpx
 from .node import Node, NodeKilledError
-from .socket import WITHIN, ClientSocket
+from .socket import ClientSocket
+from .websocket import ClientWebSocket
 
 _CLIENT = ("127.0.0.1", 123)
 
@@ -53,6 +56,7 @@ class Browser(AsyncClient):
         self._socket_path = socket_path
         self._failures = failures
         self._sockets: list[ClientSocket] = []
+        self._websockets: list[ClientWebSocket] = []
         self.on = on
         transport = _NodeTransport(
             lambda: self.node(None), raise_app_exceptions=raise_app_exceptions
@@ -86,10 +90,42 @@ class Browser(AsyncClient):
         await socket.reconnect(node=node, within=within)
         return socket
 
+    async def websocket(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        subprotocols: Sequence[str] = (),
+        node: int | None = None,
+        within: float = WITHIN,
+    ) -> ClientWebSocket:
+        """Open a WebSocket to a route of the app's own; return it when the app has accepted it.
+
+        Args:
+            url: of the route, as in a request: "/ws".
+            headers: to send beside the cookies.
+            subprotocols: to offer.
+            node: its number; the browser's own if None is given.
+            within: seconds of real time to wait for it.
+
+        Raises:
+            ConnectError: it is refused.
+            ConnectionError: the node does not run, or the connection was lost meanwhile.
+            ValueError: there is no such node.
+        """
+        websocket = ClientWebSocket(self.keep_cookies)
+        self._websockets.append(websocket)
+        request = self.build_request("GET", url, headers=headers)
+        opened = partial(self._open, self.node(node), request, subprotocols)
+        await websocket.open(opened, within)
+        return websocket
+
     async def aclose(self) -> None:
         """Disconnect the sockets, and close."""
         for each in self._sockets:
             each.disconnect()
+        for websocket in self._websockets:
+            websocket.close()
         await super().aclose()
 
     def node(self, node: int | None) -> Node:
@@ -104,11 +140,20 @@ class Browser(AsyncClient):
 
     def open(self, node: Node, receive: Callable[[Message], None]) -> Connection:
         """Open a WebSocket to the Socket.IO server of a node; `connect` makes a socket of one."""
+        url = f"{self._socket_path}/?EIO=4&transport=websocket"
+        return self._open(node, self.build_request("GET", url), (), receive)
+
+    def _open(
+        self,
+        node: Node,
+        request: httpx.Request,
+        subprotocols: Sequence[str],
+        receive: Callable[[Message], None],
+    ) -> Connection:
         if not node.alive:
             raise NodeKilledError("the node was killed, or is not running")
-        url = f"{self._socket_path}/?EIO=4&transport=websocket"
-        request = self.build_request("GET", url)
-        return Connection(node, _scope(request, node), receive)
+        scope = _scope(request, node) | {"subprotocols": list(subprotocols)}
+        return Connection(node, scope, receive)
 
     def keep_cookies(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Keep the cookies of an answer to a handshake."""

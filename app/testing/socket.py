@@ -1,6 +1,5 @@
 """A client of Socket.IO that tests drive, in the words and with the habits of the JavaScript one."""
 
-import asyncio
 import json
 from collections.abc import Callable, Coroutine, Sequence
 from itertools import count
@@ -9,30 +8,15 @@ from typing import Any, Protocol, TypeVar
 from socketio import packet
 
 from ..article import kind_of
+from .changes import WITHIN, Changes
 from .connection import LOST, Connection, Message
+from .handshake import ConnectError, Refusal
 from .node import Node
 
 Found = TypeVar("Found")
 
-WITHIN = 5.0
-"""Seconds of real time that a test waits for what should be there at once."""
-
 _OPEN, _PING, _PONG, _MESSAGE = "0", "2", "3", "4"
 _GOING_AWAY = 1001
-
-
-class ConnectError(Exception):
-    """The client was not let in.
-
-    Attributes:
-        status: of the refused handshake; None if the namespace refused.
-        data: what the namespace said, as `err.data` of the JavaScript client; else the body of the answer.
-    """
-
-    def __init__(self, message: str, data: Any = None, status: int | None = None) -> None:
-        super().__init__(message)
-        self.data = data
-        self.status = status
 
 
 class Opener(Protocol):
@@ -85,13 +69,12 @@ class ClientSocket:
         self._error: Exception | None = None
         self._failure: Exception | None = None
         self._failures = failures
-        self._refusal = b""
-        self._status: int | None = None
+        self._refusal = Refusal()
         self._incomplete: packet.Packet | None = None
         self._ids = count()
         self._acks: dict[int, list[Any]] = {}
         self._looked_at: dict[str, int] = {}
-        self._waiting: list[asyncio.Future[None]] = []
+        self._changes = Changes()
 
     @property
     def connected(self) -> bool:
@@ -118,8 +101,8 @@ class ClientSocket:
             raise RuntimeError("the socket has a connection already")
         if auth is not None:
             self.auth = auth
-        self._error = self._status = self.reason = self._incomplete = None
-        self._refusal = b""
+        self._error = self.reason = self._incomplete = None
+        self._refusal = Refusal()
         self._connection = self._browser.open(self._browser.node(node), self._handle)
         await self._until(self._has_settled, within, "an answer to its CONNECT")
         if self._error is not None:
@@ -195,25 +178,14 @@ class ClientSocket:
                 self._browser.keep_cookies(message.get("headers", ()))
             case "websocket.send":
                 self._handle_frame(message.get("text") or message.get("bytes") or b"")
-            case "websocket.http.response.start":
+            case "websocket.http.response.start" | "websocket.http.response.body":
                 self._browser.keep_cookies(message.get("headers", ()))
-                self._status = message["status"]
-            case "websocket.http.response.body":
-                self._refusal += message.get("body", b"")
-                if not message.get("more_body", False):
-                    self._refuse()
+                self._error = self._refusal.add(message)
+                if self._error is not None:
+                    self._close("transport error", None)
             case "websocket.close":
                 self._close("transport close", None)
-        self._wake()
-
-    def _refuse(self) -> None:
-        """Note an answer to the handshake that is no WebSocket."""
-        try:
-            body = json.loads(self._refusal)
-        except ValueError:
-            body = self._refusal.decode(errors="replace")
-        self._error = ConnectError(f"the handshake got {self._status}", body, self._status)
-        self._close("transport error", None)
+        self._changes.wake()
 
     def _handle_frame(self, frame: str | bytes) -> None:
         if isinstance(frame, bytes):
@@ -306,7 +278,7 @@ class ClientSocket:
         if code is not None:
             connection.end(code)
         self.sid, self.reason = None, reason
-        self._wake()
+        self._changes.wake()
 
     def _has_settled(self) -> bool | None:
         return True if self.connected or self._error or self.reason else None
@@ -328,19 +300,20 @@ class ClientSocket:
 
     async def _until(self, find: Callable[[], Found | None], within: float, what: str) -> Found:
         """Return what `find` finds, when it does."""
+
+        def look() -> Found | None:
+            found = find()
+            if found is None:
+                self._raise_failure()
+            return found
+
         try:
-            async with asyncio.timeout(within):
-                while (found := find()) is None:
-                    self._raise_failure()
-                    changed = asyncio.get_running_loop().create_future()
-                    self._waiting.append(changed)
-                    await changed
+            return await self._changes.until(look, within)
         except TimeoutError:
             state = "it is connected" if self.reason is None else f"disconnected: {self.reason}"
             raise AssertionError(
                 f"a socket waited {within:g} s for {what}; {state}, and has received {self.received}"
             ) from None
-        return found
 
     def _raise_failure(self) -> None:
         """Raise what a function of `answers` has raised, once."""
@@ -348,12 +321,6 @@ class ClientSocket:
         if failure is not None:
             self._failures.remove(failure)
             raise failure
-
-    def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            if not each.done():
-                each.set_result(None)
 
 
 def _check_namespace(namespace: object) -> None:

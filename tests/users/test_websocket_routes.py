@@ -13,10 +13,13 @@ from websockets.exceptions import ConnectionClosed
 from app.http.session_websocket import SessionWebSocket
 from app.sessions import EndReason, MemoryStore, Policy, RequestSession, SessionManager
 from app.sessions.watch import SessionWatch
+from tests.mooring.test_attach import settings
 from tests.support.http import http_client
+from tests.support.kit import Kit
 from tests.support.service import Service, service
 from tests.support.stores import STORES, StoreSettings
 from tests.users.conftest import PRODUCT
+from tests.users.factory import new_product
 from tests.users.test_sign_in import name
 
 SHARED = [each for each in STORES if each != "memory"]
@@ -70,7 +73,22 @@ async def test_it_ends_when_the_user_is_ended(
         assert await _close_code(websocket) == 1008
 
 
-async def test_it_ends_at_the_deadline(any_store: StoreSettings) -> None:
+async def test_it_ends_at_the_deadline() -> None:
+    brief = settings(session_idle_timeout=60, session_reload_interval=600)
+    async with Kit(new_product(brief).app) as test:
+        ann = test.browser()
+        await ann.post("/login", json={"user": "ann"})
+        websocket = await ann.websocket("/ws")
+        assert await websocket.receive() == "ann"
+        await test.clock.advance(45)
+        websocket.send("still there")
+        assert await websocket.receive() == "still there"
+        await test.clock.advance(20)
+        assert await websocket.closed() == 1001
+
+
+@pytest.mark.parametrize("store_name", SHARED, indirect=True)
+async def test_it_ends_at_the_deadline_that_a_server_keeps(any_store: StoreSettings) -> None:
     async with (
         service(app=PRODUCT, session_idle_timeout=1.5, **any_store) as node,
         http_client(node.url) as ann,

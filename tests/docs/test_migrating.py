@@ -3,8 +3,8 @@
 import asyncio
 import difflib
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,19 +42,34 @@ NODE = [
 ]
 
 
-@pytest.fixture(params=APPS)
-async def url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
-    """The URL of each of the two, served by uvicorn."""
-    write_project(project(PAGE), tmp_path)
+@contextmanager
+def _served(app: str, folder: Path) -> Iterator[str]:
+    """Serve one of the two by uvicorn; gives its URL."""
+    write_project(project(PAGE), folder)
     port = free_port()
-    command = [sys.executable, "-c", _SERVE, APPS[request.param], str(port)]
-    process = Process(command, tmp_path / request.param, {"PYTHONPATH": str(ROOT)})
-    async with AsyncExitStack() as stack:
-        stack.callback(process.kill)
-        await asyncio.to_thread(process.start, lambda: "Uvicorn running on" in process.log())
+    command = [sys.executable, "-c", _SERVE, APPS[app], str(port)]
+    process = Process(command, folder / app, {"PYTHONPATH": str(ROOT)})
+    try:
+        process.start(lambda: "Uvicorn running on" in process.log())
         yield f"http://127.0.0.1:{port}"
         process.stop()
         assert "Traceback" not in process.log()
+    finally:
+        process.kill()
+
+
+@pytest.fixture(params=APPS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of each of the two."""
+    with _served(request.param, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def url_after(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of the second, which tests share."""
+    with _served("after", tmp_path_factory.mktemp("after")) as url:
+        yield url
 
 
 async def test_clients_see_no_difference(js: JsClients, url: str) -> None:
@@ -66,15 +81,15 @@ async def test_clients_see_no_difference(js: JsClients, url: str) -> None:
         await socket.close()  # uvicorn waits for those that are open
 
 
-@pytest.mark.parametrize("url", ["after"], indirect=True)
+@pytest.mark.xdist_group("docs/migrating.md")  # they share a server
 @pytest.mark.parametrize("options", NODE)
 async def test_a_client_of_node_is_served_whether_it_keeps_cookies_or_not(
-    url: str, options: str
+    url_after: str, options: str
 ) -> None:
     client = Path(__file__).with_name("node_client.mjs")
 
     process = await asyncio.create_subprocess_exec(
-        node_binary(), str(client), url, options, stdout=asyncio.subprocess.PIPE
+        node_binary(), str(client), url_after, options, stdout=asyncio.subprocess.PIPE
     )
     printed, _errors = await asyncio.wait_for(process.communicate(), 20.0)
 

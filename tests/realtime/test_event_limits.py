@@ -1,9 +1,8 @@
 """`limit=`: so many events of a user, or of a session, in so much time, on all nodes."""
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NamedTuple
 
 import pytest
 from prometheus_client import REGISTRY
@@ -17,9 +16,11 @@ from app.realtime.redis_counters import RedisCounters
 from app.redis.url import connect
 from app.sessions import Record
 from app.sessions.sign_in import SignIn
+from app.testing import FakeClock
 from app.testing.contracts.store_base import new_key
+from tests.conftest import Servers
 from tests.realtime.two_nodes import cluster
-from tests.support.eventually import eventually
+from tests.support.clock import ServerClock
 from tests.support.servers import StoreServer
 
 ANONYMOUS = Record(b"{}", 1, 0.0, 0.0)
@@ -60,31 +61,45 @@ async def test_what_is_beyond_the_limit_is_refused_and_not_handled(
 
 
 async def test_a_window_ends() -> None:
-    router, said = _router("1/second")
-    async with cluster(router) as nodes, nodes.client() as client:
+    router, said = _router("1/minute")
+    clock = FakeClock()
+    counters = MemoryCounters(clock.monotonic)
+    async with cluster(router, counters=counters) as nodes, nodes.client() as client:
         await client.join()
         assert await client.emit("say", "a") == 1
+        await clock.advance(30)
+        assert "error" in await client.emit("say", "b")
+        await clock.advance(30)
+        assert await client.emit("say", "c") == 2
+    assert said == ["a", "c"]
 
-        async def may_again() -> bool:
-            return isinstance(await client.emit("say", "b"), int)
 
-        await eventually(may_again)
-    assert said == ["a", "b"]
+class Shared(NamedTuple):
+    """What two nodes count by, and what lets its time pass."""
+
+    counters: list[Counters]
+    advance: Callable[[float], Awaitable[None]]
 
 
-@pytest.fixture(params=["memory", "redis"])
-async def counters(
-    request: pytest.FixtureRequest, shared_store_server: StoreServer
-) -> AsyncIterator[list[Counters]]:
-    """Those of two nodes."""
-    if request.param == "memory":
-        one = MemoryCounters()
-        yield [one, one]
+@pytest.fixture
+async def shared(store_name: str, _servers: Servers) -> AsyncIterator[Shared]:
+    """Each store in turn."""
+    if store_name == "memory":
+        clock = FakeClock()
+        one = MemoryCounters(clock.monotonic)
+        yield Shared([one, one], clock.advance)
         return
-    clients = [connect(shared_store_server.url) for _ in range(2)]
-    yield [RedisCounters(client) for client in clients]
+    server = _servers(store_name)
+    clients = [connect(server.url) for _ in range(2)]
+    yield Shared([RedisCounters(client) for client in clients], ServerClock(server).advance)
     for client in clients:
         await client.aclose()
+
+
+@pytest.fixture
+def counters(shared: Shared) -> list[Counters]:
+    """Those of two nodes."""
+    return shared.counters
 
 
 async def _allowed(limit: EventLimit, on: Counters, key: str, record: Record) -> bool:
@@ -110,15 +125,12 @@ async def test_the_sessions_of_a_user_are_counted_together(counters: list[Counte
     assert await _allowed(limit, counters[0], new_key(), ANN)
 
 
-async def test_of_several_limits_each_counts(counters: list[Counters]) -> None:
-    limit, key = EventLimit("1/second; 2/hour"), new_key()
+async def test_of_several_limits_each_counts(shared: Shared) -> None:
+    limit, key, counters = EventLimit("1/second; 2/hour"), new_key(), shared.counters
     assert await _allowed(limit, counters[0], key, ANONYMOUS)
-
-    async def may_again() -> bool:
-        return await _allowed(limit, counters[1], key, ANONYMOUS)
-
-    await eventually(may_again)
-    await asyncio.sleep(1.0)  # the shorter window is over; the longer one has had its two
+    await shared.advance(1.1)
+    assert await _allowed(limit, counters[1], key, ANONYMOUS)
+    await shared.advance(1.1)  # the shorter window is over; the longer one has had its two
     assert not await _allowed(limit, counters[0], key, ANONYMOUS)
 
 

@@ -1,18 +1,16 @@
 """Sends to sockets on all nodes, moves them between rooms, counts and disconnects them."""
 
 import asyncio
-import itertools
 import logging
-import secrets
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from ..sessions import EndReason
 from .addresses import address_of
 from .bodies import Body, read_body, write_body
-from .bus.base import EVERY_NODE, BusUnavailableError
+from .bus.base import EVERY_NODE
 from .bus.messages import (
     CallMessage,
     DisconnectMessage,
@@ -28,11 +26,14 @@ from .bus.messages import (
 from .bus.relay import BusRelay
 from .emitter import ack_of_call, check_event
 from .events import EventRouter
+from .local_calls import LocalCalls
 from .metrics import emits_of
 from .namespace_events import NamespaceEvents, refuse_for_offset
 from .payloads import PLAIN_TYPES
 from .presence import Presence
+from .publisher import Publisher
 from .registry import SocketRegistry
+from .remote_calls import RemoteCalls
 from .rooms import Rooms, room_key
 from .sender import PacketSender
 from .session_sockets import Member
@@ -42,11 +43,6 @@ from .tracing import tracing
 from .user_sockets import UserSockets, user_key
 
 logger = logging.getLogger(__name__)
-
-PUBLISH_TIMEOUT_SECONDS = 1.0
-PUBLISH_BUDGET_SECONDS = 2.0
-"""All that one request or event waits for the bus."""
-PROBE_TIMEOUT_SECONDS = 1.0
 
 Disconnect = Callable[[Member, bool], Awaitable[None]]
 
@@ -75,16 +71,16 @@ class Messenger:
         self.registry = registry
         self._sender = sender
         self._relay = relay
+        self._publisher = Publisher(relay)
         self._presence = presence
         self.rooms = Rooms(presence.publish_count)
         self.users = UserSockets(presence.publish_count)
         self.disconnect_member: Disconnect
         self.streams: NodeStreams | None = None
         """What is sent in streams; None if no event is one."""
-        self._calls: dict[str, asyncio.Future[list[Any]]] = {}
+        self.calls = LocalCalls(sender, relay)
+        self.remote_calls = RemoteCalls(partial(self._publisher.send, to=EVERY_NODE, wait=True))
         self._noted: set[tuple[str, str]] = set()
-        self._numbers = itertools.count()
-        self._waited: WeakKeyDictionary[asyncio.Task[Any], float] = WeakKeyDictionary()
 
     def publish(self, key: str, version: int, event: str, value: Any) -> None:
         """Send an event of state to the sockets of a session key, on all nodes."""
@@ -146,7 +142,7 @@ class Messenger:
             volatile=volatile,
             traceparent=traceparent,
         )
-        await self._send(message, address_of(to, namespace), wait=wait)
+        await self._publisher.send(message, address_of(to, namespace), wait=wait)
 
     async def call(
         self,
@@ -164,11 +160,11 @@ class Messenger:
         async with asyncio.timeout(timeout):
             member = self.registry.member(to.name)
             if member is not None:
-                answer = await self._call_here(member, body)
+                answer = await self.calls.call(member, body)
             elif self._relay.alone:
                 raise TimeoutError
             else:
-                answer = await self._call_there(to.name, body)
+                answer = await self.remote_calls.call(to.name, body)
         return ack_of_call(answer)
 
     async def join(self, to: Target, room: str, *, namespace: str) -> None:
@@ -202,7 +198,7 @@ class Messenger:
         message = DisconnectMessage(
             space=to.space, name=to.name, namespace=namespace, reconnect=reconnect
         )
-        await self._send(message, address_of(to, namespace), wait=True)
+        await self._publisher.send(message, address_of(to, namespace), wait=True)
 
     async def stream(
         self,
@@ -259,16 +255,7 @@ class Messenger:
         self.users.leave(member)
         if self.streams is not None:
             self.streams.forget(member)
-        for waiting in (member.calls or {}).values():
-            waiting.cancel()
-        member.calls = None
-
-    def receive_ack(self, member: Member, number: int, arguments: list[Any]) -> bool:
-        """Handle the ack of a call; return False if nobody waits for it."""
-        waiting = (member.calls or {}).pop(number, None)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(arguments)
-        return waiting is not None
+        self.calls.forget(member)
 
     async def receive(self, message: Message) -> None:
         """Apply a message of another node."""
@@ -281,8 +268,12 @@ class Messenger:
             case DisconnectMessage():
                 to = Target(message.space, message.name)
                 await self._disconnect_here(to, message.namespace, message.reconnect)
-            case CallMessage() | ReplyMessage():
-                self._receive_call(message)
+            case CallMessage():
+                member = self.registry.member(message.sid)
+                if member is not None:
+                    self._sender.engine.run(self.calls.answer(member, message))
+            case ReplyMessage():
+                self.remote_calls.receive(message)
             case StreamMessage() if self.streams is not None:
                 self.streams.receive(message)
 
@@ -302,16 +293,6 @@ class Messenger:
             [value] = read_body(Body.from_the_bus(message.body))
         namespaces = self._router.sending(message.event)
         self._publish_here(message.key, message.version, message.event, value, namespaces)
-
-    def _receive_call(self, message: CallMessage | ReplyMessage) -> None:
-        if isinstance(message, CallMessage):
-            member = self.registry.member(message.sid)
-            if member is not None:
-                self._sender.engine.run(self._answer(member, message))
-            return
-        waiting = self._calls.get(message.call)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(read_body(Body.from_the_bus(message.body)))
 
     def _body(self, event: str, args: Iterable[Any], namespace: str) -> Body:
         check_event(event)
@@ -397,32 +378,6 @@ class Messenger:
         for declared in namespaces:
             self._sender.send_event(session_sockets.loaded(declared.name), event, value)
 
-    async def _send(
-        self,
-        message: Message,
-        to: str,
-        joins: str | None = None,
-        *,
-        wait: bool,
-        logged: bool = False,
-    ) -> None:
-        if not wait:
-            self._relay.send(message, to, joins, logged=logged)
-            return
-        task = asyncio.current_task()
-        waited = self._waited.get(task, 0.0) if task else 0.0
-        within = min(PUBLISH_TIMEOUT_SECONDS, PUBLISH_BUDGET_SECONDS - waited)
-        if within <= 0:
-            raise BusUnavailableError("the bus is unavailable, and this request has waited enough")
-        try:
-            await self._relay.publish(message, within, to, joins, logged=logged)
-        except BusUnavailableError:
-            if task:
-                self._waited[task] = waited + within
-            raise
-        if waited and task:
-            del self._waited[task]
-
     async def _move(self, to: Target, room: str, namespace: str, *, joins: bool) -> None:
         if not isinstance(room, str):
             raise TypeError(f"the name of a room is a string, not {room!r}")
@@ -436,7 +391,9 @@ class Messenger:
         message = MembershipMessage(
             space=to.space, name=to.name, namespace=namespace, room=room, joins=joins
         )
-        await self._send(message, address_of(to, namespace), key if joins else None, wait=True)
+        await self._publisher.send(
+            message, address_of(to, namespace), key if joins else None, wait=True
+        )
 
     def _move_here(self, to: Target, room: str, namespace: str, *, joins: bool) -> bool:
         members = self._members(to, namespace)
@@ -453,57 +410,11 @@ class Messenger:
             await self.disconnect_member(member, reconnect)
         return bool(members)
 
-    async def _call_here(self, member: Member, body: Body) -> list[Any]:
-        if member.calls is None:
-            member.calls = {}
-        number = next(self._numbers)
-        waiting = member.calls[number] = asyncio.get_running_loop().create_future()
-        encoded = self._sender.codec.encode_body(body, member.namespace, number)
-        self._sender.deliver(member, encoded)
-        try:
-            arguments: list[Any] = await waiting
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            raise TimeoutError("the socket has gone without an ack") from None
-        finally:
-            if member.calls is not None:
-                member.calls.pop(number, None)
-        return arguments
-
-    async def _call_there(self, sid: str, body: Body | None) -> list[Any]:
-        name = secrets.token_urlsafe(12)
-        waiting = self._calls[name] = asyncio.get_running_loop().create_future()
-        try:
-            written = [] if body is None else body.on_the_bus()
-            await self._send(CallMessage(call=name, sid=sid, body=written), EVERY_NODE, wait=True)
-            arguments: list[Any] = await waiting
-        finally:
-            del self._calls[name]
-        return arguments
-
-    async def _answer(self, member: Member, message: CallMessage) -> None:
-        """Send the ack of a socket here to the node that has asked for it."""
-        if message.body:
-            try:
-                answer = await self._call_here(member, Body.from_the_bus(message.body))
-            except TimeoutError:
-                return
-        else:
-            answer = [member.connected]
-        self._relay.send(ReplyMessage(call=message.call, body=write_body(answer).on_the_bus()))
-
     async def _is_connected(self, sid: str) -> bool:
         member = self.registry.member(sid)
         if member is not None or self._relay.alone:
             return member is not None and member.connected
-        try:
-            async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-                [answer] = await self._call_there(sid, None)
-        except TimeoutError:
-            return False
-        return bool(answer)
+        return await self.remote_calls.is_connected(sid)
 
 
 def _written_state(key: str, version: int, event: str, value: Any) -> bytes:

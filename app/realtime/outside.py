@@ -10,7 +10,7 @@ from ..redis.url import TIMEOUT, connect
 from ..sessions import EndReason
 from ..sessions.stores.redis import RedisStore
 from .addresses import address_of
-from .bodies import Body, read_body, write_body
+from .bodies import Body, write_body
 from .bus.base import EVERY_NODE, BusUnavailableError
 from .bus.messages import (
     CallMessage,
@@ -27,6 +27,7 @@ from .emitter import ack_of_call, check_event
 from .event_error import EventError
 from .payloads import jsonable, jsonable_all
 from .redis_presence import RedisPresence
+from .remote_calls import RemoteCalls
 from .rooms import room_key
 from .streams.audience import Audience
 from .streams.log import StreamName
@@ -37,7 +38,6 @@ from .targets import Target
 from .tracing import tracing
 
 PUBLISH_TIMEOUT_SECONDS = 1.0
-PROBE_TIMEOUT_SECONDS = 1.0
 _COUNTS_FOR_SECONDS = 60.0
 
 
@@ -68,7 +68,7 @@ class Outside:
             _explain,
         )
         self._reads: asyncio.Event | None = None
-        self._calls: dict[str, asyncio.Future[list[Any]]] = {}
+        self._calls = RemoteCalls(self._publish_call)
 
     @property
     def connected(self) -> bool:
@@ -118,7 +118,7 @@ class Outside:
         if to.space != "socket":
             raise TypeError("call() takes one socket: to=to_socket(sid)")
         async with asyncio.timeout(timeout):
-            return ack_of_call(await self._call(to.name, _body(event, args)))
+            return ack_of_call(await self._calls.call(to.name, _body(event, args)))
 
     async def join(self, to: Target, room: str, *, namespace: str) -> None:
         """Add sockets to a room."""
@@ -132,7 +132,7 @@ class Outside:
         """Return the number of connected sockets; of a session that of its connections."""
         _check_namespace(namespace)
         if to.space == "socket":
-            return int(await self._is_connected(to.name))
+            return int(await self._calls.is_connected(to.name))
         return await self._presence.count_remote(address_of(to, namespace))
 
     async def disconnect(self, to: Target, *, reconnect: bool, namespace: str | None) -> None:
@@ -183,25 +183,9 @@ class Outside:
     async def _publish(self, message: Message, to: str, joins: str | None = None) -> None:
         await self._relay.publish(message, PUBLISH_TIMEOUT_SECONDS, to, joins)
 
-    async def _call(self, sid: str, body: Body | None) -> list[Any]:
+    async def _publish_call(self, message: CallMessage) -> None:
         await self._read()
-        name = secrets.token_urlsafe(12)
-        waiting = self._calls[name] = asyncio.get_running_loop().create_future()
-        try:
-            written = [] if body is None else body.on_the_bus()
-            await self._publish(CallMessage(call=name, sid=sid, body=written), EVERY_NODE)
-            arguments: list[Any] = await waiting
-        finally:
-            del self._calls[name]
-        return arguments
-
-    async def _is_connected(self, sid: str) -> bool:
-        try:
-            async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-                [answer] = await self._call(sid, None)
-        except TimeoutError:
-            return False
-        return bool(answer)
+        await self._publish(message, EVERY_NODE)
 
     async def _read(self) -> None:
         """Start to read the bus, and wait until it is known from where."""
@@ -221,9 +205,7 @@ class Outside:
 
     async def _deliver(self, message: Message) -> None:
         if isinstance(message, ReplyMessage):
-            waiting = self._calls.get(message.call)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(read_body(Body.from_the_bus(message.body)))
+            self._calls.receive(message)
 
 
 def _check_namespace(namespace: str) -> None:

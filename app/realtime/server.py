@@ -354,7 +354,7 @@ class SocketServer:
     def _receive_ack(self, member: Member, pkt: packet.Packet) -> None:
         """Hand an ack to who waits for it; one that nobody asked for keeps the server busy alone."""
         eio_sid = member.connection.eio_sid
-        if pkt.id is not None and not self._messenger.receive_ack(member, pkt.id, pkt.data):
+        if pkt.id is not None and not self._messenger.calls.receive_ack(member, pkt.id, pkt.data):
             self._note_idle(eio_sid)
 
     def _note_idle(self, eio_sid: str) -> None:

@@ -12,8 +12,8 @@ _TIMES = (
     ("app.redis.url", "TIMEOUT"),  # before anybody imports it by its name
     ("app.realtime.engineio.writer", "WRITE_TIMEOUT_SECONDS"),
     ("app.realtime.stop_detector", "TOLERANCE_SECONDS"),
-    ("app.realtime.messenger", "PUBLISH_TIMEOUT_SECONDS"),
-    ("app.realtime.messenger", "PUBLISH_BUDGET_SECONDS"),
+    ("app.realtime.publisher", "PUBLISH_TIMEOUT_SECONDS"),
+    ("app.realtime.publisher", "PUBLISH_BUDGET_SECONDS"),
 )
 
 for _module, _name in _TIMES:

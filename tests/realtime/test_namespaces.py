@@ -356,8 +356,8 @@ class DeafBus(MemoryBus):
 async def test_an_emit_that_the_bus_does_not_take_raises_within_a_second(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("app.realtime.messenger.PUBLISH_TIMEOUT_SECONDS", 0.2)
-    monkeypatch.setattr("app.realtime.messenger.PUBLISH_BUDGET_SECONDS", 0.3)
+    monkeypatch.setattr("app.realtime.publisher.PUBLISH_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("app.realtime.publisher.PUBLISH_BUDGET_SECONDS", 0.3)
     bus = DeafBus()
     nodes = Cluster(EventRouter(), bus=bus)
     node = nodes.add("here")

@@ -145,7 +145,7 @@ def _rooms(realtime: RealtimeService) -> dict[str, int]:
     return {
         "rooms": len(rooms),
         "members": sum(map(len, rooms)),
-        "calls": len(realtime.messenger._calls),
+        "calls": len(realtime.messenger.remote_calls),
     }
 
 

@@ -201,7 +201,7 @@ class RecoveringMessenger(Messenger):
         )
         if to.space != "socket" or not here:
             address = address_of(to, namespace)
-            await self._send(message, address, wait=wait, logged=number is not None)
+            await self._publisher.send(message, address, wait=wait, logged=number is not None)
         elif number is not None:
             self._relay.send(message, _also_to(here[0]), logged=True)
 
@@ -231,7 +231,9 @@ class RecoveringMessenger(Messenger):
         if number is not None:
             self._store.append(number, message)
         if not self._relay.alone:
-            await self._send(message, address, joins, wait=True, logged=number is not None)
+            await self._publisher.send(
+                message, address, joins, wait=True, logged=number is not None
+            )
 
     def _members(self, to: Target, namespace: str) -> list[Member]:
         found = super()._members(to, namespace)

@@ -1,43 +1,32 @@
-"""The Socket.IO server. All that reaches past python-socketio's documented API is here and in codec.py."""
+"""The Socket.IO server: packets in their order, and the turns of what waits for others."""
 
-import asyncio
-import logging
 import secrets
 import time
 from collections import Counter
 from collections.abc import Coroutine
 from contextvars import Context as Variables
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from socketio import packet
 from starlette.types import Scope
 
-from ..aio.byte_gate import ByteGate
-from ..aio.growing_gate import GrowingGate
 from ..aio.serial_executor import Job, SerialExecutor
 from ..aio.timeout_queue import TimeoutQueue
-from ..asgi.limits import (
-    ATTACHED_BYTES,
-    ATTACHMENTS,
-    DECODED_BYTES,
-    DECODED_SECONDS,
-    LARGE_EVENT_BYTES,
-    WAITING_EVENT_BYTES,
-    WORK_SECONDS,
-)
+from ..asgi.limits import LARGE_EVENT_BYTES, WAITING_EVENT_BYTES, WORK_SECONDS
 from ..asgi.refusals import Refusal, refused
 from ..sessions import SCOPE_KEY, RequestSession, StoreUnavailableError
 from ..sessions.ids import short
-from .arriving import Incomplete, announced, decoded_bytes, put_in_place, waiting_bytes
+from .arriving import announced, waiting_bytes
+from .client_packets import check_packet, is_event, name_of_number
 from .codec import ROOT, DecodedEvent
-from .emitter import RESERVED
 from .engineio.owner import OWNER
 from .engineio.payload import MALFORMED
 from .engineio.server import EngineServer
 from .engineio.socket import DisconnectReason
 from .errors import TOO_MANY_EVENTS, connect_error, session_error_ack
 from .handshake import Handshake
+from .large_packets import LargePackets
 from .messenger import Messenger
 from .namespace import Ack, ConnectRefusedError, Namespaces
 from .options import RealtimeOptions
@@ -46,31 +35,11 @@ from .sender import PacketSender
 from .session_sockets import Connection, Member
 from .stop_detector import StopDetector
 
-logger = logging.getLogger(__name__)
-
-_MAY_BE_LARGE = ("2", "3", "5", "6")
-"""Events and acks; what connects or disconnects has no use for so much."""
-
 _JOIN_BYTES = 2_000
 _SID_BYTES = 15
 
 _INVALID_NAMESPACE = {"message": "Invalid namespace"}
 """The JavaScript client shows the message of an object alone."""
-
-
-class _Large(NamedTuple):
-    """A packet that is decoded in its turn: its text, and its attachments."""
-
-    parts: list[Any]
-    weight: int
-    received_at: float
-    decoded: asyncio.Future[None]
-
-    def note_decoded(self) -> None:
-        """Drop the text, and have the socket send more. May be called twice."""
-        self.parts.clear()
-        if not self.decoded.done():
-            self.decoded.set_result(None)
 
 
 class SocketServer:
@@ -95,14 +64,12 @@ class SocketServer:
             max_waiting_bytes=WAITING_EVENT_BYTES,
             slice_seconds=WORK_SECONDS,
         )
-        self._incomplete: dict[str, Incomplete] = {}
-        self._attached = GrowingGate(ATTACHED_BYTES, options.connect_timeout)
-        self._decoded = ByteGate(DECODED_BYTES, DECODED_SECONDS)
-        self._decoding = asyncio.Lock()
+        self._large = LargePackets(
+            sender, self.executor, options.connect_timeout, self._handle_large
+        )
         self._sender = sender
         self._messenger = messenger
         self._namespaces = namespaces
-        self._connect_timeout = options.connect_timeout
         self._connect_due = TimeoutQueue(options.connect_timeout, self._close_unless_connected)
         self._turns = Counter[str]()
         messenger.disconnect_member = self.disconnect
@@ -151,7 +118,7 @@ class SocketServer:
             await self._end(eio_sid, reason)
 
     async def _end(self, eio_sid: str, reason: str) -> None:
-        self._drop_incomplete(eio_sid)
+        self._large.drop_incomplete(eio_sid)
         connection = self.registry.connection(eio_sid)
         members = list(connection.members.values()) if connection is not None else []
         for member in members:
@@ -183,7 +150,7 @@ class SocketServer:
         if (
             connection is None
             or len(data) > LARGE_EVENT_BYTES
-            or eio_sid in self._incomplete
+            or eio_sid in self._large.incomplete
             or self.executor.is_busy(eio_sid)
             or self._stop.check()
         ):
@@ -208,7 +175,7 @@ class SocketServer:
         if (
             isinstance(data, str)
             and len(data) <= LARGE_EVENT_BYTES
-            and eio_sid not in self._incomplete
+            and eio_sid not in self._large.incomplete
         ):
             event = self._sender.codec.decode_event(data)
             if event is not None and is_event(event.data):
@@ -230,92 +197,21 @@ class SocketServer:
 
     async def _receive(self, eio_sid: str, data: str | bytes) -> None:
         """Handle a packet if it is complete; raise one of MALFORMED for what is none."""
-        incomplete = self._incomplete.get(eio_sid)
+        incomplete = self._large.incomplete.get(eio_sid)
         if incomplete is not None:
             if isinstance(data, str):  # the library would take it for an attachment
                 raise ValueError("a packet in place of an attachment")
-            await self._attach(eio_sid, incomplete, data)
+            await self._large.attach(eio_sid, incomplete, data)
         elif not isinstance(data, str):
             raise ValueError("an attachment without a packet")
         elif count := announced(data):
-            await self._await_attachments(eio_sid, data, count)
+            await self._large.await_attachments(eio_sid, data, count)
         elif len(data) > LARGE_EVENT_BYTES:
-            await self._put_large(eio_sid, [data])
+            await self._large.put(eio_sid, [data])
         else:
             pkt = self._sender.codec.decode(data)
             check_packet(pkt)
             await self._dispatch(eio_sid, pkt, waiting_bytes(data))
-
-    async def _await_attachments(self, eio_sid: str, text: str, count: int) -> None:
-        if len(text) <= LARGE_EVENT_BYTES:
-            check_packet(self._sender.codec.decode(text))
-        transport = self.engine.sockets.get(eio_sid)
-        incomplete = Incomplete(text, count, transport.address if transport is not None else "")
-        self._incomplete[eio_sid] = incomplete
-        await self._attached.grow(incomplete.address, incomplete, len(text))
-        if self._incomplete.get(eio_sid) is incomplete:  # else it was closed meanwhile
-            close = partial(self._close_incomplete, eio_sid, incomplete)
-            incomplete.close_after(self._connect_timeout, close)
-
-    async def _attach(self, eio_sid: str, incomplete: Incomplete, attachment: bytes) -> None:
-        await self._attached.grow(incomplete.address, incomplete, len(attachment))
-        if self._incomplete.get(eio_sid) is incomplete and incomplete.add(attachment):
-            del self._incomplete[eio_sid]
-            incomplete.stop_clock()
-            try:
-                await self._put_large(eio_sid, incomplete.take_parts())
-            finally:  # not before it was decoded: until then all of it is held
-                self._attached.release(incomplete.address, incomplete)
-
-    def _drop_incomplete(self, eio_sid: str) -> None:
-        incomplete = self._incomplete.pop(eio_sid, None)
-        if incomplete is not None:
-            incomplete.stop_clock()
-            self._attached.release(incomplete.address, incomplete)
-
-    async def _put_large(self, eio_sid: str, parts: list[Any]) -> None:
-        """Handle a packet when its turn has come; return when it has been decoded.
-
-        Until then it is kept as it came. Raise ValueError if its type is never large.
-        """
-        if parts[0][:1] not in _MAY_BE_LARGE:
-            raise ValueError("a packet that is too large")
-        decoded = asyncio.get_running_loop().create_future()
-        large = _Large(parts, decoded_bytes(parts[0]), time.monotonic(), decoded)
-        if self.executor.put(eio_sid, partial(self._decode_and_handle, eio_sid, large)):
-            await decoded
-        else:
-            refused(Refusal.TOO_MANY_EVENTS)
-
-    async def _decode_and_handle(self, eio_sid: str, large: _Large) -> None:
-        async with self._decoded.hold("", large.weight):
-            try:
-                async with self._decoding:
-                    pkt = await self._decode(large.parts)
-            except MALFORMED as error:
-                refused(Refusal.BAD_PACKET, reason=type(error).__name__)
-                await self._sender.close(eio_sid)
-            else:
-                large.note_decoded()
-                await self._handle_large(eio_sid, pkt, large.received_at)
-            finally:
-                large.note_decoded()
-
-    async def _decode(self, parts: list[Any]) -> packet.Packet:
-        """Return a packet with its attachments; raise one of MALFORMED for what is none."""
-        text, *attachments = parts
-        event = self._sender.codec.decode_event(text)
-        if event is not None:
-            pkt = packet.Packet(packet.EVENT, id=event.ack, namespace=event.namespace)
-            pkt.data = event.data  # given with the others, the library would search it for bytes
-        else:
-            pkt = self._sender.codec.decode(text)
-        check_packet(pkt)
-        if pkt.attachment_count != len(attachments):
-            raise ValueError("another number of attachments than announced")
-        if attachments:
-            await put_in_place(pkt.data, attachments)
-        return pkt
 
     async def _handle_large(self, eio_sid: str, pkt: packet.Packet, received_at: float) -> None:
         """Handle an event or an ack whose turn has come."""
@@ -513,52 +409,7 @@ class SocketServer:
             self._sender.send_now(eio_sid, encoded)
         return False
 
-    def _close_incomplete(self, eio_sid: str, incomplete: Incomplete) -> None:
-        if self._incomplete.get(eio_sid) is incomplete:
-            refused(Refusal.BAD_PACKET, reason="its attachments have not come")
-            self._drop_incomplete(eio_sid)
-            self.engine.run(self._sender.close(eio_sid))
-
     def _close_unless_connected(self, eio_sid: str) -> None:
         if eio_sid in self.engine.sockets and not self._has_joined(eio_sid):
             refused(Refusal.CONNECT_TIMEOUT)
             self.engine.run(self._sender.close(eio_sid))
-
-
-def is_event(data: Any) -> bool:
-    """Return True if data are those of an event that a client may emit."""
-    if type(data) is not list or not data:
-        return False
-    name = data[0]
-    if type(name) is str:
-        return name not in RESERVED
-    return isinstance(name, int | float) and not isinstance(name, bool)
-
-
-def name_of_number(number: Any) -> str:
-    """Return the event's name that JavaScript makes of a number: there 1 and "1" are one event."""
-    if isinstance(number, float) and number.is_integer():
-        return str(int(number))
-    return str(number)
-
-
-def check_packet(pkt: packet.Packet) -> None:
-    """Raise ValueError for a packet that the library would fail on."""
-    data = pkt.data
-    match pkt.packet_type:
-        case packet.CONNECT:
-            fits = data is None or isinstance(data, dict)
-        case packet.DISCONNECT:
-            fits = data is None
-        case packet.EVENT | packet.BINARY_EVENT:
-            fits = is_event(data)
-        case packet.ACK | packet.BINARY_ACK:
-            fits = isinstance(data, list)
-        case _:
-            fits = False
-    if not fits:
-        raise ValueError("a packet that clients do not send")
-    if pkt.attachment_count > ATTACHMENTS:
-        raise ValueError("too many attachments")
-    if pkt.attachment_count and pkt.packet_type not in (packet.BINARY_EVENT, packet.BINARY_ACK):
-        raise ValueError("attachments on a packet that has none")

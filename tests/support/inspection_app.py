@@ -130,7 +130,7 @@ def _sockets(realtime: RealtimeService) -> dict[str, int]:
     return {
         "engine sockets": len(sockets.engine.sockets),
         "engine tasks": len(sockets.engine._tasks),
-        "packets without attachments": len(sockets._incomplete),
+        "packets without attachments": len(sockets._large.incomplete),
         "turns": len(sockets._turns),
         "event queues": len(sockets.executor._queues),
         "registered sockets": len(realtime.registry),

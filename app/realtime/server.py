@@ -25,10 +25,11 @@ from .engineio.payload import MALFORMED
 from .engineio.server import EngineServer
 from .engineio.socket import DisconnectReason
 from .errors import TOO_MANY_EVENTS, connect_error, session_error_ack
+from .event_dispatcher import Ack, EventDispatcher
 from .handshake import Handshake
 from .large_packets import LargePackets
 from .messenger import Messenger
-from .namespace import Ack, ConnectRefusedError, Namespaces
+from .namespace import ConnectRefusedError, Namespaces
 from .options import RealtimeOptions
 from .registry import SocketRegistry
 from .sender import PacketSender
@@ -54,6 +55,8 @@ class SocketServer:
         registry: SocketRegistry,
         messenger: Messenger,
         namespaces: Namespaces,
+        dispatcher: EventDispatcher,
+        *,
         options: RealtimeOptions,
         stop: StopDetector,
     ) -> None:
@@ -70,6 +73,7 @@ class SocketServer:
         self._sender = sender
         self._messenger = messenger
         self._namespaces = namespaces
+        self._dispatcher = dispatcher
         self._connect_due = TimeoutQueue(options.connect_timeout, self._close_unless_connected)
         self._turns = Counter[str]()
         messenger.disconnect_member = self.disconnect
@@ -394,7 +398,7 @@ class SocketServer:
         ack = None
         if number is not None:
             ack = Ack(self._sender, member.connection.eio_sid, number, namespace)
-        return self._namespaces.handle_event(member, name, tuple(data[1:]), received_at, ack, now)
+        return self._dispatcher.handle(member, name, tuple(data[1:]), received_at, ack, now)
 
     async def _looked_at(self, connection: Connection, event: DecodedEvent) -> bool:
         """Return True if an event may be handled, now that the node has looked at its session."""

@@ -24,6 +24,7 @@ from .context import Resources
 from .disconnect import disconnect_socket
 from .emitter import Emitter
 from .engineio.server import EngineServer
+from .event_dispatcher import EventDispatcher
 from .events import EventRouter
 from .fast_codec import FastCodec
 from .messenger import Messenger
@@ -158,8 +159,17 @@ class RealtimeService:
         namespaces.announce = self.announce
         namespaces.add_to_user = self.messenger.add_to_user
         namespaces.streams = self.streams
+        dispatcher = EventDispatcher(
+            manager, router, resources, reconciler=self.reconciler, sender=self.sender
+        )
         self.server = SocketServer(
-            self.sender, self.registry, self.messenger, namespaces, options, self.stop
+            self.sender,
+            self.registry,
+            self.messenger,
+            namespaces,
+            dispatcher,
+            options=options,
+            stop=self.stop,
         )
         self.reload_task = self._make_reload_task(manager, options)
         self.app = SocketIOApp(self.server, rate_limiter, options)

@@ -165,7 +165,7 @@ class World:
         # Two events of the socket, and a request that another node serves.
         for number in WRITERS[:2]:
             name = "act blindly" if blindly else "act"
-            event = self._namespace.handle_event(self.socket, name, (number,), time.monotonic())
+            event = self._dispatcher.handle(self.socket, name, (number,), time.monotonic())
             self.running[number] = asyncio.create_task(event)
         self.running[2] = asyncio.create_task(self._request(2))
         waiting = [await self._step(step) for step in script]
@@ -190,8 +190,8 @@ class World:
             self.socket = socket
 
     @property
-    def _namespace(self) -> Any:
-        return self.service.server._namespaces
+    def _dispatcher(self) -> Any:
+        return self.service.server._dispatcher
 
     async def _request(self, number: int) -> str:
         """Do what a request does: load, handle, and save."""

@@ -3,15 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from ..aio.timeout_queue import TimeoutQueue
-from ..asgi.errors import ServiceUnavailableError
 from ..asgi.rate_limit import RateLimiter
-from ..sessions import EndReason, Record, SessionManager
-from ..sessions.sign_in import user_of
+from ..sessions import EndReason, SessionManager
 from .asgi_app import SocketIOApp
 from .bus.base import Bus, MemoryBus
 from .bus.messages import ChangedMessage, Message, SessionEndedMessage
@@ -43,13 +40,14 @@ from .rooms import namespace_key
 from .sender import PacketSender
 from .server import SocketServer
 from .session_hooks import SessionHookCaller
-from .session_sockets import Member, SessionSockets
+from .session_life import SessionLife
+from .session_sockets import Member
 from .state_sync import StateSync
 from .stop_detector import StopDetector
 from .streams.audience import Audience
 from .streams.memory import MemoryStreamLog
 from .streams.node import NodeStreams
-from .user_presence import LocalUserPresence, OnlineUsers, UserPresence
+from .user_presence import LocalUserPresence, UserPresence
 
 __all__ = ["RealtimeOptions", "RealtimeService"]
 
@@ -107,8 +105,6 @@ class RealtimeService:
     ) -> None:
         recovers = any(each.recovery for each in router)
         self.presence = RetainingPresence(presence) if recovers else presence
-        self._user_presence = user_presence or LocalUserPresence()
-        self._online = OnlineUsers(self._user_presence)
         self.emitter = Emitter(lambda: self.messenger)
         self.registry = SocketRegistry(self)
         self.sender = PacketSender(
@@ -179,10 +175,18 @@ class RealtimeService:
                 carry_streams, self.server.engine, self.app.engine_app, node=node_id
             )
         self._gauges = self._make_gauges()
-        self._hooks = SessionHookCaller(
-            router.session_hooks, resources, manager.attach, self.sender.engine.run
+        self._life = SessionLife(
+            SessionHookCaller(
+                router.session_hooks, resources, manager.attach, self.sender.engine.run
+            ),
+            self.registry,
+            self.reconciler,
+            relay=self.relay,
+            presence=self.presence,
+            user_presence=user_presence or LocalUserPresence(),
+            run=self.sender.engine.run,
         )
-        self._add_hooks(manager)
+        manager.add_life_listener(self._life)
         self.on_session_ending: Callable[[str], Awaitable[None]] = _ignore
         """Awaited when another node says that a session is ending, for what is no socket."""
         self.on_stopped: Callable[[], Awaitable[None]] = _nothing
@@ -199,8 +203,7 @@ class RealtimeService:
         self.presence.start()
         if self.recoveries is not None:
             self.recoveries.start()
-        if self._hooks.awaits_users:
-            self._user_presence.start(self._hooks.user_changed)
+        self._life.start()
         self.reload_task.start()
         if self.app.carrier is not None:
             self.app.carrier.start()
@@ -224,7 +227,7 @@ class RealtimeService:
         self.reconciler.rechecks.close()
         if self.streams is not None:
             await self.streams.aclose()
-        await self._user_presence.aclose()
+        await self._life.aclose()
         if self.recoveries is not None:
             self._bus.stays = self.recoveries.awaits
             await self.recoveries.aclose()
@@ -251,17 +254,7 @@ class RealtimeService:
     def connected_changed(self, key: str, sockets: int) -> None:
         """Make the number of a session's connected sockets known to other nodes."""
         self.presence.publish_count(key, sockets)
-        if self._hooks.awaits_users:
-            self._note_user(key, sockets)
-
-    def _note_user(self, key: str, sockets: int) -> None:
-        session_sockets = self.registry.session_sockets(key)
-        record = session_sockets.record if sockets and session_sockets else None
-        user = user_of(record.owner) if record else None
-        if user is not None:
-            self._online.add(key, user)
-        elif not sockets:
-            self._online.discard(key)
+        self._life.connected_changed(key, sockets)
 
     async def announce(self, member: Member) -> None:
         """Return when what is sent to a socket's session and namespace reaches this node.
@@ -305,47 +298,9 @@ class RealtimeService:
         if isinstance(message, SessionEndedMessage):
             await self._check_ended(message.key)
         elif isinstance(message, ChangedMessage):
-            await self._read_changed(message.key)
+            await self._life.read_changed(message.key)
         else:
             await self.messenger.receive(message)
-
-    def created(self, key: str, record: Record) -> None:
-        """Call the hooks for a session that was opened here."""
-        self._hooks.created(key, record)
-
-    def committed(self, key: str, before: bytes, after: bytes) -> None:
-        """Call hooks, on all nodes, for what has changed of a session."""
-        if self._hooks.changed and self._hooks.has_changed(before, after):
-            self.relay.send(ChangedMessage(key=key), key)
-            self.sender.engine.run(self._read_changed(key))
-
-    def ended(self, key: str, reason: EndReason, record: Record | None) -> None:
-        """Call the hooks for a session that was ended here."""
-        self._hooks.ended(key, reason, record)
-
-    def _add_hooks(self, manager: SessionManager) -> None:
-        manager.add_life_listener(self)
-        self.registry.when_newer = self._when_newer
-        self.reconciler.on_expired = self._expired
-
-    def _when_newer(self, session_sockets: SessionSockets) -> None:
-        if self._hooks.changed:
-            self._hooks.seen(session_sockets)
-
-    def _expired(self, session_sockets: SessionSockets) -> None:
-        """Call the hooks for a session whose time is over, on one of the nodes that find it so."""
-        if self._hooks.awaits_ends and not session_sockets.expired:
-            session_sockets.expired = True
-            self.sender.engine.run(self._claim_end(session_sockets.key, session_sockets.record))
-
-    async def _claim_end(self, key: str, record: Record | None) -> None:
-        with suppress(ServiceUnavailableError):  # else no node calls it, rather than each
-            if await self.presence.claim(f"ended:{key}"):
-                self._hooks.ended(key, EndReason.EXPIRED, record)
-
-    async def _read_changed(self, key: str) -> None:
-        if self.registry.session_sockets(key) is not None:
-            await self.reconciler.reconcile([key])
 
     def _end_begins(self, key: str) -> None:
         """Make all nodes look at a session, this one as well: its end may get no reply, and be true."""

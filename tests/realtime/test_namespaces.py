@@ -332,7 +332,7 @@ async def test_a_call_returns_the_ack_from_whichever_node() -> None:
         )
         await client.next(lambda frame: "which" in frame)
         await client.post("41")
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError, match="gone"):
             await gone
 
 

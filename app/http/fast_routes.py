@@ -4,36 +4,29 @@ FastAPI decides, once for each method and path, which route answers, with which 
 prefix and response. `FastRoutes` remembers that decision, and calls the same endpoint again as
 FastAPI would. What is not remembered, and what cannot be repeated exactly, goes to FastAPI.
 
-Undocumented names of FastAPI and Starlette that this package needs for it stand in this file alone.
+Undocumented names of FastAPI and Starlette that this package needs for it stand in `fast_*.py` alone.
 """
 
 import copy
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable
 from functools import partial
 from itertools import zip_longest
-from operator import is_, itemgetter
+from operator import is_
 from types import FunctionType
 from typing import Any
 
 from fastapi import APIRouter, routing
-from fastapi.datastructures import DefaultPlaceholder
 from fastapi.dependencies import utils
-from fastapi.dependencies.models import Dependant
-from fastapi.exceptions import ResponseValidationError
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi.routing import APIRoute, APIWebSocketRoute
-from fastapi.utils import is_body_allowed_for_status_code
 from starlette.middleware.exceptions import ExceptionMiddleware
-from starlette.responses import Response
 from starlette.routing import Match, Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..asgi.paths import route_path
-from ..asgi.scope import EMITTER
-from ..sessions import SCOPE_KEY
-from . import dependencies
-from .idempotency import has_key, idempotent, mark_idempotent
+from .fast_calls import Call
+from .idempotency import has_key
 from .raised_errors import RAISED, Sender, raise_again, send_json, send_unmarked
 
 Key = tuple[str, str]
@@ -140,7 +133,7 @@ class FastRoutes:
             self._refused[id(chosen)] = chosen
 
     def _plan(self, chosen: Any, key: Key, scope: Scope) -> "_Plan | None":
-        call = _Call.of(chosen)
+        call = Call.of(chosen)
         decision = None if call is None else _Decision.again(self._router, self._known, key)
         if call is None or decision is None or decision.chosen is not chosen:
             return None
@@ -154,9 +147,7 @@ class _Plan:
         scope: that of a request which FastAPI has served: it says what the scopes of the next have.
     """
 
-    def __init__(
-        self, call: "_Call", decision: "_Decision", router: APIRouter, scope: Scope
-    ) -> None:
+    def __init__(self, call: Call, decision: "_Decision", router: APIRouter, scope: Scope) -> None:
         self._call = call
         self._decision = decision
         self._router = router
@@ -272,172 +263,6 @@ def _innermost(route: Any, scope: dict[str, Any]) -> object:
     return context or route
 
 
-class _Call:
-    """The endpoint of a route that takes nothing but Mooring's own dependencies.
-
-    Args:
-        cells: the variables of the route's handler, as FastAPI made it.
-    """
-
-    def __init__(self, cells: Mapping[str, Any]) -> None:
-        self._dependant: Dependant = cells["dependant"]
-        self._endpoint: Any = self._dependant.call
-        self.overrides: Any = cells["dependency_overrides_provider"]
-        self._sub_dependants = list(self._dependant.dependencies)
-        self._providers = [(each.name, *_PROVIDERS[each.call]) for each in self._sub_dependants]
-        self._response = _ResponseMaker(cells)
-        self.may_repeat = any(map(_is_idempotent, self._sub_dependants))
-        self.status: int | None = cells["status_code"]
-
-    @classmethod
-    def of(cls, chosen: Any) -> "_Call | None":
-        """Return the call of a route or of its effective context; None if it takes anything else."""
-        cells = _cells(chosen.app, "request_response.<locals>.app")
-        cells = _cells(cells.get("f"), "get_request_handler.<locals>.app")
-        return cls(cells) if _is_plain(cells) else None
-
-    def is_current(self) -> bool:
-        """Return True if the dependencies are those that were found plain."""
-        dependant = self._dependant
-        return dependant.call is self._endpoint and dependant.dependencies == self._sub_dependants
-
-    async def run(self, scope: Scope) -> Response | bytes:
-        """Return the endpoint's own response, or what FastAPI makes of its result."""
-        values = {}
-        for name, provide, is_coroutine in self._providers:
-            value = provide(scope)
-            if is_coroutine:
-                value = await value
-            if name is not None:
-                values[name] = value
-        result = await self._endpoint(**values)
-        if isinstance(result, Response):
-            return result
-        if self._response.is_json:
-            return self._response.json(result, scope)
-        return self._response.of(await self._response.content(result, scope))
-
-
-class _ResponseMaker:
-    """Makes a response of an endpoint's result, as the route's handler does."""
-
-    def __init__(self, cells: Mapping[str, Any]) -> None:
-        self._dependant: Dependant = cells["dependant"]
-        self._status: int | None = cells["status_code"]
-        self._class = cells["actual_response_class"]
-        placeholder = isinstance(cells["response_class"], DefaultPlaceholder)
-        self._field = cells["response_field"]
-        self.is_json = self._field is not None and placeholder
-        """Whether it is JSON and nothing else; FastAPI has no such route for a status without a body."""
-        self._context: Any = None
-        self._options = {
-            "include": cells["response_model_include"],
-            "exclude": cells["response_model_exclude"],
-            "by_alias": cells["response_model_by_alias"],
-            "exclude_unset": cells["response_model_exclude_unset"],
-            "exclude_defaults": cells["response_model_exclude_defaults"],
-            "exclude_none": cells["response_model_exclude_none"],
-        }
-
-    def json(self, result: Any, scope: Scope) -> bytes:
-        """Return a result as JSON, as `serialize_response` does.
-
-        Raises:
-            ResponseValidationError: the result is not what the route says.
-        """
-        value, errors = self._field.validate(result, {}, loc=("response",))
-        if errors:
-            context = self._endpoint_context(scope)
-            raise ResponseValidationError(errors=errors, body=result, endpoint_ctx=context)
-        text: bytes = self._field.serialize_json(value, **self._options)
-        return text
-
-    def content(self, result: Any, scope: Scope) -> Awaitable[Any]:
-        """Return what makes a result fit for JSON, to be awaited.
-
-        Raises:
-            ResponseValidationError: the result is not what the route says.
-        """
-        return routing.serialize_response(
-            field=self._field,
-            response_content=result,
-            endpoint_ctx=self._endpoint_context(scope),
-            **self._options,
-        )
-
-    def of(self, content: Any) -> Response:
-        """Return the response with a content."""
-        status: dict[str, Any] = {"status_code": self._status} if self._status else {}
-        response: Response = self._class(content, background=None, **status)
-        if not is_body_allowed_for_status_code(response.status_code):
-            response.body = b""
-        return response
-
-    def _endpoint_context(self, scope: Scope) -> Any:
-        """Return what the message of a ResponseValidationError says of the endpoint."""
-        root_path = scope.get("root_path", "").rstrip("/")
-        if root_path or self._context is None:
-            context = routing._extract_endpoint_context(self._dependant.call)
-            context["path"] = f"{scope['method']} {root_path}{self._dependant.path}"
-            if root_path:
-                return context
-            self._context = dict(context)
-        return self._context
-
-
-_PROVIDERS: dict[Any, tuple[Callable[[Scope], Any], bool]] = {
-    dependencies.request_session: (itemgetter(SCOPE_KEY), False),
-    dependencies.session: (lambda scope: scope[SCOPE_KEY].get_or_create(), True),
-    dependencies.optional_session: (lambda scope: scope[SCOPE_KEY].get(), True),
-    dependencies.emitter: (itemgetter(EMITTER), False),
-    dependencies.session_scheme: (lambda _scope: None, False),
-    idempotent: (mark_idempotent, False),
-}
-"""What Mooring's dependencies return for a scope, and whether it is to be awaited."""
-
-
-def _is_plain(cells: Mapping[str, Any]) -> bool:
-    """Return True for a coroutine endpoint without a body, streams, and dependencies of the app's."""
-    return (
-        bool(cells)
-        and cells["is_coroutine"]
-        and cells["body_field"] is None
-        and not (cells["is_sse_stream"] or cells["is_json_stream"])
-        and not _takes_anything(cells["dependant"])
-        and all(map(_is_ours, cells["dependant"].dependencies))
-    )
-
-
-def _is_idempotent(dependant: Dependant) -> bool:
-    return dependant.call is idempotent or any(map(_is_idempotent, dependant.dependencies))
-
-
-def _is_ours(dependant: Dependant) -> bool:
-    return (
-        dependant.call in _PROVIDERS
-        and dependant.concurrency is None
-        and all(map(_is_ours, dependant.dependencies))
-    )
-
-
-def _takes_anything(dependant: Dependant) -> bool:
-    return any(
-        (
-            dependant.path_params,
-            dependant.query_params,
-            dependant.header_params,
-            dependant.cookie_params,
-            dependant.body_params,
-            dependant.request_param_name,
-            dependant.websocket_param_name,
-            dependant.http_connection_param_name,
-            dependant.response_param_name,
-            dependant.background_tasks_param_name,
-            dependant.security_scopes_param_name,
-        )
-    )
-
-
 def _is_entered(scope: Scope) -> bool:
     """Return True if FastAPI is at work on a request already: tracing it, or mounting this app."""
     return _TELEMETRY in scope or bool(scope.get(_FASTAPI))
@@ -463,14 +288,3 @@ def _router_of(below: Any) -> APIRouter | None:
 def _is_original(module: Any, name: str) -> bool:
     function = getattr(module, name, None)
     return isinstance(function, FunctionType) and function.__code__.co_qualname == name
-
-
-def _cells(function: Any, qualname: str) -> dict[str, Any]:
-    """Return the variables of a closure of FastAPI's; none if it is any other function."""
-    if not isinstance(function, FunctionType):
-        return {}
-    code, file = function.__code__, routing.request_response.__code__.co_filename
-    if code.co_qualname != qualname or code.co_filename != file:
-        return {}
-    cells = function.__closure__ or ()
-    return {name: cell.cell_contents for name, cell in zip(code.co_freevars, cells, strict=True)}

@@ -74,10 +74,16 @@ USED: dict[str, list[str]] = {
     ],
     "app/redis/url.py": ["redis.asyncio.connection:parse_url"],
     "app/http/fast_routes.py": [
-        "fastapi.datastructures:DefaultPlaceholder",
-        "fastapi.dependencies.models:Dependant",
         "fastapi.routing:APIRoute.__init__",
         "fastapi.routing:get_request_handler",
+    ],
+    "app/http/fast_calls.py": [
+        "fastapi.dependencies.models:Dependant",
+        "fastapi.routing:get_request_handler",
+    ],
+    "app/http/fast_responses.py": [
+        "fastapi.datastructures:DefaultPlaceholder",
+        "fastapi.dependencies.models:Dependant",
         "fastapi.routing:serialize_response",
     ],
     "app/realtime/dependencies.py": [

@@ -200,7 +200,7 @@ class RequestSession:
             await self.session.destroy()
         for each in (self._requested_id, *self._other_ids):
             if each is not None and each != loaded:
-                await self._manager.logout(each)
+                await self._manager.ends.logout(each)
         self._logged_out = True  # not before: without its cookie nobody could try again
 
     async def confirm_surplus(self) -> None:

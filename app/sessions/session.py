@@ -304,7 +304,7 @@ class Session(SessionMapping):
         )
         change = partial(sign_in_to, sign_in=sign_in, client=visitor.label, absolute=absolute)
         await self._rotate(change, partial(with_time, absolute=absolute))
-        await self._manager.end_oldest(user)
+        await self._manager.ends.end_oldest(user)
 
     async def sign_out(self) -> None:
         """End the session: its user is signed out, its data are deleted, its sockets disconnected.
@@ -362,7 +362,7 @@ class Session(SessionMapping):
         """
         if self._ended in (None, EndReason.ROTATED):
             self._usage.before_destroy()
-            await self._manager.destroy(self._key)
+            await self._manager.ends.destroy(self._key)
             self._end(EndReason.LOGOUT)
             self._destroyed = True
 

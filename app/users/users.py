@@ -214,7 +214,7 @@ class Users:
         ended = 0
 
         async def end(key: str) -> bool:
-            lived = await self._manager.revoke(key, spared=spared)
+            lived = await self._manager.ends.revoke(key, spared=spared)
             await self._index.remove_from_index(name, key)
             return lived
 

@@ -75,15 +75,15 @@ MUTANTS = (
         "index after record",
         "P18",
         "app/sessions/manager.py",
-        "        added = await self._add_to_index(rotation.key, record)\n"
+        "        added = await self._entries.add(rotation.key, record)\n"
         "        if signed_in is not None:\n"
-        "            at = await self._time(key, record) if added is None else added\n"
+        "            at = await self._entries.time(key, record) if added is None else added\n"
         "            record = signed_in(record, at)\n"
         "        try:\n"
-        "            found = await rotation.run(record, changes, until=self._latest(added))\n",
+        "            found = await rotation.run(record, changes, until=self._entries.latest(added))\n",
         "        try:\n"
         "            found = await rotation.run(record, changes, until=None)\n"
-        "            added = await self._add_to_index(rotation.key, record)\n",
+        "            added = await self._entries.add(rotation.key, record)\n",
         "tests.histories",
         ["--store", "valkey", "--nemesis", "slow-links"],
         Anomaly.SERVED,
@@ -105,6 +105,7 @@ MUTANTS = (
         "            refuse_in_flight(found, self.policy)\n            return None\n"
         "        if found is not None and found.predecessor is not None:\n",
         "            refuse_in_flight(found, self.policy)\n            return None\n"
+        "        import time\n"
         "        if found is not None and found.lease is not None and found.lease.now < time.time() - 10:\n"
         "            return None\n"
         "        if found is not None and found.predecessor is not None:\n",

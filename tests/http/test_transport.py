@@ -170,7 +170,7 @@ async def test_an_end_before_the_commit_replaces_the_response_by_409_without_a_c
     ask: Ask, store: HookedStore, sessions: SessionManager
 ) -> None:
     cookie = await _opened(ask)
-    store.before("commit", lambda: sessions.destroy(store.created[0]))
+    store.before("commit", lambda: sessions.ends.destroy(store.created[0]))
 
     answer = await ask(_handler(lambda session: session.clear()), cookie=cookie).get("/")
 
@@ -186,7 +186,7 @@ async def test_a_session_that_ends_in_the_request_that_opened_or_rotated_it_gets
         session = await open_session(scope)
         if scope["path"] == "/rotate":
             await session.rotate()
-        store.before("commit", lambda: sessions.destroy(session.key))
+        store.before("commit", lambda: sessions.ends.destroy(session.key))
         session["late"] = True
         await PlainTextResponse("done")(scope, receive, send)
 
@@ -300,7 +300,7 @@ async def test_a_session_that_ends_after_a_rotation_in_the_same_request_gets_no_
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         session = await open_session(scope)
         await session.rotate()
-        await sessions.destroy(session.key)
+        await sessions.ends.destroy(session.key)
         session["late"] = 1
         await PlainTextResponse("done")(scope, receive, send)
 
@@ -341,7 +341,7 @@ async def test_a_write_after_the_response_that_cannot_be_stored_is_logged(
         session = await open_session(scope)
         await PlainTextResponse("done")(scope, receive, send)
         session["late"] = True
-        await sessions.destroy(session.key)
+        await sessions.ends.destroy(session.key)
 
     with caplog.at_level(logging.WARNING):
         answer = await ask(app).get("/")

@@ -85,9 +85,9 @@ async def test_a_session_that_has_ended_refuses_the_handshake_with_409_and_no_co
     assert session.id is not None
     cookie = COOKIE.set(session.id, 60).partition(";")[0]
     if moment == "at the load":
-        await sessions.destroy(session.key)
+        await sessions.ends.destroy(session.key)
     else:
-        store.before("commit", lambda: sessions.destroy(session.key))
+        store.before("commit", lambda: sessions.ends.destroy(session.key))
 
     await around(_accept)(_scope(cookie), line.receive, line.send)
 
@@ -102,7 +102,7 @@ async def test_a_server_that_cannot_answer_a_handshake_closes_it(
 ) -> None:
     session = await sessions.create()
     assert session.id is not None
-    await sessions.destroy(session.key)
+    await sessions.ends.destroy(session.key)
     cookie = COOKIE.set(session.id, 60).partition(";")[0]
 
     await around(_accept)(_scope(cookie, extensions={}), line.receive, line.send)

@@ -195,7 +195,7 @@ async def test_a_late_write_to_a_session_that_has_ended_is_logged(
     async def late(session: Session) -> None:
         session["late"] = True
         (key,) = await world.store.live_keys()
-        await session._manager.destroy(key)
+        await session._manager.ends.destroy(key)
 
     world.late = late
     await world.client.post("/background")

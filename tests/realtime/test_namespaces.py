@@ -132,7 +132,7 @@ async def test_the_end_of_a_session_closes_all_its_namespaces() -> None:
         await client.join()
         await client.join("/admin")
         session = await nodes.session()
-        await nodes.managers[0].end(session.key, EndReason.LOGOUT)
+        await nodes.managers[0].ends.end(session.key, EndReason.LOGOUT)
         frames = await client.poll()
         assert frames == [
             '42["session ended",{"reason":"logout"}]',

@@ -246,5 +246,5 @@ async def test_an_end_whose_reply_was_lost_ends_the_sockets_here_too(router: Eve
 
         store.before("end", lose)
         with pytest.raises(StoreUnavailableError):
-            await manager.destroy(key)
+            await manager.ends.destroy(key)
         await eventually(lambda: not service.registry.connected(key))

@@ -25,8 +25,8 @@ async def test_each_end_is_seen_once_whatever_nodes_have_its_sockets() -> None:
         await there.join()
         session = await nodes.session()
         await session.transact(lambda data: data.update(cart=["rope"]))
-        await nodes.managers[0].end(session.key, EndReason.REVOKED)
-        await nodes.managers[1].end(session.key, EndReason.REVOKED)
+        await nodes.managers[0].ends.end(session.key, EndReason.REVOKED)
+        await nodes.managers[1].ends.end(session.key, EndReason.REVOKED)
         expected = [EndReason.REVOKED, ({"cart": ["rope"]}, EndReason.REVOKED, session.key)]
         await eventually(lambda: sorted(ended, key=str) == sorted(expected, key=str))
         await stays(lambda: len(ended) == 2, during=0.1)

@@ -152,7 +152,7 @@ async def test_a_tombstone_that_is_still_there_has_the_reason() -> None:
     session = await node.sessions.create()
     await session.transact(count_up)
     node.connect("one", session.key, session._record).deadline = running_time() + 30
-    await node.sessions.end(session.key, EndReason.REVOKED)
+    await node.sessions.ends.end(session.key, EndReason.REVOKED)
     await node.reconciler.reload_all()
     assert node.ended == [EndReason.REVOKED]
 

@@ -248,7 +248,7 @@ class _SmallStore:
 
     async def end(self, number: int) -> None:
         for session in self.kept[number : number + 1]:
-            await self.manager.end(session.key, EndReason.LOGOUT)
+            await self.manager.ends.end(session.key, EndReason.LOGOUT)
             del self.kept[number]
 
     async def wait(self, number: int) -> None:

@@ -430,7 +430,7 @@ async def test_an_end_takes_the_session_out_of_the_index(world: World, reason: E
     session, stays = await world.sessions.create(), await world.sessions.create()
     for each in (session, stays):
         await each.sign_in("ann")
-    await world.sessions.end(session.key, reason)
+    await world.sessions.ends.end(session.key, reason)
     assert await world.index() == [stays.key]
 
 
@@ -527,7 +527,7 @@ async def test_an_end_that_another_has_made_is_told_with_its_own_reason(world: W
     session = await world.sessions.create()
     await world.memory.end(session.key, EndReason.REVOKED, keep=60)
     ends = Ends(world.sessions)
-    assert not await world.sessions.end(session.key, EndReason.LOGOUT)
+    assert not await world.sessions.ends.end(session.key, EndReason.LOGOUT)
     assert ends.before == [session.key]
     assert ends.after == [(session.key, EndReason.REVOKED)]
 
@@ -537,7 +537,7 @@ async def test_a_revocation_tells_of_the_end_with_what_was_stored_last(world: Wo
     await session.transact(count_up)
     ends, life = Ends(world.sessions), Life()
     world.sessions.add_life_listener(life)
-    assert await world.sessions.revoke(session.key)
+    assert await world.sessions.ends.revoke(session.key)
     assert ends.after == [(session.key, EndReason.REVOKED)]
     assert life.over == [(session.key, EndReason.REVOKED, b'{"count":1}')]
 
@@ -558,7 +558,7 @@ async def test_a_revocation_tells_of_an_end_that_another_has_made(world: World) 
     session = await world.sessions.create()
     await world.memory.end(session.key, EndReason.LOGOUT, keep=60)
     ends = Ends(world.sessions)
-    assert not await world.sessions.revoke(session.key)
+    assert not await world.sessions.ends.revoke(session.key)
     assert ends.after == [(session.key, EndReason.LOGOUT)]
 
 
@@ -573,9 +573,9 @@ async def test_what_a_session_was_to_replace_cannot_be_read_which_is_its_own_err
     with pytest.raises(UnreadableRecordError, match=key[:8]):
         await world.sessions.load(session_id)
     for end in (
-        partial(world.sessions.end, reason=EndReason.LOGOUT),
-        world.sessions.destroy,
-        world.sessions.revoke,
+        partial(world.sessions.ends.end, reason=EndReason.LOGOUT),
+        world.sessions.ends.destroy,
+        world.sessions.ends.revoke,
     ):
         with pytest.raises(UnreadableRecordError, match=key[:8]):
             await end(key)
@@ -587,16 +587,16 @@ async def test_the_trace_of_an_end_stays_for_as_long_as_the_policy_says(world: W
 
     async def ended(reason: EndReason) -> str:
         session = await world.sessions.create()
-        await world.sessions.end(session.key, reason)
+        await world.sessions.ends.end(session.key, reason)
         return session.key
 
     async def revoked() -> str:
         session = await world.sessions.create()
-        assert await world.sessions.revoke(session.key)
+        assert await world.sessions.ends.revoke(session.key)
         return session.key
 
     async def blocked() -> str:
-        assert not await world.sessions.revoke("b" * 64)
+        assert not await world.sessions.ends.revoke("b" * 64)
         return "b" * 64
 
     async def rotated() -> str:
@@ -625,7 +625,7 @@ async def test_the_trace_of_an_end_stays_for_as_long_as_the_policy_says(world: W
 async def test_an_end_that_is_answered_at_once_is_announced_once(world: World) -> None:
     ends = Ends(world.sessions)
     session = await world.sessions.create()
-    await world.sessions.revoke(session.key)
+    await world.sessions.ends.revoke(session.key)
     assert ends.before == [session.key]
 
 
@@ -640,7 +640,7 @@ async def test_a_session_of_a_rotation_that_never_ended_the_old_one_ends_with_it
         with pytest.raises(StoreUnavailableError):
             await session.rotate()
         ends = Ends(sessions)
-        assert await sessions.end(old if named == "old" else session.key, EndReason.REVOKED)
+        assert await sessions.ends.end(old if named == "old" else session.key, EndReason.REVOKED)
         assert await store.live() == []
         assert (old, EndReason.REVOKED) in ends.after
         assert await sessions.load(session.id or "") is None
@@ -653,7 +653,7 @@ async def test_a_user_s_end_ends_what_a_rotation_has_made_of_a_session_up_to_six
     first = session.key
     for _ in range(15):
         await session.rotate()
-    assert await world.sessions.revoke(first)
+    assert await world.sessions.ends.revoke(first)
     assert await world.sessions.find(session.key) == Tombstone(EndReason.REVOKED)
 
 
@@ -663,7 +663,7 @@ async def test_a_session_that_is_spared_goes_on_though_what_it_was_before_is_rev
     session = await world.sessions.create()
     first = session.key
     await session.rotate()
-    assert not await world.sessions.revoke(first, spared=[session.key])
+    assert not await world.sessions.ends.revoke(first, spared=[session.key])
     assert isinstance(await world.sessions.find(session.key), Record)
 
 
@@ -677,7 +677,7 @@ async def test_an_end_reaches_what_a_session_has_become_and_what_it_was_both(
         await world.memory.create(key, b"{}", idle=IDLE, absolute=ABSOLUTE, predecessor=predecessor)
     await world.memory.create(after, b"{}", idle=IDLE, absolute=ABSOLUTE)
     await world.memory.end(middle, EndReason.ROTATED, keep=60, successor=after)
-    await (world.sessions.destroy if way == "destroy" else world.sessions.revoke)(middle)
+    await (world.sessions.ends.destroy if way == "destroy" else world.sessions.ends.revoke)(middle)
     for key in (before, after):
         assert isinstance(await world.sessions.find(key), Tombstone)
 
@@ -700,7 +700,7 @@ async def test_a_revocation_ends_a_session_that_is_opened_just_then(world: World
     world.store.before(
         "create", lambda: world.memory.create(key, b"{}", idle=IDLE, absolute=ABSOLUTE)
     )
-    assert await world.sessions.revoke(key)
+    assert await world.sessions.ends.revoke(key)
     assert await world.sessions.find(key) == Tombstone(EndReason.REVOKED)
 
 
@@ -719,7 +719,7 @@ async def test_a_rotation_that_finds_its_new_key_blocked_says_that_the_session_w
 
     async def revoke() -> None:
         [key] = await world.index()
-        assert not await world.sessions.revoke(key)
+        assert not await world.sessions.ends.revoke(key)
 
     world.store.before("create", revoke)
     with pytest.raises(SessionEndedError) as ended:

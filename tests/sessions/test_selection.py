@@ -36,7 +36,7 @@ async def _live(manager: SessionManager, owner: str | None = None) -> str:
 
 async def _ended(manager: SessionManager, reason: EndReason = EndReason.LOGOUT) -> str:
     made = await _live(manager)
-    await manager.end(session_key(made), reason)
+    await manager.ends.end(session_key(made), reason)
     return made
 
 

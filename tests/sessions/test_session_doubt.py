@@ -340,7 +340,7 @@ async def test_a_rotation_in_doubt_of_a_session_that_ended_meanwhile_is_not_comp
     if reason is None:
         await lossy.inner.delete(old)
     else:
-        await sessions.end(old, reason)
+        await sessions.ends.end(old, reason)
     pending = jar.cookie or ""
 
     if reason is EndReason.LOGOUT:
@@ -607,7 +607,7 @@ async def test_a_tombstone_of_a_new_id_says_what_it_was_to_replace(
     session = await sessions.create()
     old = session.key
     await rotate_in_doubt(session, lossy)
-    assert await sessions.end(session.key, EndReason.REVOKED)
+    assert await sessions.ends.end(session.key, EndReason.REVOKED)
     found = await lossy.inner.load(session.key)
     assert isinstance(found, Tombstone)
     assert found.predecessor is not None

@@ -87,7 +87,7 @@ async def test_end_listeners_are_awaited_before_the_caller_continues(
     assert notified == [(old_key, EndReason.ROTATED)]
     await session.destroy()
     assert notified[1:] == [(session.key, EndReason.LOGOUT)]
-    await sessions.end(session.key, EndReason.REVOKED)
+    await sessions.ends.end(session.key, EndReason.REVOKED)
     assert notified[2:] == [(session.key, EndReason.LOGOUT)], "notified again of how it ended"
 
 
@@ -113,7 +113,7 @@ async def test_a_late_write_raises_the_reason_why_the_session_has_ended(
     write: Write,
 ) -> None:
     late = await again(other_node, session)
-    await sessions.end(session.key, reason)
+    await sessions.ends.end(session.key, reason)
     with pytest.raises(SessionEndedError) as ended:
         await write(late)
     assert ended.value.reason is reason
@@ -159,10 +159,10 @@ async def test_an_id_that_was_never_issued_loads_nothing(sessions: SessionManage
 async def test_logout_of_an_unknown_or_ended_session_does_nothing(
     sessions: SessionManager, session: Session
 ) -> None:
-    await sessions.logout("x" * 43)
+    await sessions.ends.logout("x" * 43)
     assert session.id is not None
-    await sessions.logout(session.id)
-    await sessions.logout(session.id)
+    await sessions.ends.logout(session.id)
+    await sessions.ends.logout(session.id)
     assert await sessions.find(session.key) == Tombstone(EndReason.LOGOUT)
 
 
@@ -173,7 +173,7 @@ async def test_logout_with_the_old_cookie_ends_the_session_that_a_rotation_made_
     assert old_id is not None
     await session.rotate()
     await session.rotate()
-    await sessions.logout(old_id)
+    await sessions.ends.logout(old_id)
     assert await sessions.find(session.key) == Tombstone(EndReason.LOGOUT)
 
 
@@ -222,7 +222,7 @@ async def test_an_end_that_takes_long_is_announced_again_once_it_is_true() -> No
 
     store.before("end", hang)
     sessions.add_before_end_listener(announced.append)
-    await sessions.revoke(session.key)
+    await sessions.ends.revoke(session.key)
 
     assert announced == [session.key, "is true", session.key]
 

@@ -137,7 +137,7 @@ async def test_no_write_reaches_a_session_that_has_ended(
         await session.destroy()
     else:
         assert session.id is not None
-        await sessions.logout(session.id)
+        await sessions.ends.logout(session.id)
         with pytest.raises(SessionEndedError):
             await session.reload()
     with pytest.raises((SessionEndedError, KeyError)):

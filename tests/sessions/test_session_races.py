@@ -48,7 +48,7 @@ async def test_a_logout_amid_a_burst_of_writes_is_final(
         assert session.id is not None
         handles = [await again(node, session) for node in (sessions, other_node) * 10]
         writes = [_end_of(handle.transact(count_up)) for handle in handles]
-        writes.insert(trial, _end_of(sessions.logout(session.id)))
+        writes.insert(trial, _end_of(sessions.ends.logout(session.id)))
         reasons = await asyncio.gather(*writes)
         assert set(reasons) <= {None, EndReason.LOGOUT}
         assert await sessions.find(session.key) == Tombstone(EndReason.LOGOUT)
@@ -120,7 +120,7 @@ async def test_a_logout_during_a_rotation_ends_its_successor_too(
         session = await _opened(sessions)
         old_id = session.id
         assert old_id is not None
-        store.before(verb, partial(other_node.logout, old_id))
+        store.before(verb, partial(other_node.ends.logout, old_id))
         assert await _end_of(session.rotate()) is EndReason.LOGOUT
         assert session.ended is EndReason.LOGOUT
     assert await store.live_keys() == []
@@ -131,7 +131,7 @@ Logout = Callable[[SessionManager, Session], Awaitable[object]]
 
 async def _by_id(node: SessionManager, session: Session) -> None:
     assert session.id is not None
-    await node.logout(session.id)
+    await node.ends.logout(session.id)
 
 
 LOGOUTS: dict[str, Logout] = {

@@ -35,7 +35,7 @@ def manager(world: World) -> SessionManager:
 async def _ended(manager: SessionManager, reason: EndReason) -> str:
     session = await manager.create()
     assert session.id is not None
-    await manager.end(session.key, reason)
+    await manager.ends.end(session.key, reason)
     return session.id
 
 
@@ -114,7 +114,7 @@ async def test_a_handle_from_before_the_end_writes_nothing_at_any_time_after_it(
     session = await manager.create()
     await session.transact(count_up)
     late = [await manager.load(session.id or "") for _ in range(3)]
-    await manager.end(session.key, reason)
+    await manager.ends.end(session.key, reason)
     for seconds, handle in zip((0, 6, 40), late, strict=True):
         world.advance_time(seconds)
         assert handle is not None

@@ -37,11 +37,14 @@ class Node:
     """One node: its sessions, and users on them."""
 
     def __init__(self, store: SessionStore, *, max_per_user: int = 0) -> None:
-        inner = store.inner if isinstance(store, HookedStore) else store
-        assert isinstance(inner, UserIndex)
-        policy = Policy(idle=600, absolute=3600, max_per_user=max_per_user)
         self.store = store
-        self.sessions = SessionManager(store, policy, inner)
+        self.limit(Policy(idle=600, absolute=3600, max_per_user=max_per_user))
+
+    def limit(self, policy: Policy) -> None:
+        """Have other limits from now on."""
+        inner = self.store.inner if isinstance(self.store, HookedStore) else self.store
+        assert isinstance(inner, UserIndex)
+        self.sessions = SessionManager(self.store, policy, inner)
         self.users = Users(self.sessions, _no_sockets)
 
     async def signed_in(self, user: str) -> Session:
@@ -216,8 +219,8 @@ async def test_a_sign_in_of_a_node_that_was_stopped_for_longer_than_a_tombstone_
 ) -> None:
     node, other = nodes
     assert isinstance(node.store, HookedStore)
-    brief = Policy(idle=600, absolute=3600, tombstone=SHORT, rotation=SHORT)
-    node.sessions.policy = other.sessions.policy = brief
+    for each in nodes:
+        each.limit(Policy(idle=600, absolute=3600, tombstone=SHORT, rotation=SHORT))
     user = name()
     session = await node.sessions.create()
 
@@ -240,8 +243,8 @@ async def test_an_end_of_a_node_that_was_stopped_for_longer_than_a_tombstone_sta
 ) -> None:
     node, other = nodes
     assert isinstance(node.store, HookedStore)
-    brief = Policy(idle=600, absolute=3600, tombstone=SHORT, rotation=SHORT)
-    node.sessions.policy = other.sessions.policy = brief
+    for each in nodes:
+        each.limit(Policy(idle=600, absolute=3600, tombstone=SHORT, rotation=SHORT))
     user = name()
     session = await other.signed_in(user)
     key = session.key
@@ -331,7 +334,7 @@ async def test_of_sign_ins_at_once_the_newest_stay_and_no_two_end_each_other(
 ) -> None:
     random = Random(most)
     for each in nodes:
-        each.sessions.policy = Policy(idle=600, absolute=3600, max_per_user=most)
+        each.limit(Policy(idle=600, absolute=3600, max_per_user=most))
     for _ in range(TRIALS):
         user = name()
         sessions = [await each.sessions.create() for each in (*nodes, *nodes)]
@@ -353,7 +356,7 @@ async def test_the_oldest_does_not_escape_by_a_rotation(nodes: tuple[Node, Node]
     assert isinstance(node.store, HookedStore)
     user = name()
     oldest = await other.signed_in(user)
-    node.sessions.policy = Policy(idle=600, absolute=3600, max_per_user=1)
+    node.limit(Policy(idle=600, absolute=3600, max_per_user=1))
     newest = await node.sessions.create()
 
     async def rotate() -> None:

@@ -11,7 +11,7 @@ from .realtime.redis_counters import RedisCounters
 from .realtime.redis_presence import RedisPresence
 from .realtime.redis_user_presence import RedisUserPresence
 from .realtime.streams.redis import RedisStreamLog
-from .redis.connection import RedisClient
+from .redis.client import RedisClient
 from .redis.url import TIMEOUT, connect_together
 from .sessions.stores.redis import RedisStore
 

@@ -1,6 +1,6 @@
 """Counts what happens within a window of time, on a Redis server."""
 
-from ..redis.connection import RedisClient
+from ..redis.client import RedisClient
 from ..redis.scripts import Script
 from .bus.redis import execute
 from .counters import Window

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from ..redis.client import Argument, RedisClient
 from ..redis.commands import Repeatable
-from ..redis.connection import Argument, RedisClient
 from ..redis.errors import RedisClientError
 from ..redis.scripts import Script
 from .bus.base import BusUnavailableError

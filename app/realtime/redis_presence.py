@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from ..aio.tasks import cancel, is_running
-from ..redis.connection import RedisClient
+from ..redis.client import RedisClient
 from ..redis.errors import RedisReplyError
 from ..redis.probe import probe
 from .bus.base import BusUnavailableError

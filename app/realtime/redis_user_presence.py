@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 
 from ..aio.tasks import cancel, is_running
-from ..redis.connection import RedisClient
+from ..redis.client import RedisClient
 from ..redis.scripts import Script
 from ..sessions.ids import user_name
 from .bus.base import BusUnavailableError

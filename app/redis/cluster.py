@@ -8,8 +8,8 @@ from typing import Any
 from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import RedisClusterException, RedisError
 
-from .commands import retrieve
-from .connection import Argument, PipelinedConnection, Reply
+from .commands import Argument, Reply, retrieve
+from .connection import PipelinedConnection
 from .errors import RedirectError, RedisUnavailableError
 from .failover_warnings import warn_of_failovers
 from .replication import parse_replication

@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection
@@ -26,8 +26,6 @@ from .replies import accept_replies
 from .scripts import SentScripts
 from .stall_grace import StallGrace
 
-__all__ = ["Argument", "PipelinedConnection", "RedisClient", "Reply"]
-
 logger = logging.getLogger(__name__)
 
 _RECONNECT_SECONDS = 1.0
@@ -35,40 +33,6 @@ _RECONNECT_SECONDS = 1.0
 
 _KEEP_ALIVE_SECONDS = 1.0
 """After this time without a command one is sent: proxies and NAT forget connections that are silent."""
-
-
-class RedisClient(Protocol):
-    """A connection to Redis, Sentinel or Cluster, as adapters use it.
-
-    It may be used in one event loop after another: what belongs to a closed loop is dropped, and the
-    next command connects anew.
-    """
-
-    @property
-    def is_cluster(self) -> bool:
-        """Whether keys are on several servers, so that no script may have any two of them."""
-        ...
-
-    @property
-    def connected(self) -> bool:
-        """Whether there is a connection, or one is being made."""
-        ...
-
-    def execute(self, *arguments: Argument) -> Reply:
-        """Send a command and return the future of its reply.
-
-        The future raises RedisReplyError if the server replied with an error, RedisUnavailableError
-        if no reply came in time.
-        """
-        ...
-
-    async def lost(self) -> None:
-        """Return when the current connection, if any, is lost."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close the connection; commands under way fail. May be called twice."""
-        ...
 
 
 class PipelinedConnection:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..aio.tasks import cancel, is_running
-from .connection import RedisClient
+from .client import RedisClient
 from .errors import RedisClientError
 from .replication import Address
 

@@ -6,9 +6,9 @@ from typing import Any
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
-from .commands import retrieve
+from .commands import Reply, retrieve
 from .connecting import abort
-from .connection import PipelinedConnection, Reply
+from .connection import PipelinedConnection
 from .failover_warnings import warn_of_failovers
 from .master_watch import MasterWatch
 from .replication import Address, Replication, parse_replication

@@ -10,8 +10,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from .client import RedisClient
 from .cluster import ClusterClient
-from .connection import PipelinedConnection, RedisClient
+from .connection import PipelinedConnection
 from .master_watch import ANSWER_SECONDS, MasterWatch
 from .replication import Address
 from .sentinel import SentinelConnection

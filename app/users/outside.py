@@ -9,7 +9,7 @@ from ..realtime.bus.messages import Message, SessionEndedMessage
 from ..realtime.bus.redis import WAIT, RedisBus
 from ..realtime.bus.relay import BusRelay
 from ..realtime.redis_presence import RedisPresence
-from ..redis.connection import RedisClient
+from ..redis.client import RedisClient
 from ..redis.url import TIMEOUT, connect
 from ..sessions import Policy, SessionManager
 from ..sessions.stores.redis import RedisStore

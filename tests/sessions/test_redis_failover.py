@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from app import RedisStore
-from app.redis.connection import RedisClient
+from app.redis.client import RedisClient
 from app.redis.replication import Replication, parse_replication
 from app.redis.sentinel import SentinelConnection
 from app.redis.url import connect, connect_together

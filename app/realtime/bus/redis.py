@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
-from ...redis.connection import Argument, RedisClient
+from ...redis.client import Argument, RedisClient
 from ...redis.errors import RedisClientError
 from ...redis.probe import probe
 from ..redis_keys import RedisKeys

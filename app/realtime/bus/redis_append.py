@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from ...redis.connection import Argument, RedisClient, Reply
+from ...redis.client import Argument, RedisClient, Reply
 from ...redis.errors import RedisClientError, RedisReplyError
 from ...redis.scripts import Script
 from ..redis_keys import RedisKeys

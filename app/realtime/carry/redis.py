@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
+from ...redis.client import Argument, RedisClient, Reply
 from ...redis.commands import Repeatable, retrieve
-from ...redis.connection import Argument, RedisClient, Reply
 from ..bus.base import BusUnavailableError
 from ..bus.redis import execute
 from ..redis_keys import RedisKeys

@@ -5,8 +5,8 @@ from contextlib import suppress
 from typing import Any
 
 from ...aio.tasks import cancel
+from ...redis.client import RedisClient
 from ...redis.commands import Repeatable
-from ...redis.connection import RedisClient
 from ..bus.base import BusUnavailableError
 from ..bus.redis import entries_of, execute
 from ..redis_keys import RedisKeys

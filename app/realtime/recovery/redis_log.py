@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from ...redis.connection import RedisClient
+from ...redis.client import RedisClient
 from ..bus.base import Offset
 from ..bus.redis import entries_of, execute
 from ..redis_keys import RedisKeys

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ...asgi.errors import TooManyStreamsError
-from ...redis.connection import Argument, RedisClient
+from ...redis.client import Argument, RedisClient
 from ..bus.redis import execute
 from ..targets import Target
 from . import redis_scripts as scripts

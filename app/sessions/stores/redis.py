@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from typing import Self, TypeVar
 
-from ...redis.connection import RedisClient
+from ...redis.client import RedisClient
 from ...redis.probe import probe
 from ...redis.url import TIMEOUT, connect
 from ..changes import EMPTY

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Iterable
 from functools import partial
 from typing import Any
 
+from ...redis.client import Argument, RedisClient
 from ...redis.commands import Repeatable
-from ...redis.connection import Argument, RedisClient
 from ...redis.errors import RedisClientError, UnknownScriptError
 from ..errors import StoreUnavailableError
 from .redis_scripts import Script

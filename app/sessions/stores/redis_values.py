@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
 
-from ...redis.connection import Argument
+from ...redis.client import Argument
 from ..errors import UnreadableRecordError
 from ..models import (
     CommitOutcome,

@@ -18,6 +18,7 @@ from app.realtime.service import RealtimeService
 from app.sessions import SCOPE_KEY, MemoryStore, Policy, RequestSession, SessionManager
 
 POLICY = Policy(idle=60.0, absolute=600.0)
+_NEVER_SECONDS = 3600.0
 
 
 def new_manager() -> SessionManager:
@@ -34,7 +35,11 @@ def new_service(
     node_id: str = "node",
     **options: Any,
 ) -> RealtimeService:
-    """Return a service that is not started."""
+    """Return a service that is not started; it reloads nothing by itself, unless it is told how often.
+
+    Else what a test waits for may come by a reload, whose first one is at any time of its interval.
+    """
+    options.setdefault("reload_interval", _NEVER_SECONDS)
     return RealtimeService(
         manager or new_manager(),
         router or EventRouter(),

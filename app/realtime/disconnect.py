@@ -2,8 +2,6 @@
 
 import logging
 
-from socketio import packet
-
 from ..sessions import EndReason
 from ..sessions.ids import short
 from .emitter import SESSION_ENDED
@@ -36,7 +34,6 @@ async def disconnect_socket(
     if transport is None or transport.closing:
         return
     connection.closed_for = reason
-    sender.held.let_through(connection.eio_sid)
     final = reason in _FINAL
     session = short(connection.session_sockets.key)
     for member in [each for each in connection.members.values() if each.connected]:
@@ -44,9 +41,6 @@ async def disconnect_socket(
             "socket disconnected",
             extra={"socket": member.sid, "session": session, "reason": str(reason)},
         )
-        sender.send_event([member], SESSION_ENDED, {"reason": reason})
-        if final:
-            left = packet.Packet(packet.DISCONNECT, namespace=member.namespace)
-            sender.send(connection.eio_sid, left)
+        sender.send_last(member, SESSION_ENDED, {"reason": reason}, disconnects=final)
     CLOSED_BY[reason].inc()
     await transport.close(code=NORMAL_CLOSURE if final else GOING_AWAY, comes_back=not final)

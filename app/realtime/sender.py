@@ -63,8 +63,22 @@ class PacketSender:
 
     def send_encoded(self, eio_sid: str, encoded: Encoded) -> None:
         """Send a packet that is encoded already."""
-        if self.just_checked or not (self.is_stopped() and self.held.hold(eio_sid, encoded)):
+        if not self.just_checked and self.is_stopped():
+            self.held.hold(eio_sid, encoded)
+        else:
             self.send_now(eio_sid, encoded)
+
+    def send_last(self, member: Member, name: str, *arguments: Any, disconnects: bool) -> None:
+        """Send the last event that a socket gets, also while this node is stopped.
+
+        Its transport is to be closed in the same turn of the event loop, which drops what is held for it.
+        With `disconnects` a DISCONNECT packet follows, after which a client does not reconnect.
+        """
+        eio_sid, namespace = member.connection.eio_sid, member.namespace
+        self.send_now(eio_sid, self.codec.encode_event(name, *arguments, namespace=namespace))
+        if disconnects:
+            left = packet.Packet(packet.DISCONNECT, namespace=namespace)
+            self.send_now(eio_sid, self.codec.encode(left))
 
     def send_now(self, eio_sid: str, encoded: Encoded) -> None:
         """Send a packet that is encoded already, stopped or not."""

@@ -24,6 +24,7 @@ from app import (
     idempotent,
     to_socket,
 )
+from tests.soak.kept import kept
 
 app = FastAPI()
 mooring = Mooring(
@@ -95,6 +96,12 @@ async def held(*, collect: bool = False) -> dict[str, int]:
         "blocks": sys.getallocatedblocks(),
         "traced": tracemalloc.is_tracing(),
     }
+
+
+@app.get("/kept")
+async def kept_entries() -> dict[str, int]:
+    """Count what objects keep in containers, by type and attribute."""
+    return kept()
 
 
 @app.get("/tasks")

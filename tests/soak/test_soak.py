@@ -16,8 +16,16 @@ pytestmark = pytest.mark.thorough
 
 LEAKING = "tests.soak.leaking:app"
 UNCOLLECTED = "tests.soak.uncollected:app"
+PLAN = Plan(clients=24, js_clients=3, processes=1, pace=0.2)
 _ENOUGH = 500
 """Things that clients have done, of each kind some."""
+_SOME = 60
+"""Entries by which a node may differ from itself after a fiftieth of so many things."""
+_LIMITED = {
+    *("SessionManager._recent_locks", "ReceivedSequences._order", "ReceivedSequences._received"),
+    *("_Numbers._order", "_Numbers._known"),
+}
+"""Attributes that keep the last few hundred of something, however many come."""
 
 
 async def test_a_task_and_a_file_that_each_sign_in_leaves_are_found(
@@ -60,8 +68,7 @@ async def test_nothing_that_clients_do_waits_for_the_garbage_collector() -> None
         ]
         driver = stack.enter_context(Driver())
         http = await stack.enter_async_context(http_client(nodes[0].url))
-        plan = Plan(clients=24, js_clients=3, processes=1, pace=0.2)
-        crowd = Crowd(plan, [node.url for node in nodes], driver)
+        crowd = Crowd(PLAN, [node.url for node in nodes], driver)
         async with crowd.here():
             await eventually(lambda: crowd.done.total() > _ENOUGH, within=30)
             await http.post("/watch")
@@ -70,6 +77,44 @@ async def test_nothing_that_clients_do_waits_for_the_garbage_collector() -> None
         found = (await http.get("/garbage")).json()
     done = crowd.done.total() - before
     assert found < done / 10, f"{found / done:.1f} objects of each thing done"
+
+
+async def test_when_all_have_gone_nothing_is_kept_of_what_they_have_done() -> None:
+    """Beyond what was there when they had come and gone once, but for what has a limit of its own."""
+    async with AsyncExitStack() as stack:
+        server = stack.enter_context(store_server("valkey"))
+        nodes = [
+            await stack.enter_async_context(service(app=PRODUCT, **server_settings(server)))
+            for _ in range(2)
+        ]
+        driver = stack.enter_context(Driver())
+        http = await stack.enter_async_context(http_client(nodes[0].url))
+
+        async def come_and_go(things: int) -> None:
+            crowd = Crowd(PLAN, [node.url for node in nodes], driver)
+            async with crowd.here():
+                await eventually(lambda: crowd.done.total() > things, within=90)
+
+        async def grown() -> dict[str, int]:
+            now = (await http.get("/kept")).json()
+            return {each: more for each in now if (more := now[each] - before.get(each, 0)) > _SOME}
+
+        await come_and_go(_ENOUGH)
+        before = (await http.get("/kept")).json()
+        await come_and_go(6 * _ENOUGH)
+        left: dict[str, int] = {}
+
+        async def nothing_is_left() -> bool:
+            left.clear()
+            left.update(
+                {each: more for each, more in (await grown()).items() if each not in _LIMITED}
+            )
+            return not left
+
+        try:
+            await eventually(nothing_is_left, within=120)
+        except AssertionError:
+            pytest.fail(f"kept: {left}")
 
 
 async def test_caches_of_a_limited_size_are_not_counted() -> None:

@@ -4,15 +4,18 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urljoin
 
 import httpx
 import pytest
 
+from tests.support.http import http_client
 from tests.support.in_process import in_process
 from tests.support.processes import ROOT
+from tests.support.service import Service, service
+from tests.support.stores import memory_settings
 
 VENDOR = ROOT / "app" / "http" / "vendor"
 MODULES = ROOT / "tests" / "js" / "node_modules"
@@ -25,10 +28,17 @@ ORIGINALS = {f"socket.io/{name}": f"socket.io-client/dist/{name}" for name in CL
 }
 
 
+@pytest.fixture(scope="module")
+def node() -> Iterator[Service]:
+    """The example on one store, which has no part in its documents; in a process that adds nothing to it."""
+    with service(**memory_settings()) as node:
+        yield node
+
+
 @pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the example in process: no store and no server has a part in its documents."""
-    async with in_process() as client:
+async def http(node: Service) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the example."""
+    async with http_client(node.url) as client:
         yield client
 
 

@@ -51,6 +51,7 @@ async def url(
     await asyncio.to_thread(serving.__exit__, None, None, None)
 
 
+@pytest.mark.thorough
 def test_its_tests_pass_on_the_wheel(notes: Product) -> None:
     printed = notes.run(notes.program("python"), "-m", "pytest", "-q", "-W", "error")
 

@@ -17,6 +17,7 @@ CHAT = EXAMPLES / "chat"
 MODULES = sorted((CHAT / "chat").glob("*.py"))
 
 
+@pytest.mark.thorough
 def test_its_own_tests_pass_on_the_wheel(chat: Example) -> None:
     printed = chat.run(chat.program("python"), "-m", "pytest", "-q")
 

@@ -31,10 +31,7 @@ _EACH_WAY = (
     *("sessions/", "upgrade/", "realtime/streams/", "realtime/test_bus", "realtime/test_carry"),
     *("realtime/test_presence", "realtime/test_redis_"),
 )
-"""The contract suites of stores and of what is kept in Redis."""
-
-_OF_VALUES = ("sessions/test_session_mapping.py", "sessions/test_session_values.py")
-"""Those of hundreds of values that are the same JSON to each server: `make proof` has them on the other."""
+"""The contract suites of stores and of what is kept in Redis: `make proof` has the other server, too."""
 
 _FAST_FOLDERS = ("http", "realtime", "server", "sessions", "websockets")
 _FAST_FILES = re.compile(r"test_(?!redis_|bus_on_cluster|settings)\w+\.py")
@@ -70,7 +67,7 @@ def leave_to_proof(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what takes long or a product has, too, unless it was named or `-m` speaks of it."""
     if not _runs_all(config):
         _mark_what_products_have(items)
-        _mark_values_on_another_server(items)
+        _mark_contracts_on_another_server(items)
     if not _is_named(config) and "thorough" not in config.option.markexpr:
         _keep(config, items, {each for each in items if not each.get_closest_marker("thorough")})
 
@@ -140,10 +137,10 @@ def _mark_what_products_have(items: list[pytest.Item]) -> None:
                 item.add_marker("thorough")
 
 
-def _mark_values_on_another_server(items: list[pytest.Item]) -> None:
-    """Mark those tests of values as `thorough` that say on one server what they say on the other."""
+def _mark_contracts_on_another_server(items: list[pytest.Item]) -> None:
+    """Mark the runs of contracts as `thorough` that ask of one server what others ask of the other."""
     for of_file in _by_file(items).values():
-        if (file := _name_of(of_file)) in _OF_VALUES:
+        if (file := _name_of(of_file)).startswith(_EACH_WAY):
             runs = {item: _run_of(item) for item in of_file}
             chosen = ways.chosen(file, list(runs.values()), fast_paths=_fast_paths())
             for item, run in runs.items():

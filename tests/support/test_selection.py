@@ -11,7 +11,7 @@ from tests.support.stores import STORES
 
 FILE = "tests/soak/test_soak.py"
 TEST = f"{FILE}::test_a_task_and_a_file_that_each_sign_in_leaves_are_found"
-VALUES = "tests/sessions/test_session_mapping.py"
+CONTRACT = "tests/sessions/test_session_mapping.py"
 PROMISED = "tests/e2e/test_p05_handshakes_count.py"
 MAIN, PROOF = "not alone", "proof or thorough"
 
@@ -33,7 +33,7 @@ def _collected(selection: str) -> set[str]:
             "-q",
             FILE,
             PROMISED,
-            VALUES,
+            CONTRACT,
             "-m",
             selection,
         ],
@@ -67,10 +67,10 @@ def test_what_a_product_has_too_is_collected_on_one_store_and_for_proof_on_the_o
         assert len({way.partition("-")[0] for way in ways}) == 2
 
 
-def test_values_are_collected_on_memory_and_one_server_and_for_proof_on_the_other(
+def test_contracts_are_collected_on_memory_and_one_server_and_for_proof_on_the_other(
     collected: dict[str, set[str]],
 ) -> None:
-    main, proof = (_by_way(collected[each], VALUES) for each in (MAIN, PROOF))
+    main, proof = (_by_way(collected[each], CONTRACT) for each in (MAIN, PROOF))
 
     assert proof
     assert not main & proof

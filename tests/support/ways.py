@@ -1,9 +1,10 @@
 """On which stores and transports `make test` runs a test: a covering choice of them.
 
 A test of a node comes on memory, Valkey and Redis, and some come on each transport, too. What a store may do
-differently is in the contract suites, which have all stores, and what a transport may in tests marked
-`every_transport`. For any other one of the two servers will do, and one transport on each store. Which ones
-follows from its name, and is another one without fast paths: CI runs both. Each file has each transport.
+differently is in the contract suites, which have each server in turn and all of them in `make proof`, and
+what a transport may in tests marked `every_transport`. For any other one of the two servers will do, and
+one transport on each store. Which ones follows from its name, and is another one without fast paths: CI runs
+both. Each file has each transport.
 
 What carries a promise runs on a product, too, on memory and Valkey, each transport, with fast paths and
 without. Of the example's own runs `make test` has those on memory or those on the server, in turn, and

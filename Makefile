@@ -81,7 +81,7 @@ proof: test-needs ## Histories, races, sieges and all that make test samples, as
 	$(BIN)/python -m tests.histories --within 5 --histories $$((200 * $(PROOF))) --seed $(SEED)
 	$(BIN)/python -m tests.user_ends --within 5 --trials $$((100 * $(PROOF))) --seed $(SEED)
 	$(BIN)/python -m tests.recovery --trials $$((40 * $(PROOF))) --seed $(SEED)
-	PROOF=$(PROOF) $(PYTEST) --numprocesses $(WORKERS) --dist loadgroup -m "proof or thorough"
+	PROOF=$(PROOF) $(PYTEST) --numprocesses $(WORKERS) --dist loadgroup -m "proof or thorough" $(ARGS)
 	$(BIN)/python -m benchmarks.siege --seconds 3 --only unread-pings --only resets --only large-events
 
 failovers: test-needs ## Run ten failovers of each kind in traffic over three nodes; ARGS="--runs 1 sentinel-planned"

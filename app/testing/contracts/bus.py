@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
+from itertools import groupby
 from typing import ClassVar, TypeVar
 
 import pytest
@@ -215,6 +216,21 @@ async def read_all(bus: Bus, offset: Offset, expected: int) -> list[Entry]:
             entries += batch.entries
             offset = batch.offset
     return entries
+
+
+async def read_to(bus: Bus, offset: Offset, last: int) -> list[int]:
+    """Read until a message of this sequence; return the sequences.
+
+    What is published again, as its reply did not come in time, may be there twice in a row: once is returned.
+    """
+    found: list[int] = []
+    async with asyncio.timeout(10):
+        while found[-1:] != [last]:
+            batch = await retry_until_available(partial(bus.read, offset))
+            assert not batch.gap
+            found += sequences(batch.entries)
+            offset = batch.offset
+    return [number for number, _ in groupby(found)]
 
 
 async def assert_gap_then_read_on(bus: Bus, offset: Offset) -> None:

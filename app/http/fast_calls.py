@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from ..asgi.scope import EMITTER
+from ..dependants import takes_anything
 from ..sessions import SCOPE_KEY
 from . import dependencies
 from .fast_responses import ResponseMaker
@@ -81,7 +82,7 @@ def _is_plain(cells: Mapping[str, Any]) -> bool:
         and cells["is_coroutine"]
         and cells["body_field"] is None
         and not (cells["is_sse_stream"] or cells["is_json_stream"])
-        and not _takes_anything(cells["dependant"])
+        and not takes_anything(cells["dependant"])
         and all(map(_is_ours, cells["dependant"].dependencies))
     )
 
@@ -95,24 +96,6 @@ def _is_ours(dependant: Dependant) -> bool:
         dependant.call in _PROVIDERS
         and dependant.concurrency is None
         and all(map(_is_ours, dependant.dependencies))
-    )
-
-
-def _takes_anything(dependant: Dependant) -> bool:
-    return any(
-        (
-            dependant.path_params,
-            dependant.query_params,
-            dependant.header_params,
-            dependant.cookie_params,
-            dependant.body_params,
-            dependant.request_param_name,
-            dependant.websocket_param_name,
-            dependant.http_connection_param_name,
-            dependant.response_param_name,
-            dependant.background_tasks_param_name,
-            dependant.security_scopes_param_name,
-        )
     )
 
 

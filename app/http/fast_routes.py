@@ -4,7 +4,8 @@ FastAPI decides, once for each method and path, which route answers, with which 
 prefix and response. `FastRoutes` remembers that decision, and calls the same endpoint again as
 FastAPI would. What is not remembered, and what cannot be repeated exactly, goes to FastAPI.
 
-Undocumented names of FastAPI and Starlette that this package needs for it stand in `fast_*.py` alone.
+Undocumented names of FastAPI and Starlette that this package needs for it stand in `fast_*.py` and
+app/dependants.py alone.
 """
 
 import copy

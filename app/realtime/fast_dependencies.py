@@ -5,7 +5,7 @@ in which order, and which of them share a value. Trees with anything else (heade
 scopes, limits of concurrency, background tasks) go to FastAPI, as all do where fast paths are off, or where
 `solve_dependencies` has been replaced.
 
-Undocumented names of FastAPI that this needs stand here and in dependencies.py alone.
+Undocumented names of FastAPI that this needs stand here, in dependencies.py and in app/dependants.py alone.
 """
 
 from collections.abc import Callable
@@ -24,6 +24,7 @@ from fastapi.dependencies.models import (
 )
 from starlette.concurrency import run_in_threadpool
 
+from ..dependants import takes_anything
 from .context import Context
 
 _ORIGINAL = utils.solve_dependencies
@@ -134,27 +135,9 @@ def _is_plain(dependant: Dependant, own: Callable[[Any], str | None]) -> bool:
         own(each.call) is not None
         or (
             each.concurrency is None
-            and not _takes_anything(each)
+            and not takes_anything(each)
             and not each.own_oauth_scopes
             and _is_plain(each, own)
         )
         for each in dependant.dependencies
-    ) and not _takes_anything(dependant)
-
-
-def _takes_anything(dependant: Dependant) -> bool:
-    return any(
-        (
-            dependant.path_params,
-            dependant.query_params,
-            dependant.header_params,
-            dependant.cookie_params,
-            dependant.body_params,
-            dependant.request_param_name,
-            dependant.websocket_param_name,
-            dependant.http_connection_param_name,
-            dependant.response_param_name,
-            dependant.background_tasks_param_name,
-            dependant.security_scopes_param_name,
-        )
-    )
+    ) and not takes_anything(dependant)

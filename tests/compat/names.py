@@ -73,6 +73,7 @@ USED: dict[str, list[str]] = {
         "redis.asyncio.cluster:RedisCluster.initialize",
     ],
     "app/redis/url.py": ["redis.asyncio.connection:parse_url"],
+    "app/dependants.py": ["fastapi.dependencies.models:Dependant"],
     "app/http/fast_routes.py": [
         "fastapi.routing:APIRoute.__init__",
         "fastapi.routing:get_request_handler",

@@ -1,11 +1,11 @@
 """The Emitter of code outside of the app."""
 
-import warnings
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ..extras import explain_missing
 from ..sessions import Session
+from ..unclosed import warn_unclosed
 from .emitter import Emitter
 
 if TYPE_CHECKING:
@@ -32,12 +32,7 @@ class ConnectedEmitter(Emitter):
 
     def __del__(self) -> None:
         if self._outside.connected:
-            warnings.warn(
-                f"unclosed {self!r}: async with Emitter.connect(...), or await emitter.aclose()",
-                ResourceWarning,
-                stacklevel=2,
-                source=self,
-            )
+            warn_unclosed(self, "async with Emitter.connect(...), or await emitter.aclose()")
 
     async def publish(self, event: str, value: Any, *, session: Session) -> None:
         """Raise TypeError: a worker has no Session, whose version orders state.

@@ -2,11 +2,11 @@
 
 import asyncio
 import threading
-import warnings
 from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self
 
+from ..unclosed import warn_unclosed
 from .connected_emitter import connect_outside
 from .emitter import Emitter
 from .targets import To
@@ -31,12 +31,7 @@ class SyncEmitter:
 
     def __del__(self) -> None:
         if not self._loop.is_closed():
-            warnings.warn(
-                f"unclosed {self!r}: with SyncEmitter.connect(...), or emitter.close()",
-                ResourceWarning,
-                stacklevel=2,
-                source=self,
-            )
+            warn_unclosed(self, "with SyncEmitter.connect(...), or emitter.close()")
 
     @classmethod
     def connect(cls, redis_url: str, *, prefix: str = "mooring") -> "SyncEmitter":

@@ -1,7 +1,6 @@
 """Users for code outside of the app. Importing this needs the extra `redis`."""
 
 import secrets
-import warnings
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +12,7 @@ from ..redis.client import RedisClient
 from ..redis.url import TIMEOUT, connect
 from ..sessions import Policy, SessionManager
 from ..sessions.stores.redis import RedisStore
+from ..unclosed import warn_unclosed
 from .users import Users
 
 _COUNTS_FOR_SECONDS = 60.0
@@ -42,12 +42,7 @@ class ConnectedUsers(Users):
 
     def __del__(self) -> None:
         if self._client is not None and self._client.connected:
-            warnings.warn(
-                f"unclosed {self!r}: async with Users.connect(...), or await users.aclose()",
-                ResourceWarning,
-                stacklevel=2,
-                source=self,
-            )
+            warn_unclosed(self, "async with Users.connect(...), or await users.aclose()")
 
     async def aclose(self) -> None:
         """Send what is left, and close the connections. May be called twice."""

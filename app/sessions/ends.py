@@ -36,7 +36,8 @@ class Ends:
     Attributes:
         before: is called with the key when a session is about to end here.
         listeners: are awaited with the key and the reason after a session was ended here.
-        life: is notified of sessions that were ended here, with what was stored last.
+        life: is notified of sessions that were ended here, with what was stored last; by the manager also of
+            those that were opened and changed.
     """
 
     def __init__(self, store: SessionStore, policy: Policy, entries: IndexEntries) -> None:

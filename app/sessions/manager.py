@@ -88,7 +88,6 @@ class SessionManager:
         self.dead_keys = DeadKeys()
         self._write_locks: WeakValueDictionary[str, WriteLock] = WeakValueDictionary()
         self._recent_locks: dict[str, WriteLock] = {}
-        self._life: LifeListener | None = None
 
     def add_before_end_listener(self, listener: BeforeEndListener) -> None:
         """Call `listener(key)` when a session is about to end here, before the end is certain."""
@@ -96,7 +95,7 @@ class SessionManager:
 
     def add_life_listener(self, listener: LifeListener) -> None:
         """Notify a listener of what is opened, changed and ended here."""
-        self._life = self.ends.life = listener
+        self.ends.life = listener
 
     def add_end_listener(self, listener: EndListener) -> None:
         """Await `listener(key, reason)` after a session was ended here, before `end` returns.
@@ -114,8 +113,8 @@ class SessionManager:
         record = await self.store.create(key, EMPTY, idle=idle, absolute=policy.absolute)
         record = _as_used(record, policy)
         logger.info("session created", extra={"session": short(key)})
-        if self._life is not None:
-            self._life.created(key, record)
+        if self.ends.life is not None:
+            self.ends.life.created(key, record)
         return Session(self, key, record, session_id, usage)
 
     async def load(self, session_id: str, usage: Usage | None = None) -> Session | None:
@@ -207,14 +206,14 @@ class SessionManager:
             record, is_newest = outcome.record, True
             if isinstance(outcome, Committed):
                 lock.latest = record
-                if self._life is not None:
-                    self._life.committed(key, before, record.data)
+                if self.ends.life is not None:
+                    self.ends.life.committed(key, before, record.data)
                 return record, result
 
     def note_commit(self, key: str, before: bytes, after: bytes) -> None:
         """Notify the listener of data that were replaced here."""
-        if self._life is not None:
-            self._life.committed(key, before, after)
+        if self.ends.life is not None:
+            self.ends.life.committed(key, before, after)
 
     def answer_store(self) -> AnswerStore:
         """Return what keeps answers; raise RuntimeError if the store cannot."""

@@ -208,14 +208,7 @@ async def publish(bus: Bus, numbers: Iterable[int], node_id: str = "here") -> No
 
 async def read_all(bus: Bus, offset: Offset, expected: int) -> list[Entry]:
     """Read until there are so many entries; fail if there is a gap."""
-    entries: list[Entry] = []
-    async with asyncio.timeout(10):
-        while len(entries) < expected:
-            batch = await retry_until_available(partial(bus.read, offset))
-            assert not batch.gap
-            entries += batch.entries
-            offset = batch.offset
-    return entries
+    return await _read_until(bus, offset, lambda entries: len(entries) >= expected)
 
 
 async def read_to(bus: Bus, offset: Offset, last: int) -> list[int]:
@@ -223,14 +216,21 @@ async def read_to(bus: Bus, offset: Offset, last: int) -> list[int]:
 
     What is published again, as its reply did not come in time, may be there twice in a row: once is returned.
     """
-    found: list[int] = []
+    entries = await _read_until(bus, offset, lambda entries: sequences(entries)[-1:] == [last])
+    return [number for number, _ in groupby(sequences(entries))]
+
+
+async def _read_until(
+    bus: Bus, offset: Offset, is_enough: Callable[[list[Entry]], bool]
+) -> list[Entry]:
+    entries: list[Entry] = []
     async with asyncio.timeout(10):
-        while found[-1:] != [last]:
+        while not is_enough(entries):
             batch = await retry_until_available(partial(bus.read, offset))
             assert not batch.gap
-            found += sequences(batch.entries)
+            entries += batch.entries
             offset = batch.offset
-    return [number for number, _ in groupby(found)]
+    return entries
 
 
 async def assert_gap_then_read_on(bus: Bus, offset: Offset) -> None:

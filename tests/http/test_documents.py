@@ -4,18 +4,14 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urljoin
 
 import httpx
 import pytest
 
-from tests.support.http import http_client
 from tests.support.in_process import in_process
 from tests.support.processes import ROOT
-from tests.support.service import Service, service
-from tests.support.stores import memory_settings
 
 VENDOR = ROOT / "app" / "http" / "vendor"
 MODULES = ROOT / "tests" / "js" / "node_modules"
@@ -28,18 +24,8 @@ ORIGINALS = {f"socket.io/{name}": f"socket.io-client/dist/{name}" for name in CL
 }
 
 
-@pytest.fixture(scope="module")
-def node() -> Iterator[Service]:
-    """The example on one store, which has no part in its documents; in a process that adds nothing to it."""
-    with service(**memory_settings()) as node:
-        yield node
-
-
-@pytest.fixture
-async def http(node: Service) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the example."""
-    async with http_client(node.url) as client:
-        yield client
+one_store = pytest.mark.parametrize("store_name", ["memory"])
+"""No store has a part in the example's documents."""
 
 
 @pytest.mark.parametrize("copy", ORIGINALS)
@@ -57,6 +43,7 @@ def test_every_script_and_style_of_others_is_compared() -> None:
     assert files == set(ORIGINALS)
 
 
+@one_store
 @pytest.mark.slow
 async def test_the_public_parser_finds_no_fault_with_the_events(http: httpx.AsyncClient) -> None:
     document = await http.get("/asyncapi.json")
@@ -73,6 +60,7 @@ async def test_the_public_parser_finds_no_fault_with_the_events(http: httpx.Asyn
     }
 
 
+@one_store
 async def test_every_message_is_described_and_has_an_example(http: httpx.AsyncClient) -> None:
     document = (await http.get("/asyncapi.json")).json()
 
@@ -104,6 +92,7 @@ async def test_the_http_document_declares_routes_errors_and_the_cookie(
         assert list(answer["content"]) == ["application/problem+json"]
 
 
+@one_store
 @pytest.mark.parametrize("path", ["/", "/docs", "/docs/events"])
 async def test_a_page_loads_nothing_from_elsewhere(http: httpx.AsyncClient, path: str) -> None:
     page = (await http.get(path)).text

@@ -6,6 +6,7 @@ Tests marked `alone` come one after another, in one process, so that the others 
 
 import os
 import re
+from collections.abc import Callable
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -105,12 +106,14 @@ def _by_file(items: list[pytest.Item]) -> dict[Path, list[pytest.Item]]:
 
 def _chosen(items: list[pytest.Item]) -> list[pytest.Item]:
     """Return which tests of a file to run."""
-    file = _name_of(items)
-    if file.startswith(_EACH_WAY):
-        return items
+    return items if _is_contract(items) else _picked(items, ways.chosen)
+
+
+def _picked(items: list[pytest.Item], pick: Callable[..., set[ways.Run]]) -> list[pytest.Item]:
+    """Return those tests of a file whose runs `ways.chosen` or `ways.sample` returns."""
     runs = {item: _run_of(item) for item in items}
-    chosen = ways.chosen(file, list(runs.values()), fast_paths=_fast_paths())
-    return [item for item, run in runs.items() if run in chosen]
+    picked = pick(_name_of(items), list(runs.values()), fast_paths=_fast_paths())
+    return [item for item, run in runs.items() if run in picked]
 
 
 def _name_of(items: list[pytest.Item]) -> str:
@@ -128,24 +131,25 @@ def _mark_what_products_have(items: list[pytest.Item]) -> None:
         each for each in items if each.path in files and not each.get_closest_marker("example")
     ]
     for of_file in _by_file(promised).values():
-        if _name_of(of_file).startswith(_EACH_WAY):
-            continue
-        runs = {item: _run_of(item) for item in of_file}
-        sample = ways.sample(_name_of(of_file), list(runs.values()), fast_paths=_fast_paths())
-        for item, run in runs.items():
-            if run not in sample and not item.get_closest_marker("fast"):
-                item.add_marker("thorough")
+        if not _is_contract(of_file):
+            slow = [each for each in of_file if not each.get_closest_marker("fast")]
+            _leave_all_but(_picked(of_file, ways.sample), slow)
 
 
 def _mark_contracts_on_another_server(items: list[pytest.Item]) -> None:
     """Mark the runs of contracts as `thorough` that ask of one server what others ask of the other."""
     for of_file in _by_file(items).values():
-        if (file := _name_of(of_file)).startswith(_EACH_WAY):
-            runs = {item: _run_of(item) for item in of_file}
-            chosen = ways.chosen(file, list(runs.values()), fast_paths=_fast_paths())
-            for item, run in runs.items():
-                if run not in chosen:
-                    item.add_marker("thorough")
+        if _is_contract(of_file):
+            _leave_all_but(_picked(of_file, ways.chosen), of_file)
+
+
+def _leave_all_but(kept: list[pytest.Item], items: list[pytest.Item]) -> None:
+    for item in set(items).difference(kept):
+        item.add_marker("thorough")
+
+
+def _is_contract(of_file: list[pytest.Item]) -> bool:
+    return _name_of(of_file).startswith(_EACH_WAY)
 
 
 def _run_of(item: pytest.Item) -> ways.Run:

@@ -1,7 +1,10 @@
 """Soaks of half a minute: the clients do what they say, and a leak is found."""
 
-from contextlib import AsyncExitStack
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
+import httpx
 import pytest
 
 from tests.soak.run import PRODUCT, Crowd, Plan, soak
@@ -26,6 +29,19 @@ _LIMITED = {
     *("_Numbers._order", "_Numbers._known"),
 }
 """Attributes that keep the last few hundred of something, however many come."""
+
+
+@asynccontextmanager
+async def _two_nodes(
+    app: str, **options: object
+) -> AsyncIterator[tuple[list[str], Driver, httpx.AsyncClient]]:
+    """Two nodes on a Valkey: their URLs, what runs clients in JavaScript, and a client of the first."""
+    async with AsyncExitStack() as stack:
+        settings = server_settings(stack.enter_context(store_server("valkey"))) | options
+        nodes = [await stack.enter_async_context(service(app=app, **settings)) for _ in range(2)]
+        driver = stack.enter_context(Driver())
+        http = await stack.enter_async_context(http_client(nodes[0].url))
+        yield [node.url for node in nodes], driver, http
 
 
 async def test_a_task_and_a_file_that_each_sign_in_leaves_are_found(
@@ -58,17 +74,8 @@ async def test_a_task_and_a_file_that_each_sign_in_leaves_are_found(
 # uvicorn's own protocols have circles: with fast paths, whatever the run says.
 @pytest.mark.no_fast_path
 async def test_nothing_that_clients_do_waits_for_the_garbage_collector() -> None:
-    async with AsyncExitStack() as stack:
-        server = stack.enter_context(store_server("valkey"))
-        nodes = [
-            await stack.enter_async_context(
-                service(app=UNCOLLECTED, fast_paths="auto", **server_settings(server))
-            )
-            for _ in range(2)
-        ]
-        driver = stack.enter_context(Driver())
-        http = await stack.enter_async_context(http_client(nodes[0].url))
-        crowd = Crowd(PLAN, [node.url for node in nodes], driver)
+    async with _two_nodes(UNCOLLECTED, fast_paths="auto") as (urls, driver, http):
+        crowd = Crowd(PLAN, urls, driver)
         async with crowd.here():
             await eventually(lambda: crowd.done.total() > _ENOUGH, within=30)
             await http.post("/watch")
@@ -81,40 +88,27 @@ async def test_nothing_that_clients_do_waits_for_the_garbage_collector() -> None
 
 async def test_when_all_have_gone_nothing_is_kept_of_what_they_have_done() -> None:
     """Beyond what was there when they had come and gone once, but for what has a limit of its own."""
-    async with AsyncExitStack() as stack:
-        server = stack.enter_context(store_server("valkey"))
-        nodes = [
-            await stack.enter_async_context(service(app=PRODUCT, **server_settings(server)))
-            for _ in range(2)
-        ]
-        driver = stack.enter_context(Driver())
-        http = await stack.enter_async_context(http_client(nodes[0].url))
+    async with _two_nodes(PRODUCT) as (urls, driver, http):
 
         async def come_and_go(things: int) -> None:
-            crowd = Crowd(PLAN, [node.url for node in nodes], driver)
+            crowd = Crowd(PLAN, urls, driver)
             async with crowd.here():
                 await eventually(lambda: crowd.done.total() > things, within=90)
 
-        async def grown() -> dict[str, int]:
-            now = (await http.get("/kept")).json()
-            return {each: more for each in now if (more := now[each] - before.get(each, 0)) > _SOME}
+        async def kept() -> Counter[str]:
+            found: dict[str, int] = (await http.get("/kept")).json()
+            return Counter({each: found[each] for each in found if each not in _LIMITED})
+
+        async def nothing_more() -> bool:
+            more = await kept() - before
+            left = {each: number for each, number in more.items() if number > _SOME}
+            assert not left
+            return True
 
         await come_and_go(_ENOUGH)
-        before = (await http.get("/kept")).json()
+        before = await kept()
         await come_and_go(6 * _ENOUGH)
-        left: dict[str, int] = {}
-
-        async def nothing_is_left() -> bool:
-            left.clear()
-            left.update(
-                {each: more for each, more in (await grown()).items() if each not in _LIMITED}
-            )
-            return not left
-
-        try:
-            await eventually(nothing_is_left, within=120)
-        except AssertionError:
-            pytest.fail(f"kept: {left}")
+        await eventually(nothing_more, within=120)
 
 
 async def test_caches_of_a_limited_size_are_not_counted() -> None:

@@ -74,7 +74,7 @@ class ClientSocket:
         self._ids = count()
         self._acks: dict[int, list[Any]] = {}
         self._looked_at: dict[str, int] = {}
-        self._changes = Changes()
+        self._changes = Changes("a socket", self._state)
 
     @property
     def connected(self) -> bool:
@@ -307,13 +307,11 @@ class ClientSocket:
                 self._raise_failure()
             return found
 
-        try:
-            return await self._changes.until(look, within)
-        except TimeoutError:
-            state = "it is connected" if self.reason is None else f"disconnected: {self.reason}"
-            raise AssertionError(
-                f"a socket waited {within:g} s for {what}; {state}, and has received {self.received}"
-            ) from None
+        return await self._changes.until(look, within, what)
+
+    def _state(self) -> str:
+        state = "it is connected" if self.reason is None else f"disconnected: {self.reason}"
+        return f"{state}, and has received {self.received}"
 
     def _raise_failure(self) -> None:
         """Raise what a function of `answers` has raised, once."""

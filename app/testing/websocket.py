@@ -1,14 +1,12 @@
 """A client of an app's own WebSocket routes."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from ..article import kind_of
 from .changes import WITHIN, Changes
 from .connection import LOST, Connection, Message
 from .handshake import ConnectError, Refusal
 
-Found = TypeVar("Found")
 Headers = Sequence[tuple[bytes, bytes]]
 
 _NORMAL = 1000
@@ -35,14 +33,14 @@ class ClientWebSocket:
         self._error: Exception | None = None
         self._refusal = Refusal()
         self._looked_at = 0
-        self._changes = Changes()
+        self._changes = Changes("a WebSocket", self._state)
 
     async def open(
         self, opened: Callable[[Callable[[Message], None]], Connection], within: float
     ) -> None:
         """Return when the app has accepted the connection that a function opens; raise what else has come."""
         self._connection = opened(self._handle)
-        await self._until(self._has_settled, within, "an answer to its handshake")
+        await self._changes.until(self._has_settled, within, "an answer to its handshake")
         if self._error is not None:
             raise self._error
 
@@ -69,7 +67,7 @@ class ClientWebSocket:
             ConnectionError: it is closed, and there is none.
             AssertionError: there is none in time.
         """
-        return await self._until(self._next, within, "a message")
+        return await self._changes.until(self._next, within, "a message")
 
     async def closed(self, *, within: float = WITHIN) -> int:
         """Return the code with which it was closed, as soon as it is.
@@ -80,7 +78,7 @@ class ClientWebSocket:
         Raises:
             AssertionError: it is not in time.
         """
-        return await self._until(lambda: self.close_code, within, "to be closed")
+        return await self._changes.until(lambda: self.close_code, within, "to be closed")
 
     def close(self, code: int = _NORMAL) -> None:
         """Close it from this side.
@@ -135,11 +133,6 @@ class ClientWebSocket:
             raise ConnectionResetError(f"the WebSocket is closed: {self.close_code}")
         return None
 
-    async def _until(self, find: Callable[[], Found | None], within: float, what: str) -> Found:
-        try:
-            return await self._changes.until(find, within)
-        except TimeoutError:
-            state = "it is open" if self.close_code is None else f"closed: {self.close_code}"
-            raise AssertionError(
-                f"a WebSocket waited {within:g} s for {what}; {state}, and has received {self.received}"
-            ) from None
+    def _state(self) -> str:
+        state = "it is open" if self.close_code is None else f"closed: {self.close_code}"
+        return f"{state}, and has received {self.received}"

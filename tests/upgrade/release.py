@@ -1,7 +1,6 @@
-"""The release 0.1, out of this repository's history, with the packages of its own lock file."""
+"""The release 0.1, with the packages of its own lock file."""
 
 import asyncio
-import io
 import os
 import subprocess
 import sys
@@ -16,20 +15,13 @@ from pathlib import Path
 from tests.support.processes import ROOT, Process, free_port
 from tests.support.stores import StoreSettings
 
-COMMIT = "71c56f5"
-"""The last commit of 0.1."""
-
-
-def is_in_history() -> bool:
-    """Return True unless this is a shallow clone, or none at all."""
-    return _git("cat-file", "-e", f"{COMMIT}^{{commit}}").returncode == 0
+_ARCHIVE = Path(__file__).with_name("release-0.1.tar.xz")
+"""Commit 71c56f5, the last of 0.1: what runs of it, without the large scripts of its pages of documents."""
 
 
 def unpack(folder: Path) -> None:
     """Put the release into a folder, and its packages into an environment there."""
-    archive = _git("archive", "--format=tar", COMMIT, "app", "pyproject.toml", "uv.lock")
-    assert archive.returncode == 0, archive.stderr.decode()
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+    with tarfile.open(_ARCHIVE) as tar:
         tar.extractall(folder, filter="data")
     uv = ROOT / ".venv" / "bin" / "uv"
     subprocess.run(
@@ -72,7 +64,3 @@ def _answers(port: int) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
-
-
-def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)

@@ -16,10 +16,6 @@ from tests.support.service import service
 from tests.support.stores import server_settings
 from tests.upgrade import release
 
-pytestmark = pytest.mark.skipif(
-    not release.is_in_history(), reason="a shallow clone does not have the release's commit"
-)
-
 WAYS = ["old to new", "new to old"]
 
 

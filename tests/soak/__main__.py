@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import sys
+from pathlib import Path
 
 from tests.soak.run import Plan, Report, soak
 from tests.soak.samples import LONGEST_SECONDS
@@ -45,6 +46,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=usual.processes)
     parser.add_argument("--pace", type=float, default=usual.pace, help="seconds between two deeds")
     parser.add_argument("--app", default=usual.app)
+    parser.add_argument("--series", type=Path, help="a file to write all samples to, as JSON")
     options = parser.parse_args()
     seconds = options.minutes * 60
     plan = Plan(
@@ -56,6 +58,7 @@ def main() -> int:
         pace=options.pace,
         every=min(usual.every, seconds / _FEWEST_SAMPLES),
         app=options.app,
+        series=options.series,
     )
     allow_many_files()
     report = asyncio.run(soak(plan, _write))

@@ -121,8 +121,25 @@ async def trim() -> bool:
 async def objects() -> dict[str, int]:
     """Count objects by type, for whoever looks for a leak."""
     gc.collect()
-    names = (f"{type(each).__module__}.{type(each).__qualname__}" for each in gc.get_objects())
+    names = (_name(type(each)) for each in gc.get_objects())
     return dict(Counter(names).most_common(60))
+
+
+@app.get("/referents")
+async def referents() -> dict[str, int]:
+    """Count what containers refer to by both types, strings and numbers too, for whoever looks for a leak."""
+    found = Counter[tuple[type, type]]()
+    for owner in gc.get_objects():
+        for each in gc.get_referents(owner):
+            found[type(owner), type(each)] += 1
+    named = (
+        ((_name(owner), _name(each)), number) for (owner, each), number in found.most_common(150)
+    )
+    return {f"{owner} > {each}": number for (owner, each), number in named}
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 @app.post("/trace")

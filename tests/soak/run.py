@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import redis.asyncio
 
@@ -43,6 +44,7 @@ class Plan:
         pace: seconds between two things that a client does, on average; sessions live for some of them.
         every: seconds between two samples.
         app: the product.
+        series: where to write all samples, as JSON, for whoever wants to see when something rose.
     """
 
     seconds: float = 3600.0
@@ -53,6 +55,7 @@ class Plan:
     pace: float = 5.0
     every: float = 10.0
     app: str = PRODUCT
+    series: Path | None = None
 
 
 @dataclass
@@ -209,6 +212,8 @@ async def _soak(
         await asyncio.sleep(plan.warm_up)
         await _watch(plan, say, sampler, crowd)
     report.done, report.wrong = crowd.done, crowd.wrong
+    if plan.series is not None:
+        plan.series.write_text(json.dumps(sampler.series))
     say("all have gone: what is left?")
     left = await settled(sampler, lambda now: remaining(base, now), _SETTLE_SECONDS, say)
     report.kinds = await sampler.kinds()

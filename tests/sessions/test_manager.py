@@ -743,3 +743,24 @@ async def test_a_sign_in_keeps_who_it_was(world: World) -> None:
     await session.sign_in("ann", label="phone")
     record = await world.sessions.load_live(session.key)
     assert record.owner == SignIn("ann", world.clock(), "phone").pack()
+
+
+async def test_a_sign_in_without_an_index_has_the_time_that_the_store_says_then(
+    world: World,
+) -> None:
+    sessions = SessionManager(world.store, Policy(IDLE, ABSOLUTE))
+    session = await sessions.create()
+    began = world.clock()
+    world.clock.move(5)
+    await session.sign_in("ann")
+    assert session.signed_in_at is not None
+    assert session.signed_in_at.timestamp() == began + 5
+
+
+async def test_a_sign_in_without_an_index_says_that_the_session_has_ended(world: World) -> None:
+    sessions = SessionManager(world.store, Policy(IDLE, ABSOLUTE))
+    session = await sessions.create()
+    await sessions.ends.revoke(session.key)
+    with pytest.raises(SessionEndedError) as ended:
+        await session.sign_in("ann")
+    assert ended.value.reason is EndReason.REVOKED

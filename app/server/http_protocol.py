@@ -140,13 +140,16 @@ class FastHttpProtocol(PlainHttpProtocol):
         scope, accept = self._websocket_scope(), accept_of(self.headers)
         if scope is None or accept is None:
             super().handle_websocket_upgrade()
-            return
+        else:
+            self._upgrade(scope, accept)
+        self.parser = None  # type: ignore[assignment] # it holds this object, and this it
+
+    def _upgrade(self, scope: dict[str, Any], accept: bytes) -> None:
         self._stop_timers()
         self.connections.discard(self)
         protocol = self.websocket_class(self.config, self.server_state, self.app_state, self.loop)
         protocol.upgraded(self.transport, scope, accept)
         self.transport.set_protocol(protocol)
-        self.parser = None  # type: ignore[assignment] # it holds this object, and this it
 
     def _websocket_scope(self) -> dict[str, Any] | None:
         """Return the ASGI scope of a WebSocket; None if the request is for the library to parse."""

@@ -39,6 +39,14 @@ class AnsweringProtocol(ServerProtocol):
         headers = Headers(fields)
         return Response(response.status_code, response.reason_phrase, headers, body)
 
+    def release(self) -> None:
+        """Drop what of a connection that is lost holds this object, which only a collector would free."""
+        self.parser.close()
+        error: BaseException | None = self.handshake_exc
+        while error is not None:
+            error.__traceback__ = None
+            error = error.__context__
+
 
 class PlainWebSocketProtocol(PacedWebSocketProtocol):
     """Serve WebSockets without fast paths.
@@ -51,7 +59,7 @@ class PlainWebSocketProtocol(PacedWebSocketProtocol):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.close_timeout = CLOSE_SECONDS
-        self.conn = AnsweringProtocol(
+        self.conn = self._answering = AnsweringProtocol(
             extensions=self.conn.available_extensions,
             max_size=self.config.ws_max_size,
             logger=self.conn.logger,
@@ -64,6 +72,11 @@ class PlainWebSocketProtocol(PacedWebSocketProtocol):
             refused(Refusal.BAD_HANDSHAKE)
             self.transport.write(refusal(self.conn.data_to_send()))
             self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End with a connection."""
+        super().connection_lost(exc)
+        self._answering.release()
 
     def shutdown(self) -> None:
         """Close the connection because the server stops."""

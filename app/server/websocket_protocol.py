@@ -79,7 +79,7 @@ class FastWebSocketProtocol(PacedWebSocketProtocol):
         self.asgi_version = config.asgi_version
         self.queue = PacketQueue(self.loop)
         self.writable = LazyEvent(self.loop)
-        self._conn: ServerProtocol | None = None
+        self._conn: AnsweringProtocol | None = None
         self._accept: bytes | None = None
         self._by_library = True
         self._rest = None
@@ -119,6 +119,12 @@ class FastWebSocketProtocol(PacedWebSocketProtocol):
         super().data_received(data)
         if not self.handshake_initiated:
             self._send_refusal()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End with a connection."""
+        super().connection_lost(exc)
+        if self._conn is not None:
+            self._conn.release()
 
     def _may_be_taken(self) -> bool:
         """Return True if nothing is before what comes now, and the app waits for it."""

@@ -1,8 +1,8 @@
 """An app that says what of it waits for the garbage collector: served as tests.support.garbage_app:app."""
 
-from fastapi import FastAPI
+from fastapi import FastAPI, WebSocket
 
-from app import EventRouter, Mooring, SessionDep, SocketDep
+from app import EmitterDep, EventRouter, Mooring, SessionDep, SocketDep, to_socket
 from tests.support import garbage
 
 app = FastAPI()
@@ -19,6 +19,26 @@ def _add_one(data: dict[str, int]) -> int:
 async def incr(session: SessionDep) -> int:
     """Count by HTTP."""
     return await session.transact(_add_one)
+
+
+@app.post("/ask/{sid}")
+async def ask(sid: str, emitter: EmitterDep) -> str:
+    """Ask a socket, and do not wait for long."""
+    try:
+        return str(await emitter.call("question", to=to_socket(sid), timeout=0.05))
+    except TimeoutError:
+        return "no answer"
+
+
+@app.websocket("/echo")
+async def echo(websocket: WebSocket) -> None:
+    """Send back what comes, and close after a farewell."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        if text == "farewell":
+            await websocket.close()
+            break
+        await websocket.send_text(text)
 
 
 @events.on_connect

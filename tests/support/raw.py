@@ -90,6 +90,22 @@ class RawWebSocket:
         """The close code, or None while open; 1006 if the connection was dropped without one."""
         return self._connection.close_code
 
+    async def fragments(self, *parts: str) -> None:
+        """Send one text in so many frames."""
+        await self._connection.send(list(parts))
+
+    async def ping(self) -> None:
+        """Send a ping frame."""
+        await self._connection.ping()
+
+    def write(self, data: bytes) -> None:
+        """Write bytes to the connection as they stand."""
+        self._connection.transport.write(data)
+
+    def cut(self) -> None:
+        """End the TCP connection when all is written, without a Close frame."""
+        self._connection.transport.close()
+
     def stop_reading(self) -> None:
         """Read no more from the network, as a client that hangs does."""
         self._connection.transport.pause_reading()

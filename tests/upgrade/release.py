@@ -15,8 +15,11 @@ from pathlib import Path
 from tests.support.processes import ROOT, Process, free_port
 from tests.support.stores import StoreSettings
 
+COMMIT = "71c56f5"
+"""The last commit of 0.1."""
+
 _ARCHIVE = Path(__file__).with_name("release-0.1.tar.xz")
-"""Commit 71c56f5, the last of 0.1: what runs of it, without the large scripts of its pages of documents."""
+"""What runs of it, without the large scripts of its pages of documents."""
 
 
 def unpack(folder: Path) -> None:

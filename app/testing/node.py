@@ -3,8 +3,9 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import FastAPI
@@ -134,10 +135,16 @@ class Node:
 
     async def run(self, what: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine on its event loop."""
-        future = asyncio.run_coroutine_threadsafe(what, self.loop)
-        self._under_way.add(future)
-        future.add_done_callback(self._under_way.discard)
-        return await asyncio.wrap_future(future)
+        running = asyncio.run_coroutine_threadsafe(what, self.loop)
+        answer: Future[Result] = Future()  # of its own: a kill answers, and what runs is cancelled later
+        self._under_way.add(answer)
+        answer.add_done_callback(self._under_way.discard)
+        running.add_done_callback(partial(_pass_on, to=answer))
+        try:
+            return await asyncio.wrap_future(answer)
+        except asyncio.CancelledError:
+            running.cancel()
+            raise
 
     async def _begin(self) -> None:
         start_node(self.app, self._backend)
@@ -152,6 +159,17 @@ class Node:
     def _check_alive(self) -> None:
         if not self.alive:
             raise NodeKilledError("the node was killed, or is not running")
+
+
+def _pass_on(running: Future[Result], *, to: Future[Result]) -> None:
+    """Answer with the outcome of what has run, unless nobody waits for it any more."""
+    with suppress(InvalidStateError):
+        if running.cancelled():
+            to.cancel()
+        elif (error := running.exception()) is not None:
+            to.set_exception(error)
+        else:
+            to.set_result(running.result())
 
 
 async def _cancel_the_rest() -> None:

@@ -237,6 +237,27 @@ async def test_a_request_under_way_at_a_kill_gets_no_answer(two: TestApp) -> Non
         await request
 
 
+@pytest.mark.parametrize("hangs", [False, True], ids=["that ran", "that hung"])
+async def test_the_end_of_a_test_cancels_what_a_killed_node_was_about_in_silence(
+    caplog: pytest.LogCaptureFixture, hangs: bool
+) -> None:
+    app = product()
+
+    @app.get("/wait/{seconds}")
+    async def wait(seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async with TestApp(app) as test:
+        if hangs:
+            test.nodes[0].hang()
+        request = asyncio.create_task(test.browser().get(f"/wait/{0 if hangs else 60}"))
+        await test.settle()
+        test.nodes[0].kill()
+        with pytest.raises(httpx.ReadError):
+            await request
+    assert caplog.messages == []
+
+
 async def test_a_node_that_hangs_goes_on_where_it_was(two: TestApp) -> None:
     ann = two.browser(node=1)
     socket = await ann.connect()

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from starlette.types import Receive, Scope, Send
+
 from ..article import kind_of
 from .changes import WITHIN
 from .connection import Connection, Message
@@ -26,7 +28,8 @@ class _NodeTransport(httpx.AsyncBaseTransport):
         node = self._node()
         if not node.alive:
             raise httpx.ConnectError("the node was killed, or is not running", request=request)
-        asgi = httpx.ASGITransport(node.app, raise_app_exceptions=self._raises, client=_CLIENT)
+        app = partial(_serve, node)
+        asgi = httpx.ASGITransport(app, raise_app_exceptions=self._raises, client=_CLIENT)
         try:
             return await node.call(asgi.handle_async_request(request))
         except NodeKilledError as error:
@@ -159,6 +162,11 @@ class Browser(AsyncClient):
         """Keep the cookies of an answer to a handshake."""
         request = self.build_request("GET", self._socket_path + "/")
         self.cookies.extract_cookies(httpx.Response(101, headers=list(headers), request=request))
+
+
+async def _serve(node: Node, scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve a request with the state of the lifespan, which httpx does not know, as servers do."""
+    await node.app(scope | {"state": dict(node.state)}, receive, send)
 
 
 def _no_node(number: int, started: int) -> str:

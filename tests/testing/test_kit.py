@@ -1,14 +1,17 @@
 """TestApp: requests and sockets in process, on one node and on several."""
 
 import asyncio
+import itertools
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from fastapi import FastAPI, Request, WebSocket
 
-from app import MemoryStore
+from app import MemoryStore, Mooring, Settings
 from app.testing import ConnectError, FakeClock, NodeKilledError, TestApp
 from tests.testing.product import product
 
@@ -256,6 +259,34 @@ async def test_the_end_of_a_test_cancels_what_a_killed_node_was_about_in_silence
         with pytest.raises(httpx.ReadError):
             await request
     assert caplog.messages == []
+
+
+async def test_requests_and_websockets_have_the_state_of_the_lifespan_of_their_node() -> None:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, object]]:
+        yield {"number": next(numbers)}
+
+    numbers = itertools.count()
+    app = FastAPI(lifespan=lifespan)
+    Mooring(app, Settings(session_secrets=["x" * 32]))
+
+    @app.get("/number")
+    async def number(request: Request) -> int:
+        found: int = request.state.number
+        request.state.number = "of this request alone"
+        return found
+
+    @app.websocket("/number")
+    async def say_number(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_json(websocket.state.number)
+        await websocket.close()
+
+    async with TestApp(app, nodes=2) as test:
+        for node in (0, 1, 0):
+            browser = test.browser(node=node)
+            assert (await browser.get("/number")).json() == node
+            assert await (await browser.websocket("/number")).receive() == str(node)
 
 
 async def test_a_node_that_hangs_goes_on_where_it_was(two: TestApp) -> None:

@@ -53,11 +53,13 @@ class Browser(AsyncClient):
         socket_path: str,
         raise_app_exceptions: bool,
         failures: list[Exception],
+        now: Callable[[], float],
         **options: Any,
     ) -> None:
         self._nodes = nodes
         self._socket_path = socket_path
         self._failures = failures
+        self._now = now
         self._sockets: list[ClientSocket] = []
         self._websockets: list[ClientWebSocket] = []
         self.on = on
@@ -131,6 +133,15 @@ class Browser(AsyncClient):
             websocket.close()
         await super().aclose()
 
+    def check_heartbeats(self) -> bool:
+        """Have the sockets look for the heartbeats of their nodes; return whether one was late."""
+        late = [each for each in self._sockets if each.check_heartbeat()]
+        return bool(late)
+
+    def now(self) -> float:
+        """Return the time by which heartbeats go, in seconds."""
+        return self._now()
+
     def node(self, node: int | None) -> Node:
         """Return the node of a number, or the browser's own; raise ValueError if there is none."""
         number: object = self.on if node is None else node
@@ -166,7 +177,7 @@ class Browser(AsyncClient):
 
 async def _serve(node: Node, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve a request with the state of the lifespan, which httpx does not know, as servers do."""
-    await node.app(scope | {"state": dict(node.state)}, receive, send)
+    await node.app({**scope, "state": dict(node.state)}, receive, send)
 
 
 def _no_node(number: int, started: int) -> str:

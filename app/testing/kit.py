@@ -104,14 +104,14 @@ class TestApp:
         except BaseException:
             await self._stop()
             raise
-        self.clock.on_advance(self.settle)
+        self.clock.on_advance(self._settle_in_time)
         self._runs = True
         return self
 
     async def __aexit__(self, *error: object) -> None:
         """Close the browsers, and stop the nodes; raise what a function has that a socket answers with."""
         self._runs = False
-        self.clock.off_advance(self.settle)
+        self.clock.off_advance(self._settle_in_time)
         for node in self.nodes:
             if node.hung and node.alive:
                 node.resume()
@@ -157,6 +157,7 @@ class TestApp:
             socket_path=self._socket_path,
             raise_app_exceptions=self._raises,
             failures=self._failures,
+            now=self.clock.monotonic,
             **{"base_url": self._base_url} | options,
         )
         self._browsers.append(browser)
@@ -170,7 +171,12 @@ class TestApp:
 
         Raises:
             AssertionError: they do not come to rest.
+            RuntimeError: it is awaited on one of them, which would wait for itself.
         """
+        if any(node.loop is asyncio.get_running_loop() for node in self.nodes):
+            raise RuntimeError(
+                "settle(), and advance() of the clock, are for the test, not for what runs on a node"
+            )
         await asyncio.sleep(0)  # for what the test has begun just now: its requests are handed in
         try:
             async with asyncio.timeout(_REST_SECONDS):
@@ -183,6 +189,12 @@ class TestApp:
         except TimeoutError:
             pass
         raise AssertionError("the nodes do not come to rest: something runs on and on")
+
+    async def _settle_in_time(self) -> None:
+        """Settle; have clients give up nodes whose heartbeats have not come."""
+        await self.settle()
+        if [each for each in self._browsers if each.check_heartbeats()]:
+            await self.settle()
 
     def _handed_in(self) -> int:
         return sum(node.loop.handed_in for node in self._running())

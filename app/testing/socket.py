@@ -1,6 +1,7 @@
 """A client of Socket.IO that tests drive, in the words and with the habits of the JavaScript one."""
 
 import json
+import math
 from collections.abc import Callable, Coroutine, Sequence
 from itertools import count
 from typing import Any, Protocol, TypeVar
@@ -30,6 +31,9 @@ class Opener(Protocol):
 
     def node(self, node: int | None) -> Node:
         """Return the node of a number, or the browser's own."""
+
+    def now(self) -> float:
+        """Return the time by which heartbeats go, in seconds."""
 
 
 class ClientSocket:
@@ -71,6 +75,7 @@ class ClientSocket:
         self._failures = failures
         self._refusal = Refusal()
         self._incomplete: packet.Packet | None = None
+        self._ping_by = self._ping_within = math.inf
         self._ids = count()
         self._acks: dict[int, list[Any]] = {}
         self._looked_at: dict[str, int] = {}
@@ -172,6 +177,13 @@ class ClientSocket:
         """Lose the connection, without a goodbye: `transport close`."""
         self._close("transport close", LOST)
 
+    def check_heartbeat(self) -> bool:
+        """Give the node up, `ping timeout`, if its heartbeat is late; return whether it was."""
+        is_late = self._browser.now() > self._ping_by
+        if is_late:
+            self._close("ping timeout", _GOING_AWAY)
+        return is_late
+
     def _handle(self, message: Message) -> None:
         match message["type"]:
             case "websocket.accept":
@@ -194,13 +206,21 @@ class ClientSocket:
             return
         kind = frame[:1]
         if kind == _OPEN:
+            opened = json.loads(frame[1:])
+            self._ping_within = (opened["pingInterval"] + opened["pingTimeout"]) / 1000
+            self._await_ping()
             self._connect()
-        elif kind == _PING and self.answers_pings:
-            self._send_frame(_PONG)
+        elif kind == _PING:
+            self._await_ping()
+            if self.answers_pings:
+                self._send_frame(_PONG)
         elif kind == _MESSAGE:
             self._incomplete = packet.Packet(encoded_packet=frame[1:])
             if not self._incomplete.attachment_count:
                 self._handle_packet(self._incomplete)
+
+    def _await_ping(self) -> None:
+        self._ping_by = self._browser.now() + self._ping_within
 
     def _connect(self) -> None:
         try:
@@ -275,6 +295,7 @@ class ClientSocket:
         connection, self._connection = self._connection, None
         if connection is None:
             return
+        self._ping_by = math.inf
         if code is not None:
             connection.end(code)
         self.sid, self.reason = None, reason
@@ -310,7 +331,9 @@ class ClientSocket:
         return await self._changes.until(look, within, what)
 
     def _state(self) -> str:
-        state = "it is connected" if self.reason is None else f"disconnected: {self.reason}"
+        state = "it is connected" if self.connected else "it is not connected yet"
+        if self.reason is not None:
+            state = f"disconnected: {self.reason}"
         return f"{state}, and has received {self.received}"
 
     def _raise_failure(self) -> None:

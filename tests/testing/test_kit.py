@@ -289,6 +289,36 @@ async def test_requests_and_websockets_have_the_state_of_the_lifespan_of_their_n
             assert await (await browser.websocket("/number")).receive() == str(node)
 
 
+async def test_a_client_gives_up_a_node_that_hangs_for_longer_than_its_heartbeats(
+    two: TestApp,
+) -> None:
+    ann = two.browser(node=1)
+    socket, elsewhere = await ann.connect(), await ann.connect(node=0)
+    two.nodes[1].hang()
+    await two.clock.advance(44)
+    assert socket.connected
+    await two.clock.advance(2)
+    assert await socket.disconnected() == "ping timeout"
+    assert elsewhere.connected
+    await socket.reconnect(node=0)
+    assert await socket.call("incr") == 1
+    two.nodes[1].resume()
+    await two.settle()
+    assert two.app.state.log == ["left"]
+
+
+async def test_what_has_not_connected_says_so(two: TestApp) -> None:
+    two.nodes[1].hang()
+    with pytest.raises(AssertionError, match="it is not connected yet, and has received"):
+        await two.browser(node=1).connect(within=0.05)
+
+
+async def test_a_node_that_waits_for_itself_is_told_so(two: TestApp) -> None:
+    for waits in (two.settle(), two.clock.advance(1)):
+        with pytest.raises(RuntimeError, match="for the test, not for what runs on a node"):
+            await two.nodes[0].call(waits)
+
+
 async def test_a_node_that_hangs_goes_on_where_it_was(two: TestApp) -> None:
     ann = two.browser(node=1)
     socket = await ann.connect()

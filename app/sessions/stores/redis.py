@@ -136,7 +136,9 @@ class RedisStore(RedisAnswers, SessionStore, UserIndex):
         self, keys: Sequence[str], versions: Sequence[int]
     ) -> list[ConditionalResult]:
         values = await self._values(keys)
-        begins = {version: b"R%d " % version for version in {*versions}}  # most have one of a few
+        begins = {  # most have one of a few
+            version: (b"R%d " % version, b"P%d " % version) for version in {*versions}
+        }
         return [
             NOT_MODIFIED
             if value is not None and value.startswith(begins[version])

@@ -1,6 +1,18 @@
 """The store contract: load, load_many and load_if_changed."""
 
-from ...sessions import EndReason, NotModified, SessionStore, Tombstone
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from ...sessions import (
+    Committed,
+    EndReason,
+    NotModified,
+    SessionExistsError,
+    SessionStore,
+    Tombstone,
+)
 from .store_base import (
     DATA,
     HOUR,
@@ -9,11 +21,30 @@ from .store_base import (
     Contract,
     bare,
     committed,
+    conflict,
     deadline,
     left,
     live,
     new_key,
 )
+
+Verb = Callable[[SessionStore, str], Awaitable[object]]
+
+EXTENDS_NOTHING: dict[str, Verb] = {
+    "load without idle": lambda store, key: store.load(key),
+    "load_many": lambda store, key: store.load_many([key]),
+    "load_if_changed": lambda store, key: store.load_if_changed([key], [0]),
+    "load_if_changed of a known version": lambda store, key: store.load_if_changed([key], [1]),
+    "commit of a version that is not stored": lambda store, key: store.commit(
+        key, 7, OTHER, idle=120
+    ),
+    "end of a version that is not stored": lambda store, key: store.end(
+        key, EndReason.LOGOUT, keep=120, version=7
+    ),
+    "create": lambda store, key: store.create(key, OTHER, idle=120, absolute=HOUR),
+    "commit without idle": lambda store, key: store.commit(key, 1, OTHER),
+}
+"""Verbs that leave the deadline of a record of version 1; the one that writes comes last."""
 
 
 class LoadContract(Contract):
@@ -26,10 +57,17 @@ class LoadContract(Contract):
         assert await store.load(key, idle=60) is None
         assert await store.load_many([key]) == [None]
 
-    async def test_load_without_idle_extends_nothing(self, store: SessionStore, key: str) -> None:
+    async def test_nothing_extends_a_record_that_is_not_told_to(
+        self, store: SessionStore, key: str, advance_time: AdvanceTime
+    ) -> None:
+        """A record knows its deadline, and not for how long it was once made."""
         made = await store.create(key, DATA, idle=60, absolute=HOUR)
-        await store.load(key)
-        assert self.same_time(deadline(live(await store.load(key))), deadline(made))
+        await advance_time(self.short_lifetime + 2 * self.precision)
+        for name, verb in EXTENDS_NOTHING.items():
+            with suppress(SessionExistsError):
+                await verb(store, key)
+            found = live(await store.load(key))
+            assert self.same_time(deadline(found), deadline(made)), name
 
     async def test_load_with_idle_extends_the_record_from_now(
         self, store: SessionStore, key: str
@@ -75,6 +113,27 @@ class LoadContract(Contract):
         found = live(await store.load(key, idle=120))
         assert bare(found) == bare(made)
         assert (found.created_at, found.absolute_at) == (made.created_at, made.absolute_at)
+
+    async def test_a_read_that_extends_undoes_no_concurrent_commit(
+        self, store: SessionStore, key: str
+    ) -> None:
+        await store.create(key, b'{"count":0}', idle=60, absolute=HOUR)
+
+        async def extend() -> None:
+            for _ in range(5):
+                await store.load(key, idle=60)
+
+        async def add_one() -> None:
+            record = live(await store.load(key, idle=60))
+            while True:
+                more = b'{"count":%d}' % (json.loads(record.data)["count"] + 1)
+                outcome = await store.commit(key, record.version, more)
+                if isinstance(outcome, Committed):
+                    return
+                record = conflict(outcome)
+
+        await asyncio.gather(*(each() for _ in range(20) for each in (extend, add_one)))
+        assert bare(live(await store.load(key))) == (b'{"count":20}', 21, None)
 
     async def test_a_record_that_is_not_extended_ends(
         self, store: SessionStore, key: str, advance_time: AdvanceTime
@@ -132,13 +191,14 @@ class LoadContract(Contract):
     ) -> None:
         known, newer, older, ended, unknown = keys = [new_key() for _ in range(5)]
         for key in (known, newer, older, ended):
-            await store.create(key, DATA, idle=60, absolute=HOUR)
-        await store.commit(newer, 1, OTHER)
-        await store.end(ended, EndReason.LOGOUT, keep=60)
+            await store.create(key, DATA, idle=60, absolute=HOUR, predecessor="p")
+        written = committed(await store.commit(newer, 1, OTHER, owner="ada", predecessor="q"))
+        await store.end(ended, EndReason.ROTATED, keep=60, successor=newer)
         found = await store.load_if_changed(keys, [1, 1, 11, 1, 1])
         assert isinstance(found[0], NotModified)
-        assert [live(found[1]).version, live(found[2]).version] == [2, 1]
-        assert found[3:] == [Tombstone(EndReason.LOGOUT), None]
+        assert live(found[1]) == written._replace(lease=None)
+        assert live(found[2]).version == 1
+        assert found[3:] == [Tombstone(EndReason.ROTATED, newer, predecessor="p"), None]
         again = await store.load_if_changed([newer, older, unknown, newer], [2, 0, 0, 22])
         assert isinstance(again[0], NotModified)
         assert [live(again[1]).version, again[2], live(again[3]).version] == [1, None, 2]
@@ -153,14 +213,7 @@ class LoadContract(Contract):
         assert [live(found[0]).version, live(found[2]).version] == [11, 11]
         assert isinstance(found[1], NotModified)
 
-    async def test_load_many_extends_nothing(self, store: SessionStore, key: str) -> None:
-        made = await store.create(key, DATA, idle=60, absolute=HOUR)
-        await store.load_many([key])
-        assert self.same_time(deadline(live(await store.load(key))), deadline(made))
-
-    async def test_load_many_reads_more_keys_than_one_round_trip_takes(
-        self, store: SessionStore
-    ) -> None:
+    async def test_more_keys_than_one_round_trip_takes_are_read(self, store: SessionStore) -> None:
         keys = [new_key() for _ in range(1200)]
         for number, key in enumerate(keys):
             if number % 3:
@@ -168,6 +221,11 @@ class LoadContract(Contract):
         found = await store.load_many(keys)
         assert [record and live(record).data for record in found] == [
             b'{"n":%d}' % number if number % 3 else None for number in range(1200)
+        ]
+        known = [int(number % 7 < 3) for number in range(1200)]  # no length of a part is a multiple
+        assert await store.load_if_changed(keys, known) == [
+            NotModified() if record and version else record
+            for record, version in zip(found, known, strict=True)
         ]
 
     async def test_ping_returns_if_the_store_is_available(self, store: SessionStore) -> None:

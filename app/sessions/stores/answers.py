@@ -66,8 +66,9 @@ class AnswerStore(ABC):
     """Keeps answers by name beside the record of a session, for some minutes.
 
     They are no part of its data: they count for none of its limits, no read of a record returns them, and
-    a write of them changes no version and no deadline. They go with the end of the session. One that is
-    older than `limits.keep` does not exist, for any verb; it is removed when there is no more room.
+    a write of them changes no version and no deadline. They go with a session that is ended; those of one
+    whose time is over may stay until they are too old. One that is older than `limits.keep` does not exist,
+    for any verb; it is removed when there is no more room.
     None is removed before: what has no room is refused.
 
     Names and values are opaque; a step is a name that belongs to another one, and does not count for the

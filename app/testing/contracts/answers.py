@@ -95,6 +95,14 @@ class AnswerStoreContract(Contract):
         assert self.same_time(deadline(written), written.lease.now + 120)
         assert self.same_time(deadline(live(await store.load(record))), deadline(written))
 
+    async def test_a_commit_with_an_answer_takes_the_predecessor_away_as_any_other(
+        self, store: SessionStore, answers: AnswerStore, key: str
+    ) -> None:
+        await store.create(key, DATA, idle=60, absolute=HOUR, predecessor="opaque")
+        outcome = await answers.commit_once(key, 1, OTHER, Once("pay", ANSWER))
+        assert committed(_outcome(outcome)).predecessor is None
+        assert live(await store.load(key)).predecessor is None
+
     async def test_of_fifty_commits_of_one_name_one_writes_and_all_have_its_answer(
         self, store: SessionStore, answers: AnswerStore, record: str
     ) -> None:
@@ -187,15 +195,57 @@ class AnswerStoreContract(Contract):
         assert kept is not None
         assert kept.value == values[outcomes.index(None)]
 
+    async def test_of_fifty_swaps_for_one_value_one_wins(
+        self, answers: AnswerStore, record: str
+    ) -> None:
+        await answers.swap_answer(record, "pay", b"begun")
+        values = [b"%d" % number for number in range(50)]
+        outcomes = await asyncio.gather(
+            *(answers.swap_answer(record, "pay", value, expected=b"begun") for value in values)
+        )
+        assert outcomes.count(None) == 1
+        assert _bare(await answers.read_answer(record, "pay")) == (
+            values[outcomes.index(None)],
+            0,
+        )
+
+    async def test_no_value_but_the_expected_one_is_removed_whatever_comes_between(
+        self, answers: AnswerStore, record: str
+    ) -> None:
+        for trial in range(20):
+            name = f"pay {trial}"
+            await answers.swap_answer(record, name, b"begun")
+            remove = answers.swap_answer(record, name, None, expected=b"begun")
+            swap = answers.swap_answer(record, name, ANSWER, expected=b"begun")
+            await asyncio.gather(*((remove, swap) if trial % 2 else (swap, remove)))
+            assert _bare(await answers.read_answer(record, name)) == (ANSWER, 0)
+
+    async def test_a_value_is_as_old_as_its_swap(
+        self, store: SessionStore, answers: AnswerStore, record: str, advance_time: AdvanceTime
+    ) -> None:
+        await answers.swap_answer(record, "pay", b"begun")
+        await advance_time(SHORT)
+        before = live(await store.load(record))
+        await answers.swap_answer(record, "pay", ANSWER, expected=b"begun")
+        kept = await answers.read_answer(record, "pay")
+        after = live(await store.load(record))
+        assert kept is not None
+        assert before.lease is not None
+        assert after.lease is not None
+        assert kept.age <= after.lease.now - before.lease.now + self.precision
+
     async def test_an_answer_has_its_age_and_then_does_not_exist(
         self, store: SessionStore, answers: AnswerStore, record: str, advance_time: AdvanceTime
     ) -> None:
         await answers.commit_once(record, 1, OTHER, Once("pay", ANSWER))
+        await answers.swap_answer(record, "order", b"begun")
         await advance_time(SHORT)
         kept = await answers.read_answer(record, "pay")
         assert kept is not None
         assert SHORT - self.precision <= kept.age < LIMITS.keep
         assert await answers.read_answer(record, "pay", limits=OUTLIVED) is None
+        assert await answers.swap_answer(record, "order", ANSWER, limits=OUTLIVED) is None
+        assert _bare(await answers.read_answer(record, "order")) == (ANSWER, 0)
         once = Once("pay", b"second")
         committed(_outcome(await answers.commit_once(record, 2, DATA, once, limits=OUTLIVED)))
         assert bare(live(await store.load(record))) == (DATA, 3, None)
@@ -218,6 +268,9 @@ class AnswerStoreContract(Contract):
             again = await answers.commit_once(record, 3, OTHER, Once(name, b""), limits=two)
             assert isinstance(again, Answer)
         await advance_time(SHORT)
+        late = await answers.swap_answer(record, "three", b"", limits=two)
+        assert isinstance(late, NoRoom)
+        assert late.retry_after <= two.keep - SHORT + self.precision
         expired = OUTLIVED._replace(number=2)
         assert await answers.swap_answer(record, "three", b"begun", limits=expired) is None
         assert await answers.swap_answer(record, "four", b"begun", limits=two) is None
@@ -273,6 +326,18 @@ class AnswerStoreContract(Contract):
         )
         again = await answers.commit_once(successor, 1, DATA, Once("pay", b"second"))
         assert _bare(again) == (ANSWER, 0)
+
+    async def test_a_step_is_copied_as_one(
+        self, store: SessionStore, answers: AnswerStore, record: str
+    ) -> None:
+        await answers.commit_once(record, 1, OTHER, Once("pay#1", ANSWER, step=True))
+        successor = new_key()
+        await store.create(successor, OTHER, idle=60, absolute=HOUR, predecessor="opaque")
+        await store.end(record, EndReason.ROTATED, keep=60, successor=successor)
+        await answers.copy_answers(record, successor)
+        one = AnswerLimits(number=1)
+        assert await answers.swap_answer(successor, "order", b"begun", limits=one) is None
+        assert isinstance(await answers.swap_answer(successor, "more", b"", limits=one), NoRoom)
 
     async def test_to_copy_nothing_or_to_what_has_ended_does_nothing(
         self, store: SessionStore, answers: AnswerStore, record: str

@@ -44,10 +44,10 @@ class CreateContract(Contract):
     async def test_the_absolute_deadline_counts_from_the_creation(
         self, store: SessionStore, key: str
     ) -> None:
-        made = await store.create(key, DATA, idle=60, absolute=HOUR)
+        made = await store.create(key, DATA, idle=60, absolute=HOUR + 0.25)
         assert made.lease is not None
         assert self.same_time(made.created_at, made.lease.now)
-        assert self.same_time(made.absolute_at, made.created_at + HOUR)
+        assert self.same_time(made.absolute_at, made.created_at + HOUR + 0.25)
 
     async def test_idle_is_capped_by_the_absolute_deadline_from_the_start(
         self, store: SessionStore, key: str

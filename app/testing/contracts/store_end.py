@@ -66,11 +66,11 @@ class EndContract(Contract):
         self, store: SessionStore, key: str, advance_time: AdvanceTime
     ) -> None:
         await store.create(key, DATA, idle=60, absolute=HOUR)
-        await store.end(key, EndReason.LOGOUT, keep=60)
+        await store.end(key, EndReason.LOGOUT, keep=60.25)
         first = lease(await store.load(key))
         await advance_time(self.short_lifetime)
         second = lease(await store.load(key, idle=HOUR))
-        assert self.same_time(first.seconds, 60)
+        assert self.same_time(first.seconds, 60.25)
         assert second.now - first.now >= self.short_lifetime - self.precision
         assert self.same_time(first.expires_at, second.expires_at)
 
@@ -155,10 +155,12 @@ class EndContract(Contract):
     ) -> None:
         await store.create(key, DATA, idle=60, absolute=HOUR)
         await store.end(key, EndReason.LOGOUT, keep=self.short_lifetime)
-        await store.load(key, idle=60)
-        await store.commit(key, 1, OTHER, idle=60)
-        await store.end(key, EndReason.REVOKED, keep=60)
+        for verb in VERBS.values():
+            await verb(store, key)
         await advance_time(2 * self.short_lifetime)
+        assert await store.load_many([key]) == await store.load_if_changed([key], [1]) == [None]
+        assert gone(await store.commit(key, 1, OTHER, idle=60)) is None
+        assert gone(await store.end(key, EndReason.REVOKED, keep=60)) is None
         assert await store.load(key) is None
         assert (await store.create(key, DATA, idle=60, absolute=HOUR)).version == 1
 
@@ -229,14 +231,17 @@ class EndContract(Contract):
             outcomes: list[CommitOutcome] = list(await asyncio.gather(*pair))
             assert len(only(outcomes, Committed)) == 1
 
-    async def test_an_end_amid_a_burst_of_writes_is_final(
-        self, store: SessionStore, key: str
+    @pytest.mark.parametrize("ending", ["logout", "delete"])
+    async def test_an_end_amid_a_burst_of_reads_and_writes_is_final(
+        self, store: SessionStore, key: str, advance_time: AdvanceTime, ending: str
     ) -> None:
         await store.create(key, DATA, idle=60, absolute=HOUR)
-        burst = [store.commit(key, version, OTHER, idle=60) for version in range(1, 20)]
-        burst.insert(10, store.end(key, EndReason.LOGOUT, keep=60))
-        await asyncio.gather(*burst)
-        assert await store.load(key) == Tombstone(EndReason.LOGOUT)
+        burst: list[Awaitable[object]] = []
+        for version in range(1, 20):
+            burst += [store.load(key, idle=60), store.commit(key, version, OTHER, idle=60)]
+        burst.insert(20, self._end(store, key, ending, advance_time))
+        left = (await asyncio.gather(*burst))[20]
+        assert await store.load(key) == left
 
     async def _end(
         self, store: SessionStore, key: str, how: str, advance_time: AdvanceTime

@@ -62,12 +62,13 @@ class UserIndexContract(Contract):
     async def test_an_entry_goes_after_its_time(
         self, index: UserIndex, name: str, advance_time: AdvanceTime
     ) -> None:
-        short, long = new_key(), new_key()
+        before, short, after = (new_key() for _ in range(3))
+        await index.add_to_index(name, before, keep=HOUR)
         await index.add_to_index(name, short, keep=self.short_lifetime)
         await advance_time(2 * self.short_lifetime)
-        await index.add_to_index(name, long, keep=HOUR)
+        await index.add_to_index(name, after, keep=HOUR)
 
-        assert await index.read_index(name) == [long]
+        assert sorted(await index.read_index(name)) == sorted([before, after])
 
     async def test_a_name_goes_with_its_last_entry(
         self, index: UserIndex, name: str, key: str, advance_time: AdvanceTime
@@ -85,6 +86,42 @@ class UserIndexContract(Contract):
         await advance_time(2 * self.short_lifetime)
 
         assert await index.read_index(name) == [key]
+
+    async def test_adding_again_makes_an_entry_stay_longer(
+        self, index: UserIndex, name: str, key: str, advance_time: AdvanceTime
+    ) -> None:
+        await index.add_to_index(name, key, keep=self.short_lifetime)
+        await index.add_to_index(name, key, keep=HOUR)
+        await advance_time(2 * self.short_lifetime)
+
+        assert await index.read_index(name) == [key]
+
+    async def test_a_key_may_be_under_several_names(
+        self, index: UserIndex, name: str, key: str
+    ) -> None:
+        """A session is its user's, and that of a provider's session."""
+        other = new_key()
+        for each in (name, other):
+            await index.add_to_index(each, key, keep=HOUR)
+        assert await index.read_index(name) == await index.read_index(other) == [key]
+
+        await index.remove_from_index(name, key)
+
+        assert await index.read_index(name) == []
+        assert await index.read_index(other) == [key]
+
+    async def test_what_is_removed_and_added_at_once_takes_no_other_with_it(
+        self, index: UserIndex, name: str
+    ) -> None:
+        old, new = ([new_key() for _ in range(20)] for _ in range(2))
+        for key in old:
+            await index.add_to_index(name, key, keep=HOUR)
+        await asyncio.gather(
+            *(index.remove_from_index(name, key) for key in old),
+            *(index.add_to_index(name, key, keep=HOUR) for key in new),
+        )
+
+        assert sorted(await index.read_index(name)) == sorted(new)
 
     async def test_entries_added_at_once_are_all_there(self, index: UserIndex, name: str) -> None:
         keys = [new_key() for _ in range(50)]

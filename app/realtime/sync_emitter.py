@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future, wait
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,6 +12,12 @@ from .connected_emitter import connect_outside
 from .emitter import Emitter
 from .targets import To
 
+_CLOSED = "this SyncEmitter is closed"
+_FORKED = (
+    "this SyncEmitter was made before the process has forked, which takes no thread with it: make one "
+    "afterwards, in each process"
+)
+
 
 class SyncEmitter:
     """The verbs of an Emitter that code without an event loop needs: `emit` and `disconnect`.
@@ -18,11 +25,15 @@ class SyncEmitter:
     `with SyncEmitter.connect(redis_url) as emitter:`. It may be used by several threads; make it after a
     process has forked, not before. Its connections are served by a thread of its own, which `close` ends,
     too; an emitter that is not closed by the time that it goes is warned about with a ResourceWarning.
+    Once it is closed, or in a process that has forked since, every verb raises RuntimeError.
     """
 
     def __init__(self, emitter: Emitter, aclose: Any) -> None:
         self._emitter = emitter
         self._aclose = aclose
+        self._closed = False
+        self._lock = threading.Lock()
+        self._under_way: set[Future[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="mooring emitter", daemon=True
@@ -30,7 +41,7 @@ class SyncEmitter:
         self._thread.start()
 
     def __del__(self) -> None:
-        if not self._loop.is_closed():
+        if not self._closed:
             warn_unclosed(self, "with SyncEmitter.connect(...), or emitter.close()")
 
     @classmethod
@@ -90,13 +101,17 @@ class SyncEmitter:
         self._run(self._emitter.disconnect(to, reconnect=reconnect, namespace=namespace))
 
     def close(self) -> None:
-        """Send what is left, and close the connections. May be called twice."""
-        if self._loop.is_closed():
-            return
-        self._run(self._aclose())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        """Send what is left, and close the connections. May be called twice, and by several threads.
+
+        In a process that has forked since it does nothing: the connections are those of the other one.
+        """
+        if self._thread.is_alive():
+            with self._lock:
+                is_first, self._closed = not self._closed, True
+            if is_first:
+                self._end()
+            self._thread.join()
+        self._closed = True
 
     def __enter__(self) -> Self:
         return self
@@ -109,5 +124,27 @@ class SyncEmitter:
     ) -> None:
         self.close()
 
-    def _run(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+    def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        running = self._begin(coroutine)
+        running.add_done_callback(self._under_way.discard)
+        running.result()
+
+    def _begin(self, coroutine: Coroutine[Any, Any, None]) -> Future[None]:
+        """Have the thread run a coroutine, or raise RuntimeError if it would never do so."""
+        if self._thread.is_alive():
+            with self._lock:
+                if not self._closed:
+                    running = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+                    self._under_way.add(running)
+                    return running
+        coroutine.close()
+        raise RuntimeError(_CLOSED if self._closed else _FORKED)
+
+    def _end(self) -> None:
+        wait([*self._under_way])
+        try:
+            asyncio.run_coroutine_threadsafe(self._aclose(), self._loop).result()
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()

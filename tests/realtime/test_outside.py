@@ -1,11 +1,13 @@
 """Emitters of code outside of the app: they need neither FastAPI nor a server, nor an event loop."""
 
 import json
+import multiprocessing
 import subprocess
 import sys
 import threading
 import warnings
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from app import EVERYBODY, BusUnavailableError, Emitter, SyncEmitter, Users, to_
 from app.realtime.addresses import address_of
 from app.realtime.redis_keys import RedisKeys
 from app.realtime.targets import Target
+from tests.support.eventually import PATIENCE
 from tests.support.processes import ROOT, free_port
 from tests.support.servers import StoreServer
 
@@ -97,6 +100,61 @@ async def test_what_was_closed_or_has_connected_to_nothing_goes_in_silence(
         warnings.simplefilter("always")
         del unused, emitter, users
     assert warned == []
+
+
+def test_several_threads_may_close_an_emitter_that_others_use(valkey: StoreServer) -> None:
+    emitter, ended = SyncEmitter.connect(valkey.url), list[str]()
+
+    def emit_on_and_on() -> None:
+        while True:
+            emitter.emit("news", to=EVERYBODY)
+
+    def emit() -> None:
+        with pytest.raises(RuntimeError, match="is closed"):
+            emit_on_and_on()
+        ended.append("emit")
+
+    def close() -> None:
+        emitter.close()
+        assert not emitter._thread.is_alive()
+        ended.append("close")
+
+    threads = [threading.Thread(target=each, daemon=True) for each in [emit] * 3 + [close] * 3]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert sorted(ended) == ["close"] * 3 + ["emit"] * 3
+    for verb in (partial(emitter.emit, "news"), emitter.disconnect):
+        with pytest.raises(RuntimeError, match="is closed"):
+            verb(to=EVERYBODY)
+
+
+def test_an_emitter_that_was_made_before_a_fork_is_refused_and_stays_the_other_process_s(
+    valkey: StoreServer,
+) -> None:
+    with SyncEmitter.connect(valkey.url) as emitter:
+        emitter.emit("news", to=EVERYBODY)
+        told = multiprocessing.get_context("fork").SimpleQueue()
+        forked = multiprocessing.get_context("fork").Process(
+            target=_use_after_a_fork, args=(emitter, told)
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of threads that a fork leaves
+            forked.start()
+        forked.join(PATIENCE)
+        forked.kill()
+        assert forked.exitcode == 0
+        assert "was made before the process has forked" in told.get()
+        emitter.emit("news", to=EVERYBODY)
+
+
+def _use_after_a_fork(emitter: SyncEmitter, told: Any) -> None:
+    try:
+        emitter.emit("news", to=EVERYBODY)
+    except RuntimeError as error:
+        told.put(str(error))
+    emitter.close()
 
 
 async def test_what_the_bus_does_not_take_is_an_error_within_two_seconds() -> None:

@@ -67,7 +67,7 @@ class Outside:
             self._announce,
             _explain,
         )
-        self._reads: asyncio.Event | None = None
+        self._reads = asyncio.Event()
         self._calls = RemoteCalls(self._publish_call)
 
     @property
@@ -188,8 +188,8 @@ class Outside:
         await self._publish(message, EVERY_NODE)
 
     async def _read(self) -> None:
-        """Start to read the bus, and wait until it is known from where."""
-        if self._reads is None:
+        """Start to read the bus, in each event loop anew, and wait until it is known from where."""
+        if not self._relay.receives:
             self._reads = asyncio.Event()
             self._relay.start()
         try:
@@ -200,8 +200,7 @@ class Outside:
 
     async def _joined(self) -> None:
         """Go on: from here on nothing is missed. After a gap those who wait for acks time out."""
-        if self._reads is not None:
-            self._reads.set()
+        self._reads.set()
 
     async def _deliver(self, message: Message) -> None:
         if isinstance(message, ReplyMessage):

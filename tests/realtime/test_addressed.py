@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app import EVERYBODY, Emitter, EventRouter, SocketDep, to_session
+from app import EVERYBODY, Emitter, EventRouter, SocketDep, to_session, to_socket
 from app.realtime.bus.base import EVERY_NODE, SequencedMessage
 from app.realtime.bus.redis import WAIT, RedisBus
 from app.realtime.redis_keys import RedisKeys
@@ -151,6 +151,24 @@ async def test_what_is_sent_behind_a_join_from_afar_arrives(
             await emitter.join(to_session(session.key), room)
             await emitter.emit("said", room, to=room)
             assert await client.event() == ["said", room]
+
+
+async def test_a_worker_is_answered_in_one_event_loop_after_another_and_after_it_was_closed(
+    nodes: Nodes, valkey: StoreServer
+) -> None:
+    async with nodes.client(1) as client:
+        await client.join()
+        socket, worker = to_socket(client.sids["/"]), Emitter.connect(valkey.url)
+
+        async def count(*, close: bool) -> int:
+            found = await worker.count(socket)
+            if close:
+                await worker.aclose()
+            return found
+
+        for close in (False, False, True, True):
+            assert await asyncio.to_thread(asyncio.run, count(close=close)) == 1
+        assert [await count(close=True) for _ in range(2)] == [1, 1]
 
 
 async def test_messages_to_rooms_sessions_and_everybody_keep_their_order(

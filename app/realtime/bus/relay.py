@@ -102,6 +102,11 @@ class BusRelay:
         self._bus.leave(self.node)
 
     @property
+    def receives(self) -> bool:
+        """Whether it was started, and has not ended since, with its event loop say."""
+        return is_running(self._reader)
+
+    @property
     def alone(self) -> bool:
         """Whether it is certain that no other node receives what is sent."""
         return self._bus.alone

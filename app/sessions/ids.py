@@ -10,6 +10,9 @@ import orjson
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{43}")
 """32 bytes in base64url without padding."""
 
+SESSION_KEY = re.compile(r"[0-9a-f]{64}")
+"""SHA-256 in hex."""
+
 _ID_BYTES = 32
 _SHOWN = 8
 

@@ -9,9 +9,10 @@ from itertools import compress
 from typing import TYPE_CHECKING
 
 from ..aio.in_batches import in_batches
+from ..article import kind_of
 from ..extras import explain_missing
 from ..sessions import EndReason, Record, Session, SessionManager, UserIndex
-from ..sessions.ids import oidc_name, user_name
+from ..sessions.ids import SESSION_KEY, oidc_name, user_name
 from ..sessions.live import ids_of, load_live
 from ..sessions.sign_in import SignIn, check_user, unpack
 from ..sessions.stores.user_index import NO_USER_INDEX
@@ -125,12 +126,12 @@ class Users:
             How many sessions were ended.
 
         Raises:
-            TypeError: the store cannot find a user's sessions, or the id is no string.
-            ValueError: the id is empty, too long or no Unicode: nobody can have signed in by it.
+            TypeError: the store cannot find a user's sessions, the id is no string, or `keep` neither.
+            ValueError: the id is empty, too long or no Unicode: nobody can have signed in by it. Or `keep`
+                is no key: nothing would be kept.
             StoreUnavailableError: there was no reply; some may have ended.
         """
-        kept = keep.key if isinstance(keep, Session) else keep
-        return await self._end_all(user_name(check_user(user)), kept)
+        return await self._end_all(user_name(check_user(user)), _key_of(keep))
 
     async def forget(self, user: str) -> int:
         """End all sessions of a user, and erase what is kept of them: labels, addresses, the list.
@@ -263,6 +264,17 @@ class Users:
             return sign_in.at
         seen = record.lease.expires_at - self._manager.policy.idle
         return min(max(seen, sign_in.at), record.lease.now)
+
+
+def _key_of(kept: object) -> str | None:
+    """Return the key of what is to be kept; raise TypeError or ValueError if it would not be."""
+    if isinstance(kept, Session):
+        return kept.key
+    if not isinstance(kept, str | None):
+        raise TypeError(f"keep= takes a session, or the key of one, not {kind_of(kept)}")
+    if kept is not None and not SESSION_KEY.fullmatch(kept):
+        raise ValueError("keep= takes a session, or the key of one: 64 hex digits")
+    return kept
 
 
 def _utc(seconds: float) -> datetime:

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from datetime import UTC
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,19 @@ async def test_all_end_but_the_one_that_is_kept(node: Node) -> None:
     assert await node.users.end("ann", keep=kept.key) == 0
     assert await node.users.forget("ann") == 1
     assert await node.store.read_index(user_name("ann")) == []
+
+
+@pytest.mark.parametrize("what", ["view", "id", "other", "empty"])
+async def test_what_names_no_session_to_keep_ends_none(node: Node, what: str) -> None:
+    """It would end the one that was to be kept with all others."""
+    kept = await node.signed_in("ann")
+    [view] = await node.users.sessions("ann")
+    wrong: dict[str, Any] = {"view": view, "id": kept.id, "other": 7, "empty": ""}
+
+    with pytest.raises((TypeError, ValueError), match="keep= takes a session, or the key of one"):
+        await node.users.end("ann", keep=wrong[what])
+
+    assert [each.key for each in await node.users.sessions("ann")] == [kept.key]
 
 
 async def test_the_one_that_is_kept_goes_on_though_the_index_still_has_what_it_was_before(

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from types import AsyncGeneratorType, GeneratorType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .changes import EMPTY, NO_CHANGES, Changes, dump
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _CONTAINERS = {dict, list}
+_GENERATORS = {GeneratorType, AsyncGeneratorType}
 _LONGEST_LIFE = 10 * 365 * 24 * 3600.0
 
 
@@ -195,11 +197,11 @@ class Session(SessionMapping):
                 returns has to be a JSON value of at most 8 KiB then.
 
         Returns:
-            What `fn` returned when its change was stored. A list or dict of the data is the
-            session's: a later change to it is a plain write.
+            What `fn` returned when its change was stored. A list or dict in the data is the
+            session's: a later change to it is a plain write. The whole dict that `fn` got is not.
 
         Raises:
-            TypeError: `fn` is a coroutine function.
+            TypeError: `fn` is a coroutine function or a generator function.
             ValueError: `once` is no key.
             SessionEndedError: the session has ended; nothing was stored.
             SessionDataError: JSON would not give the data, or an answer that is kept, back as they are;
@@ -448,7 +450,7 @@ class Session(SessionMapping):
                     changes.apply_to(data)
                 before, draft = [*data], data
                 result = fn(data)
-                _refuse_awaitable(result)
+                _refuse_unfinished(fn, result)
                 return result
 
             extend = self._usage.extends
@@ -503,8 +505,12 @@ def _no_further_change(_: Data) -> None:
     """Change nothing beside the plain writes, which is what `save` stores."""
 
 
-def _refuse_awaitable(result: object) -> None:
-    if not hasattr(result, "__await__"):
+def _refuse_unfinished(fn: object, result: object) -> None:
+    """Raise TypeError for what a function returns before it has done anything."""
+    if type(result) in _GENERATORS:  # one may be an answer, but not that of a generator function
+        if not (inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn)):
+            return
+    elif not hasattr(result, "__await__"):
         return
     if inspect.iscoroutine(result):
         result.close()

@@ -1,6 +1,8 @@
 """Session.transact: a plain function on the newest data, atomically."""
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -98,6 +100,24 @@ async def test_an_async_function_is_refused_and_stores_nothing(
     with pytest.raises(TypeError, match="plain function"):
         await session.transact(count)  # type: ignore[unused-coroutine] # which is the mistake
     assert await stored(sessions, session) == {}
+
+
+async def test_a_generator_function_which_would_change_nothing_is_refused(
+    session: Session,
+) -> None:
+    def count(data: dict[str, Any]) -> Iterator[None]:
+        data["count"] = 99
+        yield
+
+    async def count_async(data: dict[str, Any]) -> AsyncIterator[None]:
+        data["count"] = 99
+        yield
+
+    for fn in (count, count_async, partial(count)):
+        with pytest.raises(TypeError, match="plain function"):
+            await session.transact(fn)
+    assert dict(session) == {}
+    assert [*await session.transact(lambda data: (name for name in data))] == []
 
 
 async def test_a_transaction_that_changes_nothing_reads_the_newest_data_and_writes_none(

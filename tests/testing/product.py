@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
 from app import (
     EmitterDep,
@@ -20,12 +21,20 @@ from app import (
 )
 
 
+class Auth(BaseModel):
+    """What a client says to get into /strict."""
+
+    word: str = "nothing"
+
+
 def product(**settings: Any) -> FastAPI:  # noqa: C901 - its routes and events
     """Return a new app; what happens in it stands in `app.state.log`."""
     app = FastAPI()
     app.state.log = log = []
     mooring = Mooring(app, Settings(session_secrets=["x" * 32], **settings))
     events, kept = EventRouter(), EventRouter(namespace="/kept", recovery=True)
+    strict = EventRouter(namespace="/strict")
+    left_for: dict[str | None, list[str]] = {}
     events.sends("said", str, description="What somebody says.")
     kept.sends("said", str, description="The same, for those who come back.")
 
@@ -57,6 +66,10 @@ def product(**settings: Any) -> FastAPI:  # noqa: C901 - its routes and events
     async def fails() -> None:
         raise RuntimeError("the app's own error")
 
+    @app.post("/reasons/{name}")
+    async def reasons(name: str) -> list[str]:
+        return left_for.pop(name, [])
+
     @events.on("incr")
     async def incr(session: SessionDep) -> int:
         return await session.transact(add_one)
@@ -74,6 +87,10 @@ def product(**settings: Any) -> FastAPI:  # noqa: C901 - its routes and events
     @events.on("echo")
     async def echo(data: bytes) -> bytes:
         return data
+
+    @events.on("mirror")
+    async def mirror(*values: Any) -> Any:
+        return values
 
     @events.on("rare", limit="1/minute")
     async def rare() -> None:
@@ -99,6 +116,20 @@ def product(**settings: Any) -> FastAPI:  # noqa: C901 - its routes and events
     async def incr_kept(session: SessionDep) -> int:
         return await session.transact(add_one)
 
+    @kept.on_disconnect
+    async def left_kept(socket: Socket, reason: str) -> None:
+        left_for.setdefault(socket.user, []).append(reason)
+
+    @strict.on_connect
+    async def enter(auth: Auth) -> None:
+        if auth.word != "ahoy":
+            raise EventError("no-entry", "Say the word.", word=auth.word)
+
+    @strict.on("repeat")
+    async def repeat(socket: SocketDep, times: int) -> None:
+        for number in range(times):
+            await socket.emit("said", number, number)
+
     @mooring.on_user_online
     async def online(user: str) -> None:
         log.append(f"{user} is here")
@@ -109,6 +140,7 @@ def product(**settings: Any) -> FastAPI:  # noqa: C901 - its routes and events
 
     mooring.include_router(events)
     mooring.include_router(kept)
+    mooring.include_router(strict)
     app.include_router(mooring.session_router())
     app.include_router(mooring.health_router())
     return app

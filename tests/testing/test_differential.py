@@ -30,11 +30,11 @@ class Visitor(ABC):
         self.trace.append(("ack", answer))
 
     @abstractmethod
-    async def post(self, path: str) -> None:
-        """Send a request. Its answer and what the socket sees meanwhile have no order."""
+    async def post(self, path: str) -> Any:
+        """Send a request, and return its answer. It and what the socket sees meanwhile have no order."""
 
     @abstractmethod
-    async def connect(self, namespace: str = "/") -> None:
+    async def connect(self, namespace: str = "/", auth: Any = None) -> None:
         """Connect, or try to."""
 
     @abstractmethod
@@ -48,6 +48,18 @@ class Visitor(ABC):
     @abstractmethod
     async def cut(self) -> None:
         """Lose the connection."""
+
+    @abstractmethod
+    async def leave(self) -> None:
+        """Say goodbye."""
+
+    async def hears_why(self, name: str) -> None:
+        """Note for which reasons the app says that the sockets of a user have left, when one has."""
+        reasons: list[str] = []
+        while not reasons:
+            reasons = await self.post(f"/reasons/{name}")
+        await self.note()
+        self.trace.append(("reasons", *reasons))
 
     @abstractmethod
     async def reconnect(self) -> None:
@@ -72,12 +84,17 @@ class JsVisitor(Visitor):
         assert self._client is not None
         return self._client
 
-    async def post(self, path: str) -> None:
-        assert (await self._browser.fetch("POST", path)).status < 300
+    async def post(self, path: str) -> Any:
+        answer = await self._browser.fetch("POST", path)
+        assert answer.status < 300
+        return answer.json() if answer.body else None
 
-    async def connect(self, namespace: str = "/") -> None:
+    async def connect(self, namespace: str = "/", auth: Any = None) -> None:
+        self._mark = self._noted = 0
         self._client = await self._browser.connect(
-            url=self._browser.url + namespace, options={"reconnection": False}, wait=False
+            url=self._browser.url + namespace,
+            options={"reconnection": False} | ({} if auth is None else {"auth": auth}),
+            wait=False,
         )
         await self._settled()
 
@@ -103,6 +120,10 @@ class JsVisitor(Visitor):
 
     async def cut(self) -> None:
         await self.client.cut()
+        await self.sees("disconnect")
+
+    async def leave(self) -> None:
+        await self.client.close()
         await self.sees("disconnect")
 
     async def reconnect(self) -> None:
@@ -140,12 +161,14 @@ class KitVisitor(Visitor):
         assert self._socket is not None
         return self._socket
 
-    async def post(self, path: str) -> None:
-        assert (await self._browser.post(path)).is_success
+    async def post(self, path: str) -> Any:
+        answer = await self._browser.post(path)
+        assert answer.is_success
+        return answer.json() if answer.content else None
 
-    async def connect(self, namespace: str = "/") -> None:
+    async def connect(self, namespace: str = "/", auth: Any = None) -> None:
         try:
-            self._socket = await self._browser.connect(namespace)
+            self._socket = await self._browser.connect(namespace, auth=auth)
         except ConnectError as error:
             self.trace.append(("connect_error", str(error), error.data))
         else:
@@ -163,6 +186,11 @@ class KitVisitor(Visitor):
 
     async def cut(self) -> None:
         self.socket.cut()
+        await self.sees("disconnect")
+        await self.note()
+
+    async def leave(self) -> None:
+        self.socket.disconnect()
         await self.sees("disconnect")
         await self.note()
 
@@ -244,10 +272,93 @@ async def is_refused(visitor: Visitor) -> None:
     await visitor.connect("/nowhere")
 
 
+async def is_refused_by_the_app(visitor: Visitor) -> None:
+    for auth in (None, {"word": "hello"}, {"word": 7}, {"word": "ahoy"}):
+        await visitor.connect("/strict", auth)
+    await visitor.call("repeat", 3)
+    await visitor.call("repeat", "many")
+    await visitor.call("repeat")
+
+
+async def is_mirrored(visitor: Visitor) -> None:
+    await visitor.connect()
+    for values in (
+        [],
+        [None],
+        [[]],
+        [1, 2.5, -0.0, 1e21, 2**53],
+        ["\u2028 \0 ß 😀", {"a": {"": []}}],
+    ):
+        await visitor.call("mirror", *values)
+
+
+async def leaves_in_many_ways(visitor: Visitor) -> None:
+    await visitor.post("/login/bea")
+    await visitor.connect("/kept")
+    await visitor.cut()
+    await visitor.hears_why("bea")
+    await visitor.reconnect()
+    await visitor.leave()
+    await visitor.hears_why("bea")
+    await visitor.reconnect()
+    await visitor.post("/login/bea")
+    await visitor.sees("disconnect")
+    await visitor.hears_why("bea")
+    await visitor.reconnect()
+    await visitor.post("/logout")
+    await visitor.sees("disconnect")
+    await visitor.hears_why("bea")
+
+
+async def comes_back_without_having_heard_anything(visitor: Visitor) -> None:
+    await visitor.post("/login/ann")
+    await visitor.connect("/kept")
+    await visitor.cut()
+    await visitor.post("/say/ann/one")
+    await visitor.reconnect()
+    await visitor.call("incr")
+
+
+async def comes_back_signed_in_anew(visitor: Visitor) -> None:
+    await visitor.post("/login/ann")
+    await visitor.connect("/kept")
+    await visitor.post("/say/ann/one")
+    await visitor.sees("said")
+    await visitor.cut()
+    await visitor.post("/say/ann/two")
+    await visitor.post("/login/ann")
+    await visitor.reconnect()
+    await visitor.call("incr")
+
+
+async def comes_back_when_all_is_over(visitor: Visitor) -> None:
+    await visitor.post("/login/ann")
+    await visitor.connect("/kept")
+    await visitor.post("/say/ann/one")
+    await visitor.sees("said")
+    await visitor.cut()
+    await visitor.post("/say/ann/two")
+    await visitor.post("/logout")
+    await visitor.reconnect()
+    await visitor.call("incr")
+
+
 @pytest.mark.parametrize(
     ("story", "length"),
-    [(talks, 11), (logs_out, 5), (rotates, 7), (comes_back, 6), (is_refused, 1)],
-    ids=["talks", "logs out", "rotates", "comes back", "is refused"],
+    [
+        (talks, 11),
+        (logs_out, 5),
+        (rotates, 7),
+        (comes_back, 6),
+        (is_refused, 1),
+        (is_refused_by_the_app, 9),
+        (is_mirrored, 7),
+        (leaves_in_many_ways, 13),
+        (comes_back_without_having_heard_anything, 5),
+        (comes_back_signed_in_anew, 5),
+        (comes_back_when_all_is_over, 5),
+    ],
+    ids=lambda each: getattr(each, "__name__", "").replace("_", " "),
 )
 async def test_both_clients_see_the_same(
     story: Story, length: int, visitors: list[Visitor]

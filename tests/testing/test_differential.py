@@ -14,6 +14,12 @@ from tests.testing.product import product
 
 Story = Callable[["Visitor"], Awaitable[None]]
 
+MIRRORED: list[list[Any]] = [
+    *([], [None], [[]]),
+    [1, 2.5, -0.0, 1e21, 2**53],
+    ["\u2028 \0 ß 😀", {"a": {"": []}}],
+]
+
 _TOLD = {"connect", "disconnect", "connect_error"}
 
 
@@ -282,13 +288,7 @@ async def is_refused_by_the_app(visitor: Visitor) -> None:
 
 async def is_mirrored(visitor: Visitor) -> None:
     await visitor.connect()
-    for values in (
-        [],
-        [None],
-        [[]],
-        [1, 2.5, -0.0, 1e21, 2**53],
-        ["\u2028 \0 ß 😀", {"a": {"": []}}],
-    ):
+    for values in MIRRORED:
         await visitor.call("mirror", *values)
 
 

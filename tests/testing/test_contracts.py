@@ -29,6 +29,8 @@ class TestMyStore(StoreContract):
 """
 
 BUS = """
+import asyncio
+
 import pytest
 
 from app.realtime.bus.base import Batch, Bus, MemoryBus, Offset
@@ -234,6 +236,14 @@ WRONG = {
 """A fault, as a body of a class, and the rule of the contract that it breaks."""
 
 
+NOBODY_WOKEN = """
+    async def read_addressed(self, node: str, after: Offset) -> Batch:
+        while await self.tail() <= after:
+            await asyncio.sleep(1)
+        return await self.read(after)
+"""
+
+
 @pytest.mark.parametrize("module", [STORE, BUS], ids=["store", "bus"])
 def test_an_adapter_that_keeps_the_contract_passes(tmp_path: Path, module: str) -> None:
     result = _pytest(tmp_path, module.format(body="pass"))
@@ -253,8 +263,9 @@ def test_an_adapter_that_keeps_the_contract_passes(tmp_path: Path, module: str) 
             "an_offset_that_the_log_never_had_is_a_gap",
             "where False = Batch(",
         ),
+        (BUS, NOBODY_WOKEN, "an_addressed_message_wakes_a_waiting_read", "< 0.5"),
     ],
-    ids=["order", "data", "gap"],
+    ids=["order", "data", "gap", "wake"],
 )
 def test_an_adapter_that_breaks_the_contract_fails_with_the_values_that_differ(
     tmp_path: Path, module: str, body: str, failing: str, shown: str

@@ -1,6 +1,7 @@
 """The contract of a bus about messages that are addressed to nodes."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -135,8 +136,10 @@ class AddressedBusContract:
         await self.enter(bus, node, key)
         reading = asyncio.create_task(read_addressed(bus, node, offset, 1))
         await asyncio.sleep(0.1)  # it has begun to wait by then, or gets the message anyway
+        began = time.monotonic()
         await publish_to(bus, [key])
         assert [each.sequence for each in await reading] == [1]
+        assert time.monotonic() - began < 0.5  # a read that nobody wakes returns after a second
 
     async def test_a_node_whose_messages_were_trimmed_gets_a_gap_and_reads_on(
         self, bus: Bus

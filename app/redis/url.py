@@ -10,6 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from ..article import kind_of
 from .client import RedisClient
 from .cluster import ClusterClient
 from .connection import PipelinedConnection
@@ -62,6 +63,7 @@ def connect(url: str, *, timeout: float = TIMEOUT) -> RedisClient:
 
     Raises:
         ValueError: the URL is none of these. It repeats nothing of the URL, which may hold a password.
+        TypeError: it is no string, but a SecretStr say.
     """
     return _client(_read(url), timeout)
 
@@ -92,6 +94,7 @@ def connect_together(url: str, *timeouts: float) -> list[RedisClient]:
 
 
 def _read(url: str) -> _Address:
+    _check_type(url)
     try:
         parts = urlsplit(_with_codes(url))
     except ValueError:
@@ -108,6 +111,12 @@ def _read(url: str) -> _Address:
     options = dict(parse_url(f"unix://?{urlencode(query)}"))
     del options["connection_class"]
     return _Address(parts, parts.scheme.startswith("rediss"), replicas, sentinel, options)
+
+
+def _check_type(url: object) -> None:
+    if not isinstance(url, str):
+        hint = ": write …get_secret_value()" if hasattr(url, "get_secret_value") else ""
+        raise TypeError(f"the URL of a server is a string, not {kind_of(url)}{hint}")
 
 
 def _with_codes(url: str) -> str:

@@ -1,12 +1,16 @@
 """REDIS_URL: what it may be, what is refused at start, and what an error says of it."""
 
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from redis.asyncio.connection import UnixDomainSocketConnection
 
+from app import Emitter, SyncEmitter, Users
 from app.backends import backend_factory
 from app.redis.cluster import ClusterClient
 from app.redis.connection import PipelinedConnection
@@ -50,6 +54,12 @@ BAD = {
     "redis+cluster://a?db=1": "databases",
 }
 
+NO_STRINGS = [
+    (SecretStr("redis://:s3cret@host"), "not a SecretStr: write .*get_secret_value"),
+    (b"redis://host", "not a bytes$"),
+    (None, "not a NoneType$"),
+]
+
 UNESCAPED = [
     "redis://:s3cret?x@host",
     "redis+cluster://u:s3cret?x@host",
@@ -64,6 +74,16 @@ async def test_a_url_is_what_it_says(url: str) -> None:
     connection = connect(url)
     assert type(connection) is GOOD[url]
     await connection.aclose()
+
+
+@pytest.mark.parametrize(("url", "says"), NO_STRINGS)
+@pytest.mark.parametrize("connects", [Emitter.connect, SyncEmitter.connect, Users.connect])
+def test_what_is_no_string_is_refused_and_not_repeated(
+    url: Any, says: str, connects: Callable[[str], object]
+) -> None:
+    with pytest.raises(TypeError, match=says) as error:
+        connects(url)
+    assert "s3cret" not in str(error.value)
 
 
 @pytest.mark.parametrize("url", BAD)

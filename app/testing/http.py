@@ -13,7 +13,13 @@ else:
     try:
         import httpx
     except ModuleNotFoundError:
-        import httpx2 as httpx
+        try:
+            import httpx2 as httpx
+        except ModuleNotFoundError as error:
+            if error.name != "httpx2":
+                raise
+            message = "TestApp: httpx is not installed; write: pip install httpx2"
+            raise ModuleNotFoundError(message, name=error.name) from None
     AsyncClient = httpx.AsyncClient
 
 __all__ = ["AsyncClient", "httpx"]

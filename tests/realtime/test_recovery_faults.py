@@ -7,7 +7,7 @@ import pytest
 
 from app import EVERYBODY, EventRouter, SocketDep, to_session
 from app.realtime.bodies import Body
-from app.realtime.bus.base import Offset
+from app.realtime.bus.base import START, Offset
 from app.realtime.bus.messages import write
 from app.realtime.recovery.log import LogLostError, NumberedEvent
 from app.realtime.recovery.position import Position
@@ -15,6 +15,7 @@ from app.realtime.recovery.redis_log import RedisNodeLog
 from app.realtime.recovery.state import Segment, SocketState, write_entry
 from app.realtime.recovery.store import MemoryLog, MemoryRecoveryStore
 from app.realtime.redis_keys import RedisKeys
+from app.realtime.service import RealtimeService
 from app.redis.url import connect
 from app.redis_backend import RedisBackendFactory
 from tests.realtime.recovering import Nodes, RecoveringClient, recovering
@@ -84,6 +85,36 @@ async def test_connected_clients_are_told_that_messages_were_lost(
         await nodes.nodes[1].emitter.emit("said", 1, to=EVERYBODY)
         await eventually(lambda: len(nodes.nodes[0].registry) == 0)
     assert not await comes_back(nodes, me, 0)
+
+
+@pytest.mark.parametrize("index", [0, 1], ids=["to its node", "to another"])
+async def test_who_connects_after_the_server_has_lost_everything_misses_nothing(
+    nodes: Nodes, valkey: StoreServer, index: int
+) -> None:
+    """Its node notes at once that it lives, and where its log begins, not when it is time to."""
+    emitter = nodes.nodes[1].emitter
+    async with nodes.client(0) as first, nodes.client(1) as second:
+        for client in (first, second):
+            await RecoveringClient().connect(client)
+        valkey.flush()
+        for node in nodes.nodes:  # the next message finds no log: whoever reads it knows
+            await node.emitter.emit("said", 0, to=EVERYBODY, volatile=True)
+        await eventually(lambda: not any(len(node.registry) for node in nodes.nodes))
+        await eventually(lambda: all(_is_entered(node, valkey) for node in nodes.nodes))
+    me = RecoveringClient()
+    await away(nodes, me, "lobby")
+    await emitter.emit("said", 1, to="lobby")
+    async with nodes.client(index) as client:
+        await me.connect(client)
+        assert me.recovered
+        assert await me.take(1) == [1]
+        await me.nothing()
+
+
+def _is_entered(node: RealtimeService, valkey: StoreServer) -> bool:
+    """Return whether a node reads on in a stream that has begun anew."""
+    place, _ = node.relay.position or (START, 0)
+    return bool(valkey.command("XRANGE", KEYS.stream(node.relay.node), str(place), str(place)))
 
 
 async def test_a_client_that_comes_too_late(valkey: StoreServer) -> None:

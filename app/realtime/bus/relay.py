@@ -285,6 +285,8 @@ class BusRelay:
         for entry in batch.entries:
             if entry.node_id != self.node:
                 await self._receive(entry)
+            elif entry.index >= 0:  # entered behind a gap: its log begins here
+                self.position = (entry.offset, entry.index)
         self._note_read(batch.offset.own)
         return batch.offset
 

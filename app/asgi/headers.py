@@ -1,6 +1,7 @@
 """Header fields in the form in which ASGI hands them over, without a copy of them all."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from starlette.types import Scope
@@ -17,6 +18,8 @@ _VARY = b"vary"
 _PRIVATE_FIELDS = ((_CACHE, b"no-store"), (_VARY, b"Cookie"))
 _PRIVATE = (b"no-store", b"private")
 """Cache directives of a route that keep its response out of shared caches (RFC 9111, 5.2.2)."""
+_NOT_ACCEPTABLE = re.compile(rb"\s*q\s*=\s*0(\.0*)?\s*")
+"""A weight of zero (RFC 9110, 12.4.2)."""
 
 
 def get_header(scope: Scope, name: bytes) -> bytes | None:
@@ -43,6 +46,21 @@ def fields_of(scope: Scope) -> Mapping[bytes, bytes]:
     """Return what `read_fields` has found: for layers with nobody else's between it and themselves."""
     found: Mapping[bytes, bytes] | None = scope.get(FIELDS)
     return read_fields(scope) if found is None else found
+
+
+def accepted_coding(accepted: bytes, offered: Collection[bytes]) -> bytes | None:
+    """Return the first of the offered codings that an Accept-Encoding names, but for those of no weight.
+
+    Args:
+        accepted: the field's value.
+        offered: names of codings in lower case.
+    """
+    for each in accepted.lower().split(b","):
+        coding, _, weight = each.partition(b";")
+        coding = coding.strip()
+        if coding in offered and not _NOT_ACCEPTABLE.fullmatch(weight):
+            return coding
+    return None
 
 
 def index_of(fields: Sequence[Field], name: bytes) -> int:

@@ -10,14 +10,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..asgi.headers import accepted_coding, get_header
 from .static import VENDOR
 
 _FOLDER = VENDOR / "socket.io"
 _SUFFIXES = {".js": "javascript", ".map": "json"}
 _BANNER = re.compile(rb"Socket\.IO v(\d+\.\d+\.\d+)")
-_GZIP = re.compile(
-    r"(?:^|,)\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[^,]*)?(?:,|$)", re.IGNORECASE
-)
+_GZIP = {b"gzip"}
 
 
 class ClientFiles:
@@ -50,7 +49,8 @@ class ClientFiles:
         headers["vary"] = "Accept-Encoding"
         if self._is_known(request.headers.get("if-none-match", "")):
             return Response(status_code=304, headers=headers)
-        packed = bool(_GZIP.search(request.headers.get("accept-encoding", "")))
+        accepted = get_header(request.scope, b"accept-encoding") or b""
+        packed = accepted_coding(accepted, _GZIP) is not None
         if packed:
             headers["content-encoding"] = "gzip"
         file = self._files[name]

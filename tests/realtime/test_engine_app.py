@@ -166,6 +166,8 @@ async def test_the_handshake_says_what_the_library_says(ours: Engine, librarys: 
     [
         ("gzip, deflate, br", "gzip"),
         ("deflate;q=0.5,gzip", "deflate"),
+        ("gzip;q=0, Deflate ; q=0.1", "deflate"),
+        ("gzip; q=0.000", None),
         ("br", None),
         ("identity", None),
     ],

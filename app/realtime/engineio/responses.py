@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engineio import packet
 from starlette.types import Scope, Send
 
-from ...asgi.headers import get_header
+from ...asgi.headers import accepted_coding, get_header
 from .payload import encode_payload
 
 COMPRESSION_THRESHOLD_BYTES = 1024
@@ -37,13 +37,14 @@ class Response:
     def _encode(self, scope: Scope) -> tuple[bytes, list[tuple[bytes, bytes]]]:
         """Return the body, compressed if it is large and the client takes it, and its headers."""
         headers = [(b"content-type", self.media_type)]
-        if len(self.body) >= COMPRESSION_THRESHOLD_BYTES:
-            for accepted in (get_header(scope, b"accept-encoding") or b"").split(b","):
-                encoding = accepted.partition(b";")[0].strip()
-                if encoding in _COMPRESSIONS:
-                    headers.append((b"content-encoding", encoding))
-                    return _COMPRESSIONS[encoding](self.body), headers
-        return self.body, headers
+        if len(self.body) < COMPRESSION_THRESHOLD_BYTES:
+            return self.body, headers
+        accepted = get_header(scope, b"accept-encoding") or b""
+        coding = accepted_coding(accepted, _COMPRESSIONS)
+        if coding is None:
+            return self.body, headers
+        headers.append((b"content-encoding", coding))
+        return _COMPRESSIONS[coding](self.body), headers
 
 
 def packets_response(packets: Iterable[packet.Packet]) -> Response:

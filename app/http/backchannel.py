@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from http.client import HTTPException
 from typing import Any, NamedTuple
 
 import jwt
@@ -143,8 +144,9 @@ class _Published:
             raise ProviderUnavailableError(self._failure)
         try:
             return self._client.get_signing_keys(refresh=refresh)
-        # A page that says that it is under maintenance is no key set, either.
-        except (jwt.PyJWTError, ValueError, RecursionError) as error:
+        # A page that says that it is under maintenance is no key set, either; and of what breaks a connection
+        # PyJWT knows some.
+        except (jwt.PyJWTError, OSError, HTTPException, ValueError, RecursionError) as error:
             self._failure, self._failed_at = str(error), time.monotonic()
             raise ProviderUnavailableError(self._failure) from error
 

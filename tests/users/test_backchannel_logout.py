@@ -1,6 +1,8 @@
 """OpenID Connect Back-Channel Logout 1.0: which tokens end which sessions, and which end none."""
 
 import asyncio
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -47,6 +49,26 @@ def answering(body: Callable[[], bytes]) -> Iterator[str]:
 def provider() -> Iterator[Provider]:
     with published() as running:
         yield running
+
+
+@contextmanager
+def resetting() -> Iterator[str]:
+    """Reset the connection of every request at a URL, amid the response."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-length", "9999")
+            self.end_headers()
+            at_once = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+            self.rfile.close()
+            self.connection.close()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with in_thread(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as port:
+        yield f"http://127.0.0.1:{port}/jwks"
 
 
 def client_app(provider: Provider, jwks: Any = None, backend: Backend | None = None) -> FastAPI:
@@ -274,3 +296,12 @@ async def test_a_provider_that_is_down_is_said_to_be(provider: Provider) -> None
     app = client_app(provider, "http://127.0.0.1:9/jwks")
 
     assert problem(await _logout(app, provider.token())) == (503, "provider-unavailable")
+
+
+async def test_a_provider_that_resets_its_connections_is_said_to_be_down(
+    provider: Provider,
+) -> None:
+    with resetting() as url:
+        app = client_app(provider, url)
+        for _ in range(2):
+            assert problem(await _logout(app, provider.token())) == (503, "provider-unavailable")

@@ -261,7 +261,7 @@ class Namespaces:
     async def _refusal(self, error: Exception, member: Member) -> ConnectRefusedError:
         """Return what refuses a connect for what its hooks raised."""
         connection = member.connection
-        if isinstance(error, StoreUnavailableError):
+        if isinstance(error, StoreUnavailableError | ServiceUnavailableError):
             await self._close(connection, error)
             return ConnectRefusedError()
         if isinstance(error, SessionEndedError):

@@ -372,6 +372,29 @@ async def test_an_emit_that_the_bus_does_not_take_raises_and_is_not_sent_later()
         await node.aclose()
 
 
+async def test_a_client_comes_back_after_a_connect_for_whose_handler_the_bus_was_down() -> None:
+    router, bus = EventRouter(), DeafBus()
+
+    @router.on_connect
+    async def enter(socket: SocketDep) -> None:
+        await socket.emit("somebody is here", to="lobby")
+
+    nodes = Cluster(router, bus=bus)
+    node = nodes.add("here")
+    node.start()
+    try:
+        async with nodes.client() as client:
+            bus.deaf = True
+            await client.post("40")
+            frames = await client.poll()
+        assert frames[0] == "1", frames  # a refused connect is final to the JavaScript client
+        bus.deaf = False
+        async with nodes.client() as client:
+            assert (await client.join()).startswith('{"sid"')
+    finally:
+        await node.aclose()
+
+
 async def test_volatile_is_dropped_where_a_client_does_not_keep_up() -> None:
     router = EventRouter()
     async with cluster(router) as nodes, nodes.client() as client:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from copy import deepcopy
 from typing import Any
 
 from fastapi.params import Depends
@@ -75,7 +76,8 @@ class ConnectHook(Hook):
         """Return the validated `auth`: its default, or an empty object, where the client sent none."""
         for given in self._callee.arguments:
             if value is None and given.has_default:
-                return [given.parameter.default]
+                # A copy, as an event's arguments have: what a hook changes is of its own call.
+                return [deepcopy(given.parameter.default)]
             assert given.type is not None  # noqa: S101 - for the type checker: it is an argument
             try:
                 return [given.type.validate({} if value is None else value)]

@@ -118,6 +118,22 @@ async def test_a_connect_that_is_refused_leaves_nothing() -> None:
         assert len(node.messenger.rooms) == 1
 
 
+async def test_a_default_of_auth_is_of_its_own_connect() -> None:
+    router, seen = EventRouter(), []
+
+    @router.on_connect
+    async def enter(socket: SocketDep, auth: dict[str, str] = {}) -> None:  # noqa: B006 - which is the point
+        seen.append({**auth})
+        auth["sid"] = socket.sid
+
+    async with cluster(router) as nodes:
+        for _ in range(2):
+            async with nodes.client() as client:
+                await client.join()
+
+    assert seen == [{}, {}]
+
+
 async def test_the_end_of_a_session_closes_all_its_namespaces() -> None:
     reasons: list[str] = []
     root, admin = EventRouter(), EventRouter(namespace="/admin")

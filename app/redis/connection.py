@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 from typing import Any
 
 from hiredis import pack_command
@@ -171,7 +172,10 @@ class PipelinedConnection:
         self._flushing = False
         if self._connection is None:
             if self._task is None and self._waiting:
-                self._task = asyncio.create_task(self._run(), name="redis connection")
+                # It may live for days, and is no part of the request that came first.
+                self._task = asyncio.create_task(
+                    self._run(), name="redis connection", context=Context()
+                )
             return
         batch = [command for command in self._waiting if not command.reply.done()]
         self._waiting.clear()
@@ -308,7 +312,7 @@ class PipelinedConnection:
 
     def _set_alarm(self, at: float, loop: asyncio.AbstractEventLoop) -> None:
         self._alarm_at = at
-        self._alarm = loop.call_at(at, self._check_deadline)
+        self._alarm = loop.call_at(at, self._check_deadline, context=Context())  # likewise
 
     def _check_deadline(self) -> None:
         """Drop the connection if its oldest command has no reply in time."""

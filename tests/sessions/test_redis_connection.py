@@ -1,6 +1,7 @@
 """PipelinedConnection: many commands on one connection, each executed at most once."""
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -9,7 +10,9 @@ import pytest
 from redis.asyncio.connection import AbstractConnection
 
 from app import RedisStore
+from app.http.request_id import REQUEST
 from app.redis.connection import PipelinedConnection
+from app.redis.connection import logger as connection_logger
 from app.redis.errors import RedisClientError, RedisUnavailableError
 from app.redis.url import connect
 from app.sessions import StoreUnavailableError
@@ -50,6 +53,34 @@ async def test_the_client_of_one_loop_turn_leave_in_one_write(
     assert await asyncio.gather(*map(echo, range(200))) == list(range(200))
     assert len(proxy.writes) == 1
     assert proxy.writes[0].count(b"ECHO") == 200
+
+
+async def test_what_is_logged_of_a_connection_names_no_request(
+    proxy: Proxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection, named = connect(proxy.url), set[str | None]()
+
+    def note(_record: logging.LogRecord) -> bool:
+        named.add(REQUEST.get())
+        return True
+
+    caplog.handler.addFilter(note)
+    REQUEST.set("that made the connection")
+    await connection.execute("PING")
+    REQUEST.set("that lost it")
+    proxy.hold()
+    with pytest.raises(RedisUnavailableError):
+        await connection.execute("PING")
+    proxy.mend()
+    await connection.execute("PING")
+    await connection.aclose()
+
+    lines = [each.message for each in caplog.records if each.name == connection_logger.name]
+    assert [line.partition(":")[0] for line in lines] == [
+        "redis connection lost",
+        "redis connection restored",
+    ]
+    assert named == {None}
 
 
 async def test_a_hundred_loads_at_once_are_one_write(store: RedisStore, proxy: Proxy) -> None:

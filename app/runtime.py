@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import replace
 from threading import RLock
 
@@ -117,7 +118,8 @@ class Runtimes:
             found = next((each for each in self._all if each.loop is loop), None)
             if found is None:
                 self._refuse_strangers(loop)
-                found = self._make()
+                # Its tasks live as long as the loop, and are no part of the request that came first.
+                found = Context().run(self._make)
                 self._all.append(found)
             self._latest = found
         return found

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any, cast
 
+from app.http.request_id import REQUEST
 from app.runtime import Runtime, Runtimes
 
 
@@ -14,6 +15,7 @@ class Part:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.closed = self.forgotten = False
+        self.request = REQUEST.get()
 
     def forget(self) -> None:
         self.forgotten = True
@@ -37,6 +39,12 @@ async def test_one_loop_has_one() -> None:
     parts, made = runtimes()
     assert parts.current() is parts.current()
     assert len(made) == 1
+
+
+async def test_it_is_no_part_of_the_request_that_came_first() -> None:
+    parts, _ = runtimes()
+    REQUEST.set("first")
+    assert cast("Part", parts.current()).request is None
 
 
 def test_the_next_loop_has_another_whether_the_one_before_was_closed_or_not() -> None:

@@ -1,8 +1,8 @@
 """The Emitter of code outside of the app."""
 
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+from ..aio.closing import Closing
 from ..extras import explain_missing
 from ..sessions import Session
 from ..unclosed import warn_unclosed
@@ -21,7 +21,7 @@ def connect_outside(redis_url: str, prefix: str) -> "Outside":
     return Outside(redis_url, prefix)
 
 
-class ConnectedEmitter(Emitter):
+class ConnectedEmitter(Emitter, Closing):
     """The Emitter of code outside of the app; see `Emitter.connect`. It closes its connections at the end."""
 
     __slots__ = ("_outside",)
@@ -45,17 +45,6 @@ class ConnectedEmitter(Emitter):
         raise TypeError(
             "a worker publishes no state; emit(..., to=to_session(key)) sends a message"
         )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     async def aclose(self) -> None:
         """Send what is left, and close the connections. May be called twice."""

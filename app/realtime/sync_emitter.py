@@ -4,7 +4,6 @@ import asyncio
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future, wait
-from types import TracebackType
 from typing import Any, Self
 
 from ..unclosed import warn_unclosed
@@ -116,12 +115,7 @@ class SyncEmitter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:

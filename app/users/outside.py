@@ -1,9 +1,8 @@
 """Users for code outside of the app. Importing this needs the extra `redis`."""
 
 import secrets
-from types import TracebackType
-from typing import Self
 
+from ..aio.closing import Closing
 from ..realtime.bus.messages import Message, SessionEndedMessage
 from ..realtime.bus.redis import WAIT, RedisBus
 from ..realtime.bus.relay import BusRelay
@@ -18,7 +17,7 @@ from .users import Users
 _COUNTS_FOR_SECONDS = 60.0
 
 
-class ConnectedUsers(Users):
+class ConnectedUsers(Users, Closing):
     """The Users of code outside of the app; see `Users.connect`. It closes its connections at the end."""
 
     _client: RedisClient | None = None
@@ -48,17 +47,6 @@ class ConnectedUsers(Users):
         """Send what is left, and close the connections. May be called twice."""
         await self._relay.aclose()
         await self._store.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
 
 async def _ignore(_message: Message) -> None:

@@ -9,6 +9,7 @@ from ..metric_types import Counter
 from .changes import dump_checked, parse
 from .errors import SessionDataError, SessionEndedError, SessionTooLargeError, TooManyOnceKeysError
 from .models import Committed, Conflict, Gone, Record, newer
+from .sign_in import is_unicode
 from .stores.answers import Answer, NoRoom, Once
 
 if TYPE_CHECKING:
@@ -85,9 +86,7 @@ class Done(NamedTuple, Generic[Result]):
 
 def is_key(text: str) -> bool:
     """Return True for what may be a key: 8 to 64 characters that can be written as UTF-8."""
-    if not _SHORTEST <= len(text) <= _LONGEST:
-        return False
-    return text.isascii() or not any("\ud800" <= each <= "\udfff" for each in text)
+    return _SHORTEST <= len(text) <= _LONGEST and is_unicode(text)
 
 
 async def commit_once(

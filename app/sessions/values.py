@@ -5,6 +5,7 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
+from ..article import with_article
 from .errors import SessionDataError
 
 Step = str | int
@@ -129,7 +130,7 @@ def _check_depth(depth: int) -> None:
 
 def _check_key(name: Any) -> None:
     if type(name) is not str:
-        raise _RefusedError(f"a key that is {_article(type(name))}: keys are strings")
+        raise _RefusedError(f"a key that is {with_article(type(name))}: keys are strings")
     _check_str(name, 0)
 
 
@@ -154,12 +155,7 @@ def _explain(kind: type, value: Any) -> str:
     if hint is None:
         base = next((each for each in kind.__mro__ if each in (str, int, float, dict, list)), None)
         hint = base and f"convert it by {base.__name__}()"
-    return f"{_article(kind)} is no JSON value" + (f": {hint}" if hint else "")
-
-
-def _article(kind: type) -> str:
-    name = kind.__name__
-    return f"an {name}" if name[:1].lower() in "aeiou" else f"a {name}"
+    return f"{with_article(kind)} is no JSON value" + (f": {hint}" if hint else "")
 
 
 def _error(refused: _RefusedError) -> SessionDataError:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from ...sessions import EndReason, Gone, LoadResult, Record, SessionStore, UserIndex
 from ...sessions.ids import user_name
 from ...sessions.sign_in import user_of
+from ...sessions.stores.user_index import NO_USER_INDEX
 from ..targets import Target
 
 
@@ -36,9 +37,7 @@ class Audience:
 
     async def _user_ended(self, name: str) -> EndReason | None:
         if self._index is None:
-            raise TypeError(
-                "this store cannot find the sessions of a user: it is no UserIndex (see docs/users.md)"
-            )
+            raise TypeError(NO_USER_INDEX)
         before: list[str] = []
         # A session that has moved to another id is in the index under both before the first one ends.
         while (keys := await self._index.read_index(name)) != before:

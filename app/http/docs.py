@@ -33,11 +33,11 @@ def docs_routes(
 
     async def http_docs(_request: Request) -> Response:
         openapi_url = (app.openapi_url or "/openapi.json").lstrip("/")
-        return _page("docs.html", _POLICY, title=app.title, openapi_url=openapi_url)
+        return _page("docs.html", title=app.title, openapi_url=openapi_url)
 
     async def event_docs(_request: Request) -> Response:
         path = socket_path.strip("/")
-        return _page("events.html", _POLICY, title=app.title, socket_path=path)
+        return _page("events.html", title=app.title, socket_path=path)
 
     async def asyncapi_document(request: Request) -> Response:
         return JSONResponse(asyncapi(request.scope.get("root_path", "")))
@@ -51,11 +51,11 @@ def docs_routes(
     ]
 
 
-def _page(name: str, policy: str, **values: str) -> Response:
+def _page(name: str, **values: str) -> Response:
     text = (PAGES / name).read_text(encoding="utf-8")
     for key, value in values.items():
         text = text.replace("{{" + key + "}}", _escape(value))
-    return HTMLResponse(text, headers={"content-security-policy": policy})
+    return HTMLResponse(text, headers={"content-security-policy": _POLICY})
 
 
 def _escape(text: str) -> str:

@@ -2,21 +2,12 @@
 
 from pathlib import Path
 
-from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 _HERE = Path(__file__).parent
 PAGES = _HERE / "pages"
 VENDOR = _HERE / "vendor"
-
-
-class Page(FileResponse):
-    """A file, always the whole of it."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        await super().__call__(_without_range(scope), receive, send)
 
 
 class Folder(StaticFiles):

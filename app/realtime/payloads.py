@@ -205,8 +205,8 @@ def _json_kinds(schema: Any, definitions: Mapping[str, Any]) -> Iterator[str]:
         yield "" if schema.get("format") == "binary" else schema.get("type", "")
 
 
-def _kinds(schema: Any) -> Any:
-    """Return the kinds of all schemas within one of Pydantic's."""
+def _kinds(schema: Any) -> Iterator[str]:
+    """Yield the kinds of all schemas within one of Pydantic's."""
     if isinstance(schema, dict):
         if isinstance(schema.get("type"), str):
             yield schema["type"]

@@ -51,5 +51,5 @@ class SocketRoute(BaseRoute):
             await response(scope, receive, send)
 
     def url_path_for(self, name: str, /, **path_params: Any) -> Any:
-        """Raise NoMatchFound: the route has no name."""
+        """Raise NoMatchFound: no page links to the route, whose name is for code that lists routes."""
         raise NoMatchFound(name, path_params)

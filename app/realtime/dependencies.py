@@ -1,6 +1,7 @@
 """Dependencies of handlers, solved by FastAPI itself.
 
-Undocumented names of FastAPI that this package needs for it stand in this file alone.
+Undocumented names of FastAPI that this needs stand here, in fast_dependencies.py and in app/dependants.py
+alone.
 """
 
 import inspect

@@ -85,7 +85,7 @@ class RealtimeService:
         carry_streams: carry requests to the nodes that have their sockets; None where there is one node.
 
     Attributes:
-        app: the ASGI app, to be called for scopes that it `matches`.
+        app: the ASGI app, to be called for scopes that SocketPath matches.
         emitter: sends events to the sockets of sessions.
         handler_scope: what dependencies of events find in their scope, beside what belongs to the event.
     """

@@ -52,6 +52,7 @@ class Surroundings:
         notify: tells nodes that there is more.
         explain: returns what readers are told of an error of the source's.
         closing: set when this process ends.
+        pace: how fast sources are read, and how long something is waited for.
     """
 
     log: StreamLog

@@ -92,7 +92,7 @@ class StreamReader:
         return False
 
     async def _until_drained(self) -> None:
-        """Wait until the client has read most of what it was sent, and has been greeted."""
+        """Wait until the client has read most of what it was sent."""
         while not self._is_drained():  # noqa: ASYNC110 - see DRAIN_SECONDS
             await asyncio.sleep(DRAIN_SECONDS)
 

@@ -13,7 +13,8 @@ class UserSession:
         label: what `sign_in` was told, or made of the User-Agent; None if neither said anything.
         created_at: when the session was opened, in UTC by the store's clock.
         signed_in_at: when the user signed in last, likewise.
-        last_seen_at: when it was used last, likewise; exact to the second where it has a deadline.
+        last_seen_at: when it was used last, likewise, by its idle deadline: if it has none, as after
+            `sign_in(absolute=)`, that of the sign-in.
         address: the client's address at the sign-in; None if none is kept.
         sockets: its connected sockets, on all nodes.
     """

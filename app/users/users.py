@@ -259,8 +259,11 @@ class Users:
         )
 
     def _last_seen(self, record: Record, sign_in: SignIn) -> float:
-        """Return when a record was extended last, as far as its deadline says it."""
-        if record.lease is None:
+        """Return when a record was extended last, as far as its deadline says it.
+
+        That of one that is remembered is its absolute one, which no use moves.
+        """
+        if record.lease is None or sign_in.remembered:
             return sign_in.at
         seen = record.lease.expires_at - self._manager.policy.idle
         return min(max(seen, sign_in.at), record.lease.now)

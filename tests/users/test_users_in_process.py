@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -113,6 +113,19 @@ async def test_the_list_has_those_used_last_first(node: Node) -> None:
     assert signed_in_at == [began, began + 20, began + 10]
     assert [each.last_seen_at.timestamp() - began for each in found] == [30, 20, 10]
     assert [each.created_at.timestamp() - began for each in found] == [0, 20, 10]
+
+
+async def test_one_that_is_to_be_remembered_was_seen_when_it_was_signed_in(node: Node) -> None:
+    remembered = await node.sessions.create()
+    await remembered.sign_in("ann", label="remembered", absolute=86400)
+    node.clock.move(10)
+    await node.signed_in("ann", "used since")
+    node.clock.move(10)
+
+    found = await node.users.sessions("ann")
+
+    assert [each.label for each in found] == ["used since", "remembered"]
+    assert [each.last_seen_at - each.signed_in_at for each in found] == [timedelta(0)] * 2
 
 
 async def test_an_index_is_not_believed(node: Node) -> None:

@@ -25,8 +25,6 @@ SESSION_ENDED = "session ended"
 class Sockets(Protocol):
     """What an Emitter sends with: the Messenger of a node, or what a worker has in its place."""
 
-    async def publish(self, key: str, version: int, event: str, value: Any) -> None: ...
-
     async def emit(
         self,
         to: Target,
@@ -70,6 +68,8 @@ class Sockets(Protocol):
 
 class SocketsHere(Sockets, Protocol):
     """What a node has besides."""
+
+    def publish(self, key: str, version: int, event: str, value: Any) -> None: ...
 
     async def join_here(self, member: "Member", room: str) -> None: ...
 
@@ -194,7 +194,9 @@ class Emitter:
 
         Raises:
             pydantic.ValidationError: the value does not fit the declared type.
-            TypeError: it is a string, and the namespace has recovery: clients would take it for an offset.
+            TypeError: it has no form in JSON; or it is a string, and the namespace has recovery: clients
+                would take it for an offset.
+            ValueError: the name is one of the library's own.
         """
         self._current().publish(session.key, session.state_version, event, value)
 

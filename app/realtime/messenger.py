@@ -89,6 +89,8 @@ class Messenger:
         for declared in namespaces:
             value = declared.dump_one(event, value)
             name = event if event in declared.sent else name
+        if name == "other":
+            check_event(event)  # `sends` has checked the others
         if isinstance(value, str):
             refuse_for_offset(event, namespaces)
         self._publish_here(key, version, event, value, namespaces)

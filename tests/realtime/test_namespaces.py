@@ -293,6 +293,19 @@ async def test_rooms_sessions_sockets_and_everybody_over_two_nodes() -> None:  #
             await emitter.emit("news", to=wrong)
 
 
+@pytest.mark.parametrize(("name", "error"), [("disconnect", ValueError), (7, TypeError)])
+async def test_what_is_no_name_of_an_event_is_not_published(
+    name: Any, error: type[Exception]
+) -> None:
+    async with cluster(EventRouter()) as nodes, nodes.client() as client:
+        await client.join()
+        emitter, session = nodes.nodes[0].emitter, await nodes.session()
+        with pytest.raises(error, match="event"):
+            await emitter.publish(name, 1, session=session)
+        await emitter.publish("said", 1, session=session)
+        assert await client.event() == ["said", 1]
+
+
 async def test_an_event_that_is_emitted_beside_its_namespace_is_warned_about_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -141,7 +141,8 @@ class Emitter:
 
         Raises:
             pydantic.ValidationError: the arguments do not fit the declared types; a note names the one.
-            TypeError: an argument has no form in JSON.
+            TypeError: an argument has no form in JSON, or `to` is no target.
+            ValueError: the name is one of the library's own, or there is no such namespace.
             BusUnavailableError: sockets of other nodes may, or may not, get the event.
         """
         await self._sockets.emit(
@@ -176,6 +177,10 @@ class Emitter:
 
         Raises:
             TimeoutError: there was no ack in time, or the socket has gone.
+            pydantic.ValidationError: the arguments do not fit the declared types.
+            TypeError: `to` is not one socket, or an argument has no form in JSON.
+            ValueError: the name is one of the library's own, or there is no such namespace.
+            BusUnavailableError: a socket of another node may, or may not, get the event.
         """
         return await self._sockets.call(
             target_of(to), event, args, namespace=namespace, timeout=timeout
@@ -209,6 +214,8 @@ class Emitter:
             namespace: where the sockets are.
 
         Raises:
+            TypeError: the room is no string, or `to` is no target.
+            ValueError: there is no such namespace.
             BusUnavailableError: sockets of other nodes may, or may not, join.
         """
         await self._sockets.join(target_of(to), room, namespace=namespace)
@@ -222,6 +229,8 @@ class Emitter:
             namespace: where the sockets are.
 
         Raises:
+            TypeError: the room is no string, or `to` is no target.
+            ValueError: there is no such namespace.
             BusUnavailableError: sockets of other nodes may, or may not, leave.
         """
         await self._sockets.leave(target_of(to), room, namespace=namespace)
@@ -280,6 +289,8 @@ class Emitter:
             The number that the nodes have last reported.
 
         Raises:
+            TypeError: `to` is no target.
+            ValueError: there is no such namespace.
             BusUnavailableError: the other nodes' numbers cannot be read.
         """
         sockets: Sockets = self._sockets
@@ -297,6 +308,8 @@ class Emitter:
             namespace: where the sockets are. Left out it is `/` for a room, and all for all others.
 
         Raises:
+            TypeError: `to` is no target.
+            ValueError: there is no such namespace.
             BusUnavailableError: sockets of other nodes may, or may not, be disconnected.
         """
         await self._sockets.disconnect(target_of(to), reconnect=reconnect, namespace=namespace)

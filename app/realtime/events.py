@@ -202,7 +202,8 @@ class EventRouter:
                 the namespace are sent the streams of their session, and user, from where they were.
 
         Raises:
-            TypeError: a type cannot be validated by Pydantic.
+            TypeError: a type cannot be validated by Pydantic, `state` is no plain function of the data, or
+                the router was included before.
             ValueError: the event is declared already, is one of the library's own, or has a state, or is a
                 stream, and has other than one argument.
         """

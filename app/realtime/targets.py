@@ -40,6 +40,7 @@ def to_user(user: str) -> Target:
 
     Raises:
         TypeError: the id is no string.
+        ValueError: it is empty, too long or has characters that UTF-8 does not have.
     """
     return Target("user", user_name(check_user(user)))
 

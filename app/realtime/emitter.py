@@ -328,6 +328,12 @@ def check_event(event: object) -> None:
         raise ValueError(f"the event {event!r} is one of the library's own")
 
 
+def check_room(room: object) -> None:
+    """Raise TypeError for what is no name of a room."""
+    if not isinstance(room, str):
+        raise TypeError(f"the name of a room is a string, not {room!r}")
+
+
 def ack_of_call(arguments: list[Any]) -> Any:
     """Return a client's ack: its argument, None if it has none, a tuple if it has several."""
     if len(arguments) == 1:

@@ -24,7 +24,7 @@ from .bus.messages import (
     write_state,
 )
 from .bus.relay import BusRelay
-from .emitter import ack_of_call, check_event
+from .emitter import ack_of_call, check_event, check_room
 from .events import EventRouter
 from .local_calls import LocalCalls
 from .metrics import emits_of
@@ -228,8 +228,7 @@ class Messenger:
 
     async def join_here(self, member: Member, room: str) -> None:
         """Add a socket of this node to a room."""
-        if not isinstance(room, str):
-            raise TypeError(f"the name of a room is a string, not {room!r}")
+        check_room(room)
         if self.registry.member(member.sid) is member:  # else it has gone, with its rooms
             self.rooms.join(member, room)
             await self._presence.settle(room_key(member.namespace, room))
@@ -381,8 +380,7 @@ class Messenger:
             self._sender.send_event(session_sockets.loaded(declared.name), event, value)
 
     async def _move(self, to: Target, room: str, namespace: str, *, joins: bool) -> None:
-        if not isinstance(room, str):
-            raise TypeError(f"the name of a room is a string, not {room!r}")
+        check_room(room)
         self._events_of(namespace)
         here = self._move_here(to, room, namespace, joins=joins)
         key = room_key(namespace, room)

@@ -23,7 +23,7 @@ from .bus.messages import (
 )
 from .bus.redis import WAIT, RedisBus
 from .bus.relay import BusRelay
-from .emitter import ack_of_call, check_event
+from .emitter import ack_of_call, check_event, check_room
 from .event_error import EventError
 from .payloads import jsonable, jsonable_all
 from .redis_presence import RedisPresence
@@ -173,6 +173,7 @@ class Outside:
         self._relay.send(message, address_of(name.to, name.namespace))
 
     async def _move(self, to: Target, room: str, namespace: str, *, joins: bool) -> None:
+        check_room(room)
         _check_namespace(namespace)
         message = MembershipMessage(
             space=to.space, name=to.name, namespace=namespace, room=room, joins=joins

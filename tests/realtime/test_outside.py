@@ -191,3 +191,13 @@ async def test_a_namespace_that_no_app_can_have_is_refused_by_every_verb(
         ):
             with pytest.raises(ValueError, match="'admin' is no namespace"):
                 await verb
+
+
+async def test_what_is_no_name_of_a_room_is_refused_before_the_nodes_drop_it(
+    valkey: StoreServer,
+) -> None:
+    room: Any = 7
+    async with Emitter.connect(valkey.url) as emitter:
+        for move in (emitter.join, emitter.leave):
+            with pytest.raises(TypeError, match="the name of a room is a string, not 7"):
+                await move(to_session("key"), room)

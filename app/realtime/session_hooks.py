@@ -23,7 +23,6 @@ from .session_sockets import Member, SessionSockets
 
 logger = logging.getLogger(__name__)
 
-_MAX_WAITING = 1000
 _ABSENT = object()
 _BY_TYPE: dict[Any, str] = {Session: "session", EndReason: "reason"}
 _TYPES = {"session": Session, "reason": EndReason, "key": str, "user": str}
@@ -114,7 +113,9 @@ class SessionHookCaller:
         self._resources = resources
         self._attach = attach
         self._run = run
-        self._executor = SerialExecutor(max_waiting=_MAX_WAITING)
+        self._executor = SerialExecutor(max_waiting=0)  # all that is put is run
+        self._unseen: dict[Member, tuple[Record, dict[str, Any]]] = {}
+        """What has changed for sockets whose hooks wait for their turn."""
 
     @property
     def awaits_ends(self) -> bool:
@@ -160,12 +161,19 @@ class SessionHookCaller:
         for connection in session_sockets.sockets.values():
             for member in connection.members.values():
                 if member.greeted:
-                    self._executor.put(
-                        session_sockets.key,
-                        lambda m=member: self._changed(m, record, changed),  # type: ignore[misc] # it is a closure
-                    )
+                    self._put(session_sockets.key, member, record, changed)
 
-    async def _changed(self, member: Member, record: Record, changed: dict[str, Any]) -> None:
+    def _put(self, key: str, member: Member, record: Record, changed: dict[str, Any]) -> None:
+        """Call the hooks for a socket; those whose turn has not come are called with the newer values."""
+        waiting = self._unseen.get(member)
+        if waiting is not None:
+            self._unseen[member] = (record, {**waiting[1], **changed})
+            return
+        self._unseen[member] = (record, changed)
+        self._executor.put(key, partial(self._changed, member), always=True)
+
+    async def _changed(self, member: Member) -> None:
+        record, changed = self._unseen.pop(member)
         for name, value in changed.items():
             for hook in self._hooks.changed[name]:
                 session = self._attach(member.connection.session_sockets.key, record)

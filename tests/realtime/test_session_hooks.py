@@ -1,5 +1,6 @@
 """Hooks for the life of sessions: each called once where it belongs, and harmless if it fails."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -103,6 +104,35 @@ async def test_a_change_is_seen_for_each_socket_on_its_node() -> None:
         await there.emit("become", "guest")
         assert await here.event() == await there.event() == ["role", "guest"]
         await stays(lambda: len(seen) == 4, during=0.1)
+
+
+async def test_a_slow_function_is_called_with_the_last_of_many_changes() -> None:
+    router = EventRouter()
+    goes_on = asyncio.Event()
+    seen: list[tuple[str, Any]] = []
+
+    async def step(value: int) -> None:
+        seen.append(("step", value))
+        await goes_on.wait()
+
+    async def role(value: str) -> None:
+        seen.append(("role", value))
+
+    router.session_hooks.add_changed("step", step)
+    router.session_hooks.add_changed("role", role)
+    async with cluster(router) as nodes, nodes.client() as client:
+        await client.join()
+        session = await nodes.session()
+        sockets: Any = nodes.nodes[0].registry.session_sockets(session.key)
+        await session.transact(lambda data: data.update(step=0))
+        await eventually(lambda: seen == [("step", 0)])
+        await session.transact(lambda data: data.update(role="admin"))
+        for value in range(1, 1100):
+            await session.transact(lambda data, value=value: data.update(step=value))  # type: ignore[misc] # a default is its own
+            await eventually(lambda value=value: sockets.watched["step"] == value, every=0)  # type: ignore[misc] # likewise
+        goes_on.set()
+        await eventually(lambda: len(seen) > 2)
+        await stays(lambda: sorted(seen[1:]) == [("role", "admin"), ("step", 1099)], during=0.1)
 
 
 def test_an_app_declares_them_and_what_does_not_fit_is_refused() -> None:

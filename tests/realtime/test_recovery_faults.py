@@ -272,6 +272,21 @@ async def test_what_is_older_than_any_lost_link_may_be_trimmed(
     await client.aclose()
 
 
+async def test_how_old_a_trimmed_log_is_is_not_told_by_the_clock_of_a_node(
+    valkey: StoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is ahead by hours would take all that is trimmed for received."""
+    client = connect(valkey.url)
+    for log in (KEYS.stream("x"), KEYS.log("x")):
+        valkey.command("XADD", log, f"{LONG_AGO}-0", "o", "x", "n", 1, "m", numbered(1))
+    monkeypatch.setattr(time, "time", lambda now=time.time: now() + 86400)
+    with pytest.raises(LogLostError):
+        await RedisNodeLog(client, KEYS, "x", 3600.0).read(
+            Position("x", 0, Offset(LONG_AGO - 1000, 0), 0)
+        )
+    await client.aclose()
+
+
 async def test_a_position_beyond_the_end_of_a_log_is_of_another_one(valkey: StoreServer) -> None:
     client = connect(valkey.url)
     valkey.command("XADD", KEYS.stream("x"), "5-0", "o", "x", "n", 0, "m", "")

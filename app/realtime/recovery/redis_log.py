@@ -1,7 +1,6 @@
 """The log of a node on a Redis server: two streams, of what is addressed to it and of what it sends."""
 
 import asyncio
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -55,7 +54,7 @@ class RedisNodeLog(NodeLog):
                 self._forget()
                 self._begin = start.stream
             await self._read_received(start.stream)
-            if not self._has_received(start.stream):
+            if not await self._has_received(start.stream):
                 raise LogLostError
             await self._read_own_until_there(start.own)
 
@@ -81,15 +80,19 @@ class RedisNodeLog(NodeLog):
             if len(page) < _PAGE:
                 return
 
-    def _has_received(self, start: Offset) -> bool:
+    async def _has_received(self, start: Offset) -> bool:
         if start in self._places:
             return True
         oldest = self._oldest
-        return oldest is not None and start < oldest and self._is_healed(oldest)
+        return oldest is not None and start < oldest and await self._is_healed(oldest)
 
-    def _is_healed(self, oldest: Offset) -> bool:
-        """Return True if what came before the oldest message was received by who has not come back."""
-        return oldest.ms < time.time() * 1000 - self._healed_ms
+    async def _is_healed(self, oldest: Offset) -> bool:
+        """Return True if what came before the oldest message was received by who has not come back.
+
+        By the server's clock, as offsets are: one of a node may be wrong.
+        """
+        seconds, _ = await execute(self._client, "TIME")
+        return oldest.ms < int(seconds) * 1000 - self._healed_ms
 
     async def _read_own_until_there(self, start: int) -> None:
         for _ in range(_RETRIES):
@@ -104,7 +107,7 @@ class RedisNodeLog(NodeLog):
         needed = range(start + 1, max(self._own, default=0) + 1)
         lowest = min(self._own, default=1)
         if lowest > start + 1 and self._own_is_whole and self._own_oldest is not None:
-            if not self._is_healed(self._own_oldest):
+            if not await self._is_healed(self._own_oldest):
                 raise LogLostError
             needed = range(lowest, needed.stop)
         if not all(number in self._own for number in needed):

@@ -82,7 +82,8 @@ class AnsweredBeforeError(HTTPException):
     """
 
     def __init__(self, kept: KeptResponse) -> None:
-        super().__init__(kept.status)
+        # Without a detail Starlette 1.0 looks for the phrase of the status, which not every status has.
+        super().__init__(kept.status, "answered before")
         self.kept = kept
 
 

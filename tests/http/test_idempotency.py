@@ -29,7 +29,7 @@ from app import (
     Settings,
     idempotent,
 )
-from app.http.kept_response import MAX_BODY_BYTES
+from app.http.kept_response import MAX_BODY_BYTES, AnsweredBeforeError, KeptResponse
 from app.sessions.attempt import UNKNOWN_AFTER_SECONDS
 from app.sessions.stores.answers import LIMITS
 from tests.sessions.handles import count_up
@@ -536,6 +536,11 @@ async def _answered(client: httpx.AsyncClient) -> httpx.Response | None:
     answer = await client.post("/count", headers=KEY)
     under_way = answer.status_code == 409 and answer.json()["type"] == "request-under-way"
     return None if under_way else answer
+
+
+def test_a_status_without_a_phrase_can_be_repeated() -> None:
+    """Starlette 1.0 raises a ValueError for it unless it is given a detail."""
+    assert AnsweredBeforeError(KeptResponse(299, [], b"")).detail
 
 
 def test_an_event_has_once_in_its_place() -> None:

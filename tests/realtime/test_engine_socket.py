@@ -222,6 +222,23 @@ async def test_a_socket_is_found_by_its_digest_while_it_polls_and_no_longer() ->
     assert server.by_digest == {}
 
 
+@pytest.mark.parametrize("error", [OSError, RuntimeError])
+async def test_an_upgrade_whose_client_goes_amid_it_leaves_polling(error: type[Exception]) -> None:
+    """Servers differ in what they raise when something is sent to who has gone."""
+
+    class GoneWebSocket(UpgradingWebSocket):
+        async def send(self, frame: str | bytes) -> None:
+            raise error("it has gone")
+
+    socket = new_socket()
+    socket.connected = True
+    async with asyncio.timeout(10.0):
+        await socket.serve_websocket(GoneWebSocket([]))
+    assert (socket.upgraded, socket.closing) == (False, False)
+    assert encode_payload(await socket.first_packets()) == b"0first"
+    await socket.close(abort=True)
+
+
 async def test_a_client_that_reads_late_gets_all_in_order(extended: Service) -> None:
     async with http_client(extended.url) as http:
         await http.post("/write/key", params={"length": LENGTH})

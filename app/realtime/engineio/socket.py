@@ -374,7 +374,7 @@ class EngineSocket(PacketWriter):
                 if await ws.wait() != "2probe" or self.closing:
                     return False
                 return await self._take_over(ws)
-        except OSError:  # TimeoutError is one
+        except (OSError, RuntimeError):  # TimeoutError is an OSError
             return False
 
     async def _take_over(self, ws: WebSocket) -> bool:

@@ -245,9 +245,8 @@ class RedisPresence(Presence):
                 suspects = dead
 
     async def _find_dead(self) -> set[str]:
-        nodes = [
-            each.decode() for each in await execute(self._client, "SMEMBERS", self._keys.nodes)
-        ]
+        found = await execute(self._client, "SMEMBERS", self._keys.nodes)
+        nodes = [each.decode(errors="replace") for each in found]
         if self._node not in nodes:
             await self._register()
         others = [node for node in nodes if node != self._node]
@@ -259,9 +258,10 @@ class RedisPresence(Presence):
         counted = self._keys.counted(node)
         await execute(self._client, "DEL", self._keys.log(node))
         while found := await execute(self._client, "SRANDMEMBER", counted, _KEYS_AT_ONCE):
-            keys = [key.decode() for key in found]
+            keys = [key.decode(errors="replace") for key in found]
             await asyncio.gather(*(self._forget_sockets(key, node) for key in keys))
             await self._writes.remove(keys, node)
+            await execute(self._client, "SREM", counted, *found)  # also what no node has written
         await execute(self._client, "DEL", self._keys.stream(node))
         await execute(self._client, "SREM", self._keys.nodes, node)
 

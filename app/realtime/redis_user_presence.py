@@ -149,7 +149,7 @@ class RedisUserPresence(UserPresence):
     async def _remove(self, name: str, node: str, change: str) -> None:
         user = await self._run(_LEAVE, name, node, change, _SAYS_WHO_SECONDS)
         if user:
-            self._changed(user.decode(), False)
+            self._changed(user.decode(errors="replace"), False)
 
     async def _note_here(self, names: Iterable[str]) -> None:
         users_here = self._users_at(self._node)
@@ -166,9 +166,8 @@ class RedisUserPresence(UserPresence):
         while True:
             await asyncio.sleep(self._look_seconds)
             with suppress(BusUnavailableError):
-                nodes = [
-                    each.decode() for each in await execute(self._client, "SMEMBERS", self._nodes)
-                ]
+                found = await execute(self._client, "SMEMBERS", self._nodes)
+                nodes = [each.decode(errors="replace") for each in found]
                 if self._node not in nodes or loop.time() >= renew_at:
                     self._write_again()
                     renew_at = loop.time() + self._lifetime / _RENEWALS
@@ -198,10 +197,10 @@ class RedisUserPresence(UserPresence):
         users = self._users_at(node)
         change = f"{self._node} {next(self._numbers)}"
         while names := await execute(self._client, "SRANDMEMBER", users, _KEYS_AT_ONCE):
-            found = [each.decode() for each in names]
+            found = [each.decode(errors="replace") for each in names]
             removing = (partial(self._remove, name, node, change) for name in found)
             await asyncio.gather(*map(self._until_written, removing))
-            await execute(self._client, "SREM", users, *found)
+            await execute(self._client, "SREM", users, *names)
         await execute(self._client, "SREM", self._nodes, node)
 
     async def _run(self, script: Script, name: str, *arguments: str | int) -> bytes:

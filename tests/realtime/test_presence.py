@@ -66,6 +66,22 @@ async def test_what_a_killed_node_has_counted_is_gone_soon(
     assert shared_store_server.command("KEYS", "mooring:counted:killed") == []
 
 
+async def test_what_no_node_has_written_keeps_none_from_removing_what_a_killed_one_has(
+    presence: NewPresence, shared_store_server: StoreServer
+) -> None:
+    for name in ("mooring:nodes", "mooring:counted:killed"):
+        shared_store_server.command("SADD", name, b"\xff")
+    presence("here")
+    killed = presence("killed")
+    killed.publish_count("k", 1)
+    await eventually(lambda: shared_store_server.command("EXISTS", "mooring:sockets:k"))
+
+    kill(killed)
+
+    await eventually(lambda: not shared_store_server.command("EXISTS", "mooring:sockets:k"))
+    await eventually(lambda: not shared_store_server.command("EXISTS", "mooring:counted:killed"))
+
+
 async def test_a_node_that_lives_is_not_buried(
     presence: NewPresence, shared_store_server: StoreServer
 ) -> None:

@@ -125,6 +125,22 @@ async def test_a_reply_that_is_lost_costs_no_word_and_none_is_said_twice(world: 
     await eventually(lambda: node.told[2:] == [("ann", True)], within=SLOW)
 
 
+async def test_what_no_node_has_written_keeps_none_from_telling_who_a_killed_one_had(
+    world: World,
+) -> None:
+    for name in ("mooring:online-nodes", "mooring:online-at:killed"):
+        world.server.command("SADD", name, b"\xff")
+    world.add("here")
+    killed = world.add("killed")
+    killed.come()
+    await eventually(lambda: world.told() == [("ann", True)])
+
+    await world.kill(killed)
+
+    await eventually(lambda: ("ann", False) in world.told())
+    await eventually(lambda: not world.server.command("EXISTS", "mooring:online-at:killed"))
+
+
 async def test_what_a_killed_node_had_is_told_within_two_seconds_by_one(world: World) -> None:
     others = [world.add(name, look=0.4) for name in ("b", "d")]
     killed = [world.add(name, look=0.4) for name in ("a", "c")]

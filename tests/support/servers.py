@@ -93,7 +93,7 @@ class StoreServer:
             self.kill()
             shutil.rmtree(self._directory, ignore_errors=True)
 
-    def command(self, *words: str | float) -> Any:
+    def command(self, *words: str | bytes | float) -> Any:
         """Run one command behind everybody's back, on a connection of its own."""
         with self._client() as client:
             return client.execute_command(*words)

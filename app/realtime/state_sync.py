@@ -69,7 +69,7 @@ class StateSync:
 
     def _read(self, event: ServerEvent, record: Record, key: str) -> Any:
         try:
-            return self._value(event, record, key)
+            return self._value(event, record)
         except UnreadableRecordError:
             self._unreadable.note(key)
             return _UNREADABLE
@@ -78,8 +78,8 @@ class StateSync:
             logger.exception("cannot read the state of %r from a session", event.name)
             return _UNREADABLE
 
-    def _value(self, event: ServerEvent, record: Record, key: str) -> Any:
-        value = event.read_state(parse(record.data, key))
+    def _value(self, event: ServerEvent, record: Record) -> Any:
+        value = event.read_state(parse(record.data))
         if isinstance(value, str):
             refuse_for_offset(event.name, self._router.sending(event.name))
         return value

@@ -58,6 +58,7 @@ def test_everything_comes_once_and_in_order_but_for_what_one_millisecond_has(
     own, common = _stream(entries, is_own=True), _stream(entries, is_own=False)
     read = [each for batch in _reads(own, common, size) for each in batch]
 
+    assert all(b"%d-%d" % offset_of(each[0])[:2] == each[0] for each in read)
     assert [each for each in read if each[1] == [b"own"]] == own
     assert [each for each in read if each[1] == [b"common"]] == common
     times = [offset_of(each[0]).ms for each in read]

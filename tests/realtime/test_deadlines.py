@@ -209,12 +209,13 @@ async def test_a_check_runs_in_no_context_of_a_request(calls: Calls) -> None:
 async def test_of_a_check_that_is_done_nothing_is_kept_but_how_late_it_was(
     deadlines: Deadlines, calls: Calls
 ) -> None:
+    await asyncio.sleep(LATE)  # what a clock says is not how late anything is
     before = _lag()
     deadlines.note("key", SOON)
 
     await eventually(lambda: calls.has(["key"]))
     await eventually(lambda: not deadlines._tasks)
-    assert 0.0 <= _lag() - before < LATE
+    assert 0.0 <= _lag() - before < SOON
 
 
 @in_own_time

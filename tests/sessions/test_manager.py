@@ -738,6 +738,20 @@ async def test_a_sign_in_has_the_time_of_its_entry_and_a_rotation_keeps_it(world
     assert session.signed_in_at.timestamp() == began + 5
 
 
+async def test_a_sign_in_is_as_old_as_its_entry_however_long_it_takes(world: World) -> None:
+    session = await world.sessions.create()
+    began = world.clock()
+
+    async def wait() -> None:
+        world.clock.move(5)
+
+    for verb in ("load", "create"):
+        world.store.before(verb, wait)
+    await session.sign_in("ann")
+    assert session.signed_in_at is not None
+    assert session.signed_in_at.timestamp() == began
+
+
 async def test_a_sign_in_keeps_who_it_was(world: World) -> None:
     session = await world.sessions.create()
     await session.sign_in("ann", label="phone")

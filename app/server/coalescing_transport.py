@@ -15,8 +15,8 @@ class CoalescingTransport(WrappedTransport):
     A response is two of them, head and body, and messages to a socket are often more; each is a system call
     that costs as much as a route does.
 
-    What is written to a connection that is lost is dropped: uvloop raises for it, and uvicorn is told
-    of the loss a turn of the event loop later.
+    What is written to a connection that is lost is dropped: uvloop raises for it, and uvicorn is
+    notified a turn of the event loop later.
 
     Args:
         transport: the other one.

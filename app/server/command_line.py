@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None, *, server_class: type[Server] = Serv
 
     Args:
         argv: arguments, by default the process's own.
-        server_class: replaces the server, for tests that look inside.
+        server_class: replaces the server, for tests that inspect it.
     """
     arguments = _parse(argv)
     _make_current_folder_importable()

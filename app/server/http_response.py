@@ -19,7 +19,7 @@ class FastResponse(HalfClosableResponse):
     """One request and its response.
 
     uvicorn searches each name and each value for characters that may not be in them, which takes as
-    long as a route does. Here all are looked at in one go, and a head that is not as usual is left to it.
+    long as a route does. Here all are searched in one go, and a head that is not as usual is left to it.
     """
 
     def send(self, message: Any) -> Awaitable[None]:  # type: ignore[override] # it returns a coroutine all the same

@@ -6,7 +6,7 @@ from .wrapped_transport import WrappedTransport
 class LossyTransport(WrappedTransport):
     """Wrap a transport whose `write` raises for a connection that its client has reset.
 
-    uvloop's does. uvicorn is told of the reset a turn of the event loop later, so that the app of each such
+    uvloop's does. uvicorn is notified of it a turn of the event loop later, so that the app of each such
     request would be logged as failed.
     """
 

@@ -147,7 +147,7 @@ class OneByOneProtocol(HttpToolsProtocol):
     def eof_received(self) -> bool | None:  # type: ignore[override] # as asyncio has it
         """Answer what has come whole: a client that sends no more may read on.
 
-        One that has gone looks the same. The app is told of it, and may be waiting for that, as a poll is.
+        One that has left sends the same. The app is notified, and may be waiting for that, as a poll is.
         """
         self._is_half_closed = True
         response = self._response

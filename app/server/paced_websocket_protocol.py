@@ -36,7 +36,7 @@ CLOSE_SECONDS = 0.5
 
 _MAX_HEAD_BYTES = 14
 _MAX_LAST_FRAMES = 10_000
-"""Read of a connection that is lost: what a client sent in the same breath as its goodbye counts."""
+"""Read of a connection that is lost: what a client sent right before it closed counts."""
 
 _large = Slots(LARGE_MESSAGES)
 

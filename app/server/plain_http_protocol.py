@@ -58,7 +58,7 @@ class PlainHttpProtocol(OneByOneProtocol):
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
-        """Pass the connection to the WebSocket protocol, which is told of its end."""
+        """Pass the connection to the WebSocket protocol, which is notified of its end."""
         self._stop_timers()
         super().handle_websocket_upgrade()
 

@@ -14,7 +14,7 @@ except ImportError:  # Windows
     _UNSENT = 0  # type: ignore[misc] # as above
 
 _LATE = 0.25
-"""Of the time between two looks: that late the process was stopped, and has not read what came since."""
+"""Of the time between two checks: that late the process was stopped, and has not read what came since."""
 
 
 def sent_so_far(transport: asyncio.Transport) -> int | None:
@@ -36,14 +36,14 @@ def _unsent_by_kernel(transport: asyncio.Transport) -> int:
 
 
 class ProgressTimer:
-    """Looks now and then how far a client has got, and calls `stalled` if that is hardly farther.
+    """Checks now and then how far a client has got, and calls `stalled` if that is hardly farther.
 
     It ends when there is nothing to wait for; `start` begins anew.
 
     Args:
-        seconds: between two looks.
+        seconds: between two checks.
         done: returns how many bytes have been sent or received, None if there is nothing to wait for.
-        stalled: called when there are fewer than STALLED_BYTES more than at the last look.
+        stalled: called when there are fewer than STALLED_BYTES more than at the last check.
     """
 
     __slots__ = ("_done", "_due", "_last", "_seconds", "_stalled", "_timer")
@@ -59,17 +59,17 @@ class ProgressTimer:
         self._due = 0.0
 
     def start(self) -> None:
-        """Begin to look, unless it has begun."""
+        """Start, unless it has started."""
         if self._timer is None:
             self._last = self._done()
             self._wait()
 
     def forgive(self) -> None:
-        """Count from the next look on: until now the client has got on."""
+        """Count from the next check on: until now the client has got on."""
         self._last = None
 
     def stop(self) -> None:
-        """Look no more."""
+        """Check no more."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -77,9 +77,9 @@ class ProgressTimer:
     def _wait(self) -> None:
         loop = asyncio.get_running_loop()
         self._due = loop.time() + self._seconds
-        self._timer = loop.call_at(self._due, self._look)
+        self._timer = loop.call_at(self._due, self._check)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         self._timer = None
         if asyncio.get_running_loop().time() - self._due > self._seconds * _LATE:
             self.forgive()

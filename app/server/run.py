@@ -28,7 +28,7 @@ def run(
         settings: of the process.
         sockets: to listen on instead of host and port.
         drain_seconds: time over which sockets are closed at the end.
-        server_class: replaces the server, for tests that look inside.
+        server_class: replaces the server, for tests that inspect it.
 
     Raises:
         SettingsError: a setting cannot be used.

@@ -20,7 +20,7 @@ FindWebSocket = Callable[[Send], "ReleasableWebSocket | None"]
 
 
 class ReleasableWebSocket(WebSocket, Protocol):
-    """A WebSocket whose connection remembers its handshake until it is told not to."""
+    """A WebSocket whose connection remembers its handshake until it is released."""
 
     def release_handshake(self) -> None:
         """Drop all that the connection holds of its handshake."""

@@ -194,7 +194,7 @@ class FastWebSocketProtocol(PacedWebSocketProtocol):
             self._read_on()
         else:
             await super().send(message)
-            # From our close on the library waits for the client's, and throws away what is before it.
+            # From our close on the library waits for the client's, and drops what is before it.
             self._by_library = self._by_library or self.close_sent
 
     def _switch(self, accept: bytes, message: Any) -> None:

@@ -32,11 +32,11 @@ class WrappedTransport(asyncio.Transport):
         self._transport.abort()
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Set what is told of what comes."""
+        """Set what receives the data."""
         self._transport.set_protocol(protocol)
 
     def get_protocol(self) -> asyncio.BaseProtocol:
-        """Return what is told of what comes."""
+        """Return what receives the data."""
         return self._transport.get_protocol()
 
     def is_reading(self) -> bool:

@@ -176,7 +176,7 @@ class Emitter:
             The ack's argument; None if it has none, a tuple if it has several.
 
         Raises:
-            TimeoutError: there was no ack in time, or the socket has gone.
+            TimeoutError: there was no ack in time, or the socket has left.
             pydantic.ValidationError: the arguments do not fit the declared types.
             TypeError: `to` is not one socket, or an argument has no form in JSON.
             ValueError: the name is one of the library's own, or there is no such namespace.
@@ -271,7 +271,8 @@ class Emitter:
             TypeError: `to` is another target, or the source is no async iterable.
             pydantic.ValidationError: an item does not fit the declared type.
             ServiceUnavailableError: the stream cannot be kept: the bus could not be reached for ten
-                seconds, has lost its data, or the process was stopped for longer than five. Clients are told.
+                seconds, has lost its data, or the process was stopped for longer than five. Clients
+                are notified.
             RequestRefusedError: the session, or user, has a hundred streams.
         """
         sockets: Sockets = self._sockets

@@ -10,7 +10,7 @@ from ..targets import Target
 
 
 class Audience:
-    """Looks at the records, which alone say whether a session has ended.
+    """Reads the records, which alone say whether a session has ended.
 
     Args:
         store: has the sessions.

@@ -67,7 +67,7 @@ class State(StrEnum):
 
 
 class Progress(NamedTuple):
-    """What a producer is told.
+    """The reply to a producer.
 
     Attributes:
         state: OPEN, or why nothing can be appended any more.
@@ -86,7 +86,7 @@ class KeptChunk(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a reader is told.
+    """The reply to a reader.
 
     Attributes:
         state: GONE if nothing is known of the stream.

@@ -164,7 +164,7 @@ class MemoryStreamLog(StreamLog):
         return {name: each for name, each in streams.items() if each.kept_until > now}
 
     def _clean(self, now: float) -> None:
-        """Forget what is kept no longer, now and then: it looks at all."""
+        """Forget what is kept no longer, now and then: it goes through all."""
         if now >= self._clean_at:
             self._clean_at = now + self._limits.keep / 10
             alive = [(to, self._alive(to, now)) for to in self._streams]

@@ -68,7 +68,7 @@ class NodeStreams:
         log: keeps them.
         sender: sends to the sockets of this node.
         members_of: returns those of a session or user, in a namespace.
-        announce: tells other nodes that there is more of a stream.
+        announce: notifies other nodes that there is more of a stream.
         audience_of: returns what says whether anybody of those that are meant is left.
     """
 
@@ -134,7 +134,7 @@ class NodeStreams:
             readings.finding = asyncio.create_task(self._find(member, readings))
 
     def forget(self, member: Member) -> None:
-        """Stop sending to a socket that has gone."""
+        """Stop sending to a socket that has left."""
         readings = self._readings.pop(member, None)
         if readings is None:
             return
@@ -159,7 +159,7 @@ class NodeStreams:
                 reading[0].wake()
 
     async def end(self) -> None:
-        """End the streams that this node sends; readers elsewhere are told."""
+        """End the streams that this node sends; readers elsewhere are notified."""
         self.around.closing.set()
         if self._sending:
             await asyncio.wait(self._sending, timeout=_END_SECONDS)

@@ -26,16 +26,16 @@ class Pace:
     Attributes:
         chunk: bytes of items that are sent together.
         window: bytes that may be sent before the slowest reader has read them.
-        look: seconds after which it is looked whether the session has ended.
+        check: seconds after which it is checked whether the session has ended.
         outage: seconds for which an item is kept while the bus cannot be reached.
         retry: seconds between two attempts.
-        poll: seconds between two looks at the slowest reader, at first; each time twice as long,
+        poll: seconds between two polls of the slowest reader, at first; each time twice as long,
         poll_most: up to so many.
     """
 
     chunk: int = 16_384
     window: int = 262_144
-    look: float = 0.4
+    check: float = 0.4
     outage: float = 10.0
     retry: float = 0.2
     poll: float = 0.01
@@ -49,8 +49,8 @@ class Surroundings:
     Attributes:
         log: keeps the stream.
         audience_of: returns what says whether anybody of those that are meant is left.
-        notify: tells nodes that there is more.
-        explain: returns what readers are told of an error of the source's.
+        notify: notifies nodes that there is more.
+        explain: returns what readers are sent of an error of the source's.
         closing: set when this process ends.
         pace: how fast sources are read, and how long something is waited for.
     """
@@ -95,7 +95,7 @@ class Producer:
         Raises:
             ValueError: there is a stream of that id.
             TypeError: the source is no async iterable.
-            ServiceUnavailableError: the stream cannot be kept; readers have been told, or will be.
+            ServiceUnavailableError: the stream cannot be kept; readers have been notified, or will be.
         """
         if not isinstance(source, AsyncIterable):
             raise TypeError(f"a stream is of an async iterable, not of {kind_of(source)}")
@@ -115,7 +115,7 @@ class Producer:
         raise failure
 
     async def _send_all(self, items: AsyncIterator[Any]) -> BaseException | None:
-        """Return what has ended the stream before its time, when readers have been told."""
+        """Return what has ended the stream before its time, when readers have been notified."""
         try:
             async with asyncio.TaskGroup() as group:
                 keeper = group.create_task(self._while_it_goes_on(self._keep()))
@@ -127,7 +127,7 @@ class Producer:
                 said = {"done": True} if failure is None else self._error(failure)
                 await self._append(self._buffer.last(**said))
         except asyncio.CancelledError:
-            await self._tell({"error": CANCELLED})
+            await self._report({"error": CANCELLED})
             raise
         except BaseExceptionGroup as group:
             [failure, *_] = group.exceptions
@@ -135,19 +135,19 @@ class Producer:
         return failure
 
     async def _read(self, items: AsyncIterator[Any]) -> BaseException | None:
-        """Return what the source has raised, so that what it gave before is sent before that is told."""
+        """Return what the source has raised, so that what it gave before is sent before that is reported."""
         try:
             async for item in items:
                 await self._buffer.put(item)
-        except Exception as error:  # noqa: BLE001 - it is raised again, when readers have been told
+        except Exception as error:  # noqa: BLE001 - it is raised again, when readers are notified
             return error
         return None
 
     async def _end_for(self, failure: BaseException) -> None:
         if not isinstance(failure, _EndedError):
-            await self._tell(self._error(failure))
+            await self._report(self._error(failure))
         elif failure.reason == EndReason.SHUTDOWN:
-            await self._tell({"error": PRODUCER_GONE})
+            await self._report({"error": PRODUCER_GONE})
         else:
             with suppress(ServiceUnavailableError):
                 await self._log.discard(self._name)
@@ -155,7 +155,7 @@ class Producer:
     def _error(self, failure: BaseException) -> dict[str, Any]:
         return {"error": self._around.explain(failure)}
 
-    async def _tell(self, said: dict[str, Any]) -> None:
+    async def _report(self, said: dict[str, Any]) -> None:
         """Append a last chunk if that can be done; readers find out by themselves if it cannot."""
         with suppress(ServiceUnavailableError):
             for chunk in (self._under_way, self._buffer.last(**said)):
@@ -193,7 +193,7 @@ class Producer:
             self._check(progress)
 
     async def _keep(self) -> None:
-        """Renew the lease, and look whether the session has ended."""
+        """Renew the lease, and check whether the session has ended."""
         while True:
             await self._pause()
             with suppress(StoreUnavailableError):  # an outage is not a logout
@@ -205,7 +205,7 @@ class Producer:
 
     async def _pause(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._pace.look):
+            async with asyncio.timeout(self._pace.check):
                 await self._around.closing.wait()
             raise _EndedError(EndReason.SHUTDOWN)
 

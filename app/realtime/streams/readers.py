@@ -20,7 +20,7 @@ RETRY_SECONDS = 0.2
 OVERDUE_SECONDS = 2.0
 """How long a producer's lease must be seen to be over: after an outage it needs a moment to renew it."""
 DRAIN_SECONDS = 0.01
-"""How often the queue of a client that does not keep up is looked at: its writer tells nobody."""
+"""How often the queue of a client that does not keep up is checked: its writer notifies nobody."""
 UNSENT_BYTES = 65_536
 REPORT_SECONDS = 2.0
 _CHUNKS_PER_READ = 8
@@ -61,7 +61,7 @@ class StreamReader:
             pass
 
     async def leave(self) -> None:
-        """Note that the socket has gone."""
+        """Note that the socket has left."""
         await self._log.leave(self._name, self._reader)
 
     async def _step(self) -> bool:

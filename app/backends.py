@@ -35,7 +35,7 @@ class Backend:
         presence: counts a session's sockets on all nodes.
         counters: counts events that have a limit, on all nodes.
         node_id: names this node on both; no two nodes have the same.
-        user_presence: knows when a user comes and goes, over all nodes.
+        user_presence: reports when a user comes and goes, over all nodes.
         recovery: keeps what sockets of namespaces with recovery are, for their return to any node.
         streams: keeps what is sent in streams, for readers on all nodes.
         carry_streams: carry requests to the nodes that have their sockets; None where there are no others.

@@ -47,13 +47,13 @@ async def put_in_place(data: list[Any], attachments: list[bytes]) -> None:
     Raise IndexError or TypeError for a placeholder of none.
     """
     waiting: list[Any] = [data]
-    looked_at = 0
+    visited = 0
     while waiting:
         container = waiting.pop()
         places = container.items() if isinstance(container, dict) else enumerate(container)
         for place, item in places:
-            looked_at += 1
-            if looked_at % _ITEMS_PER_TURN == 0:
+            visited += 1
+            if visited % _ITEMS_PER_TURN == 0:
                 await asyncio.sleep(0)
             if type(item) is dict and item.get("_placeholder") and "num" in item:
                 container[place] = attachments[item["num"]]

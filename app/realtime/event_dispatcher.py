@@ -52,7 +52,7 @@ class EventDispatcher:
         manager: attaches events to sessions.
         router: the events and their handlers, by namespace.
         resources: what handlers are given of the node.
-        reconciler: loads the sessions, and is told what events have written.
+        reconciler: loads the sessions, and takes what events have written.
         sender: sends acks, and closes sockets.
     """
 
@@ -114,7 +114,7 @@ class EventDispatcher:
         *,
         note: Outcome | None = None,
     ) -> Any:
-        """Handle an event, and tell its sender, the metrics and the span what has come of it."""
+        """Handle an event, and report its outcome to its sender, the metrics and the span."""
         outcome = "handled"
         try:
             self._manager.fail_fast.check(received_at)
@@ -191,8 +191,8 @@ class EventDispatcher:
         connection = member.connection
         session_sockets = connection.session_sockets
         record = _record_of(member)
-        if event.looks_first:
-            record = await self._look_first(event, member, record)
+        if event.checks_first:
+            record = await self._check_first(event, member, record)
         steps = None if attempt is None else attempt.steps()
         usage = _EventUsage(self, connection, self._reconciler.extends, steps)
         # Of this event alone: a reload, or another event, changes nothing under the handler.
@@ -221,7 +221,7 @@ class EventDispatcher:
                 self._reconciler.take_written(session_sockets, usage.record, record)
         return answer
 
-    async def _look_first(self, event: ClientEvent, member: Member, record: Record) -> Record:
+    async def _check_first(self, event: ClientEvent, member: Member, record: Record) -> Record:
         """Check the event's limit, and reload its session if it wants that; return the record."""
         session_sockets = member.connection.session_sockets
         if event.limit is not None:

@@ -250,7 +250,7 @@ class EventRouter:
         return function
 
     def on_disconnect(self, function: Handler = None) -> Handler:  # type: ignore[assignment] # see _check_hook
-        """Call the decorated function when a socket that was connected has gone.
+        """Call the decorated function when a socket that was connected has left.
 
         It takes the socket, dependencies, and an argument: the reason, a string. That is the session's
         (`logout`, `expired`, `rotated`, `revoked`, `shutdown`), or `client disconnect`, `server
@@ -289,7 +289,7 @@ class EventRouter:
     def include_router(self, router: "EventRouter") -> None:
         """Add what another router, of any namespace, declares; this one's dependencies come first.
 
-        What is declared on the other router afterwards is refused, as nobody would know it.
+        What is declared on the other router afterwards is refused, as it would have no effect.
 
         Args:
             router: declares the events.
@@ -362,7 +362,7 @@ class EventRouter:
         self._check_open(function)
 
     def _check_open(self, declared: Any) -> None:
-        """Raise TypeError for what is declared on a router that was included before: nobody would know it."""
+        """Raise TypeError for what is declared on a router that was included before: it would be ignored."""
         if not self._is_included:
             return
         message = "its router was included before: include a router once all of it is declared"

@@ -84,7 +84,7 @@ class ClientEvent:
         self.once = once
         self.handler = handler
         self.reload = reload
-        self.looks_first = reload or self.limit is not None
+        self.checks_first = reload or self.limit is not None
         self.description = inspect.getdoc(handler) or ""
         self.dependencies = tuple(dependencies)
         self.middleware = middleware

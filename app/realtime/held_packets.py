@@ -1,4 +1,4 @@
-"""What is to be sent to sockets while a node looks at its sessions after a stop."""
+"""What is to be sent to sockets while a node checks its sessions after a stop."""
 
 from collections.abc import Callable
 

@@ -87,7 +87,7 @@ class ConnectHook(Hook):
 
 
 class DisconnectHook(Hook):
-    """A function that is told that a socket has gone; its argument is why."""
+    """A function that is called when a socket has left; its argument is why."""
 
     def __init__(self, function: AnyHandler) -> None:
         super().__init__(function, (), argument="the reason")

@@ -52,7 +52,7 @@ class LocalCalls:
         return waiting is not None
 
     def forget(self, member: Member) -> None:
-        """End the calls of a socket that has gone."""
+        """End the calls of a socket that has left."""
         for waiting in (member.calls or {}).values():
             waiting.cancel()
         member.calls = None

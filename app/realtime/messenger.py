@@ -246,12 +246,12 @@ class Messenger:
         self.users.join(member, user)
         await self._presence.settle(user_key(member.namespace, user))
 
-    def went(self, member: Member) -> None:
+    def left(self, member: Member) -> None:
         """Handle that a socket's connection has ended, before `forget`."""
         return
 
     def forget(self, member: Member) -> None:
-        """Drop what is kept of a socket that has gone."""
+        """Drop what is kept of a socket that has left."""
         self.rooms.leave_all(member)
         self.users.leave(member)
         if self.streams is not None:

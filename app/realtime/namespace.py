@@ -55,7 +55,7 @@ class Namespaces:
         router: the hooks, by namespace.
         resources: what hooks are given of the node.
         reconciler: loads the sessions.
-        state_sync: records which state a new socket knows.
+        state_sync: records which state a new socket has.
         registry: the sockets of this node.
         sender: closes sockets.
     """
@@ -145,7 +145,7 @@ class Namespaces:
         return member.greeted and events is not None and bool(events.disconnects)
 
     async def disconnected(self, member: Member, reason: str) -> None:
-        """Call the disconnect hooks of a socket that has gone."""
+        """Call the disconnect hooks of a socket that has left."""
         events = self.find(member.namespace)
         session_sockets = member.connection.session_sockets
         if events is None or session_sockets.record is None:

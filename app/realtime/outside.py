@@ -220,7 +220,7 @@ def _body(event: str, args: Iterable[Any]) -> Body:
 
 
 def _explain(error: BaseException) -> dict[str, Any]:
-    """Return what readers are told of an error of a source's."""
+    """Return what readers are sent of an error of a source's."""
     if isinstance(error, EventError):
         return {**error.extra, "type": error.type, "detail": error.detail}
     return {"type": "internal-error", "detail": "The error is in the server's log."}

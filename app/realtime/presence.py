@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 class Presence(ABC):
     """Publishes this node's socket counts, and reads those of the others.
 
-    By what is published nodes know whom to send a message: a bus may leave out a node that has
+    By what is published nodes find whom to send a message: a bus may leave out a node that has
     published nothing under the key that a message is addressed to.
     """
 

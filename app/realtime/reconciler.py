@@ -156,7 +156,7 @@ class SessionReconciler:
             await self.disconnect_all(key, EndReason.LOGOUT if gone else Gone(found).reason)
 
     def _go_back(self, session_sockets: SessionSockets, record: Record) -> None:
-        """Send the sockets of a session what the store says, though they know something newer."""
+        """Send the sockets of a session what the store says, though they have something newer."""
         logger.warning(
             "the store has lost writes of a session; its sockets are sent its state",
             extra={"session": short(session_sockets.key)},

@@ -84,7 +84,7 @@ class RedisCounts:
         return all([await self._write_together(part) for part in parts])
 
     async def remove(self, keys: Collection[str], node: str) -> None:
-        """Remove a node's counts; the set that tells of them last."""
+        """Remove a node's counts; the set that names them last."""
         await _execute_all(self._client, *(("HDEL", self._keys.sockets(key), node) for key in keys))
         await execute(self._client, "SREM", self._keys.counted(node), *keys)
 

@@ -18,8 +18,8 @@ from .recovery.state import node_of
 from .redis_counts import RedisCounts
 from .redis_keys import RedisKeys
 
-LOOK_SECONDS = 10.0
-"""How often a node looks for others that have died. Two looks must find it so."""
+CHECK_SECONDS = 10.0
+"""How often a node checks for others that have died. Two checks in a row must find it so."""
 
 _RETRY_SECONDS = 1.0
 _RENEW_SECONDS = 3.0
@@ -55,7 +55,7 @@ class RedisPresence(Presence):
         node: this node's id.
         lifetime: seconds after which a hash that no node cleared expires.
         prefix: see RedisKeys.
-        look_seconds: how often to look for nodes that have died.
+        check_seconds: how often to check for nodes that have died.
     """
 
     def __init__(
@@ -66,14 +66,14 @@ class RedisPresence(Presence):
         node: str,
         lifetime: float,
         prefix: str = "mooring",
-        look_seconds: float = LOOK_SECONDS,
+        check_seconds: float = CHECK_SECONDS,
     ) -> None:
         self._client = client
         self._listener = listener
         self._node = node
         self._keys = RedisKeys(prefix)
         self._writes = RedisCounts(client, node=node, lifetime=lifetime, keys=self._keys)
-        self._look_seconds = look_seconds
+        self._check_seconds = check_seconds
         self._counts: dict[str, int] = {}
         self._changed: dict[str, int | None] = {}
         self._unsettled: dict[str, asyncio.Future[None] | None] = {}
@@ -82,11 +82,11 @@ class RedisPresence(Presence):
         self._refused = ""
         self._writer: asyncio.Task[None] | None = None
         self._subscriber: asyncio.Task[None] | None = None
-        self._undertaker: asyncio.Task[None] | None = None
+        self._cleaner: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         self._subscriber = asyncio.create_task(self._subscribe(), name="presence")
-        self._undertaker = asyncio.create_task(self._look_for_dead(), name="presence of others")
+        self._cleaner = asyncio.create_task(self._remove_dead_nodes(), name="presence of others")
 
     async def aclose(self) -> None:
         for key in [key for key, sockets in self._counts.items() if not sockets]:
@@ -97,7 +97,7 @@ class RedisPresence(Presence):
         if is_running(self._subscriber) and not self._counts:
             with suppress(BusUnavailableError):
                 await execute(self._client, "SREM", self._keys.nodes, self._node)
-        await cancel(self._subscriber, self._undertaker, self._writer)
+        await cancel(self._subscriber, self._cleaner, self._writer)
         await self._listener.aclose()
 
     def publish_count(self, key: str, sockets: int | None) -> None:
@@ -124,7 +124,7 @@ class RedisPresence(Presence):
             waiting = self._unsettled[key] = asyncio.get_running_loop().create_future()
         settled, _ = await asyncio.wait([waiting], timeout=_SETTLE_SECONDS)
         if not settled and key in self._unknown:
-            raise BusUnavailableError("no node could be told of a socket in time")
+            raise BusUnavailableError("no node could be notified of a socket in time")
 
     async def count_remote(self, key: str) -> int:
         found = await execute(self._client, "HGETALL", self._keys.sockets(key))
@@ -232,16 +232,16 @@ class RedisPresence(Presence):
             lost = [*self._counts, *lost]
         self._write_soon({key: self._counts.get(key) for key in lost} | self._changed)
 
-    async def _look_for_dead(self) -> None:
-        """Remove the counts of nodes that were dead at two looks in turn."""
+    async def _remove_dead_nodes(self) -> None:
+        """Remove the counts of nodes that were dead at two checks in a row."""
         suspects: set[str] = set()
         while True:
-            await asyncio.sleep(self._look_seconds)
+            await asyncio.sleep(self._check_seconds)
             with suppress(BusUnavailableError):
                 dead = await self._find_dead()
                 for node in dead & suspects:
                     if not await execute(self._client, "EXISTS", self._keys.seen(node)):
-                        await self._bury(node)
+                        await self._remove_node(node)
                 suspects = dead
 
     async def _find_dead(self) -> set[str]:
@@ -253,7 +253,7 @@ class RedisPresence(Presence):
         alive = await asyncio.gather(*(self.is_alive(node) for node in others))
         return {node for node, is_alive in zip(others, alive, strict=True) if not is_alive}
 
-    async def _bury(self, node: str) -> None:
+    async def _remove_node(self, node: str) -> None:
         """Remove what a node has left; its log first: who reads on sees that it has missed something."""
         counted = self._keys.counted(node)
         await execute(self._client, "DEL", self._keys.log(node))

@@ -17,13 +17,13 @@ from .user_presence import Changed, UserPresence
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.4
-"""How often a node looks whether the next one has died; two looks must find it so."""
+CHECK_SECONDS = 0.4
+"""How often a node checks whether the next one has died; two checks in a row must find it so."""
 
 _RETRY_SECONDS = 0.5
 _KEYS_AT_ONCE = 200
 _SAYS_WHO_SECONDS = 60
-"""How long it is known who has told of the last change, if the reply to that was lost."""
+"""How long it is kept who has reported the last change, if the reply to that was lost."""
 _RENEWALS = 3
 
 # A user's hash has a field for each node, and what the last change was: a script that is repeated, since its
@@ -50,7 +50,7 @@ return redis.call('HGET', KEYS[1], '-user')
 
 
 class RedisUserPresence(UserPresence):
-    """A hash a user with a field a node; the script that adds the first or removes the last knows who tells.
+    """A hash a user with a field a node; the script that adds the first or removes the last says who reports.
 
     A node that was killed is found by the one before it, in the order of their ids, which removes what it has
     written: a set of the nodes, and a set of each one's users, say what that is. A node that was taken for
@@ -63,7 +63,7 @@ class RedisUserPresence(UserPresence):
         lifetime: seconds after which what nobody removes expires; it is renewed before.
         prefix: hashes are `<prefix>:online:<name>`, sets `<prefix>:online-nodes` and
             `<prefix>:online-at:<node>`.
-        look_seconds: how often to look for nodes that have died.
+        check_seconds: how often to check for nodes that have died.
     """
 
     def __init__(
@@ -74,31 +74,31 @@ class RedisUserPresence(UserPresence):
         node: str,
         lifetime: float,
         prefix: str = "mooring",
-        look_seconds: float = LOOK_SECONDS,
+        check_seconds: float = CHECK_SECONDS,
     ) -> None:
         self._client = client
         self._is_alive = is_alive
         self._node = node
         self._lifetime = lifetime
         self._prefix = prefix
-        self._look_seconds = look_seconds
+        self._check_seconds = check_seconds
         self._wanted: dict[str, bool] = {}
         """Whether this node has sockets of a user, for those who are here, or whose going is not written."""
         self._writers: dict[str, asyncio.Task[None]] = {}
-        self._looker: asyncio.Task[None] | None = None
+        self._maintainer: asyncio.Task[None] | None = None
         self._numbers = itertools.count()
         self._is_failing = False
 
     def start(self, changed: Changed) -> None:
         self._changed = changed
-        self._looker = asyncio.create_task(self._look(), name="presence of users")
+        self._maintainer = asyncio.create_task(self._maintain(), name="presence of users")
 
     def set_here(self, user: str, *, here: bool) -> None:
         self._wanted[user] = here
         self._write_soon(user)
 
     async def aclose(self) -> None:
-        await cancel(self._looker, *self._writers.values())
+        await cancel(self._maintainer, *self._writers.values())
 
     def _write_soon(self, user: str) -> None:
         if not is_running(self._writers.get(user)):
@@ -159,12 +159,12 @@ class RedisUserPresence(UserPresence):
             execute(self._client, "PEXPIRE", users_here, int(self._lifetime * 1000)),
         )
 
-    async def _look(self) -> None:
+    async def _maintain(self) -> None:
         loop = asyncio.get_running_loop()
         suspects: set[str] = set()
         renew_at = loop.time() + self._lifetime / _RENEWALS
         while True:
-            await asyncio.sleep(self._look_seconds)
+            await asyncio.sleep(self._check_seconds)
             with suppress(BusUnavailableError):
                 found = await execute(self._client, "SMEMBERS", self._nodes)
                 nodes = [each.decode(errors="replace") for each in found]
@@ -173,7 +173,7 @@ class RedisUserPresence(UserPresence):
                     renew_at = loop.time() + self._lifetime / _RENEWALS
                 dead = await self._dead_next_to_this(nodes)
                 for node in dead & suspects:
-                    await self._bury(node)
+                    await self._remove_node(node)
                 suspects = dead
 
     def _write_again(self) -> None:
@@ -193,7 +193,7 @@ class RedisUserPresence(UserPresence):
             dead.add(node)
         return dead
 
-    async def _bury(self, node: str) -> None:
+    async def _remove_node(self, node: str) -> None:
         users = self._users_at(node)
         change = f"{self._node} {next(self._numbers)}"
         while names := await execute(self._client, "SRANDMEMBER", users, _KEYS_AT_ONCE):

@@ -59,7 +59,7 @@ class Rooms:
 
 
 def room_key(namespace: str, room: str) -> str:
-    """Return the key under which nodes publish how many sockets a room has; no session's looks like it."""
+    """Return the key under which nodes publish how many sockets a room has; no session's is like it."""
     return "room-" + sha256(f"{namespace}\0{room}".encode(errors="surrogatepass")).hexdigest()
 
 

@@ -93,7 +93,7 @@ class PacketSender:
             self.engine.run(self.close(eio_sid, comes_back=True))
 
     def unsent_bytes(self, member: Member) -> int:
-        """Return how much of what was sent to a socket its client has not read; 0 if it has gone."""
+        """Return how much of what was sent to a socket its client has not read; 0 if it has left."""
         socket = self.engine.sockets.get(member.connection.eio_sid)
         return 0 if socket is None else socket.unsent_bytes
 

@@ -126,7 +126,7 @@ class SocketServer:
         connection = self.registry.connection(eio_sid)
         members = list(connection.members.values()) if connection is not None else []
         for member in members:
-            self._messenger.went(member)
+            self._messenger.left(member)
             self._messenger.forget(member)
         self.registry.unregister(eio_sid)
         for member in members:
@@ -308,7 +308,7 @@ class SocketServer:
             self._refuse(eio_sid, namespace, _INVALID_NAMESPACE)
 
     def _has_crossed(self, connection: Connection, namespace: str, *, joins: bool) -> bool:
-        """Return True for a goodbye that the server's own has crossed; a client that returns is let in."""
+        """Return True for a DISCONNECT that the server's own has crossed; a client that returns is let in."""
         if namespace not in connection.left:
             return False
         connection.left -= {namespace}
@@ -386,7 +386,7 @@ class SocketServer:
             if event.namespace not in connection.left:
                 await self._close_out_of_order(connection.eio_sid)
             return
-        if not self._stop.check() or await self._looked_at(connection, event):
+        if not self._stop.check() or await self._may_handle(connection, event):
             await self._handle_event(member, event, received_at, time.monotonic())
 
     def _handle_event(
@@ -400,14 +400,14 @@ class SocketServer:
             ack = Ack(self._sender, member.connection.eio_sid, number, namespace)
         return self._dispatcher.handle(member, name, tuple(data[1:]), received_at, ack, now)
 
-    async def _looked_at(self, connection: Connection, event: DecodedEvent) -> bool:
-        """Return True if an event may be handled, now that the node has looked at its session."""
+    async def _may_handle(self, connection: Connection, event: DecodedEvent) -> bool:
+        """Return True if an event may be handled, when the node has checked its sessions."""
         eio_sid = connection.eio_sid
         if await self._stop.wait():
             transport = self.engine.sockets.get(eio_sid)
             return transport is not None and not transport.closing
         if event.ack is not None:
-            error = StoreUnavailableError("this node was stopped, and cannot look at its sessions")
+            error = StoreUnavailableError("this node was stopped, and cannot check its sessions")
             answer = session_error_ack(error)
             encoded = self._sender.codec.encode_ack(event.ack, answer, event.namespace)
             self._sender.send_now(eio_sid, encoded)

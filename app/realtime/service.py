@@ -120,7 +120,7 @@ class RealtimeService:
             clock=options.clock,
         )
         self.stop = StopDetector(
-            self._look_after_stop, self.sender.release, clock=options.stop_clock
+            self._reload_after_stop, self.sender.release, clock=options.stop_clock
         )
         self.reconciler.stop = self.stop
         self.sender.is_stopped = self.stop.check
@@ -303,15 +303,15 @@ class RealtimeService:
             await self.messenger.receive(message)
 
     def _end_begins(self, key: str) -> None:
-        """Make all nodes look at a session, this one as well: its end may get no reply, and be true."""
+        """Make all nodes check a session, this one as well: its end may get no reply, and be true."""
         self.relay.send(SessionEndedMessage(key=key))
         if self.registry.session_sockets(key) is not None:
             self.reconciler.rechecks.note(key, DOUBT_SECONDS)
 
-    async def _look_after_stop(self) -> None:
+    async def _reload_after_stop(self) -> None:
         """Read the sessions of sockets and of what is none, at once: neither waits for the other."""
-        looks = (self.reconciler.reload_all(), self.on_stopped())
-        for error in await asyncio.gather(*looks, return_exceptions=True):
+        reloads = (self.reconciler.reload_all(), self.on_stopped())
+        for error in await asyncio.gather(*reloads, return_exceptions=True):
             if error is not None:
                 raise error
 

@@ -128,7 +128,7 @@ class SessionHookCaller:
         return bool(self._hooks.online or self._hooks.offline)
 
     def user_changed(self, user: str, online: bool) -> None:
-        """Call the hooks for a user who has come, or has gone, behind those of the same user."""
+        """Call the hooks for a user who has come, or has left, behind those of the same user."""
         for hook in self._hooks.online if online else self._hooks.offline:
             self._executor.put(f"user {user}", partial(hook, {"user": user}), always=True)
 
@@ -149,7 +149,7 @@ class SessionHookCaller:
         return self._watched(before) != self._watched(after)
 
     def seen(self, session_sockets: SessionSockets) -> None:
-        """Compare a newer record with what the session's sockets knew, and call the hooks of what differs."""
+        """Compare a newer record with what the session's sockets had, and call the hooks of what differs."""
         record = session_sockets.record
         if record is None:
             return

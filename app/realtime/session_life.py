@@ -53,7 +53,7 @@ class SessionLife:
         reconciler.on_expired = self.expired
 
     def start(self) -> None:
-        """Begin to be told who comes and goes; needs a running event loop."""
+        """Start to follow who comes and goes; needs a running event loop."""
         if self._hooks.awaits_users:
             self._user_presence.start(self._hooks.user_changed)
 
@@ -97,7 +97,7 @@ class SessionLife:
             await self._reconciler.reconcile([key])
 
     def connected_changed(self, key: str, sockets: int) -> None:
-        """Note that the user of a session has come or gone, if a hook waits for that."""
+        """Note that the user of a session has come or left, if a hook waits for that."""
         if not self._hooks.awaits_users:
             return
         session_sockets = self._registry.session_sockets(key)

@@ -15,7 +15,7 @@ _new = tuple.__new__
 
 
 class LastSent(NamedTuple):
-    """The last value of an event that a session's sockets have received, or are taken to know."""
+    """The last value of an event that a session's sockets have received, or are taken to have."""
 
     version: int
     value: Any
@@ -32,7 +32,7 @@ class Member:
         rooms: of the application, that it is in; None if it has never been in any. With recovery each has
             the position when it was joined, once that is noted.
         calls: what awaits the client's acks, by their number; None if nothing ever did.
-        user: the name under which an index knows its user; None if nobody is signed in.
+        user: the name under which an index keeps its user; None if nobody is signed in.
         greeted: its connect handlers have accepted it, so that its disconnect handlers are to run.
         recovery: what is kept of it for its return; None where its namespace has no recovery.
     """
@@ -69,7 +69,7 @@ class Connection:
     """One client's connection, from its handshake to its end, with its sockets in namespaces.
 
     `pending_close` is set when the session ends before a socket is connected: only a connected
-    client can be told why. With `ending` an event of its own ends the session: its ack is sent before
+    client can be sent why. With `ending` an event of its own ends the session: its ack is sent before
     the connection is closed. `closed_for` is why the server closed it, `left` has the namespaces that it
     has disconnected the client from. `opened` says that its handshake had no session, and opened one.
     """
@@ -117,7 +117,7 @@ class SessionSockets:
         connecting: how many are about to have their first one; other nodes count them already.
         unused: a handshake has opened the session, and no socket has connected since.
         expired: hooks have been called for its end.
-        watched: the values that hooks wait for changes of, as the sockets know them.
+        watched: the values that hooks wait for changes of, as the sockets have them.
         when_newer: called when a newer record is known; None if nobody waits for it.
     """
 
@@ -182,7 +182,7 @@ class SessionSockets:
         return not outdated
 
     def seed(self, event: str, version: int, value: Any) -> None:
-        """Take a new socket to know a value, unless the session's sockets have received one."""
+        """Take a new socket to have a value, unless the session's sockets have received one."""
         self._last_sent.setdefault(event, LastSent(version, value, received=False))
 
     def last_sent(self, event: str) -> LastSent | None:

@@ -30,7 +30,7 @@ class StateSync:
         self._unreadable = UnreadableLog(logger)
 
     def seed(self, session_sockets: SessionSockets, record: Record, namespace: str = "/") -> None:
-        """Take a new socket to know the state that it connected with: it asks for that by itself."""
+        """Take a new socket to have the state that it connected with: it asks for that by itself."""
         events = self._router.namespaces.get(namespace)
         for event in events.stateful if events else ():
             value = self._read(event, record, session_sockets.key)

@@ -1,4 +1,4 @@
-"""Detects that this node was stopped, and makes it look at its sessions before it does anything else."""
+"""Detects that this node was stopped, and makes it check its sessions before it does anything else."""
 
 import asyncio
 import logging
@@ -14,16 +14,16 @@ from .metrics import STOPS
 
 logger = logging.getLogger(__name__)
 
-Look = Callable[[], Awaitable[None]]
+Reload = Callable[[], Awaitable[None]]
 
 TICK_SECONDS = 0.5
 TOLERANCE_SECONDS = 2.0
 """A node that has done nothing for longer was stopped; what a busy event loop lacks is less."""
 WAIT_SECONDS = 1.5
-"""How long an event waits for the look: its error ack is to come within two seconds."""
+"""How long an event waits for the reload: its error ack is to come within two seconds."""
 
 _RETRY_SECONDS = 0.1
-"""A connection that was lost meanwhile costs the first look."""
+"""A connection that was lost meanwhile costs the first attempt."""
 
 
 running_time: Callable[[], float] = (
@@ -35,35 +35,35 @@ running_time: Callable[[], float] = (
 
 
 class StopDetector:
-    """Knows when the process has not run for a while: SIGSTOP, a frozen container, a machine asleep.
+    """Detects that the process has not run for a while: SIGSTOP, a frozen container, a machine asleep.
 
-    Meanwhile sessions have ended without notice. Until all of this node's were looked at, no event is
+    Meanwhile sessions have ended without notice. Until all of this node's were checked, no event is
     handled and what is sent to sockets is held.
 
     Args:
-        look: reads all sessions of this node, and disconnects the sockets of those that have ended.
+        reload: reads all sessions of this node, and disconnects the sockets of those that have ended.
             It is repeated while the store is unavailable.
-        on_over: called when all were looked at.
+        on_over: called when all were checked.
         clock: returns seconds.
 
     Attributes:
-        stopped_for: seconds of the stop that is being looked into; 0 if there is none.
+        stopped_for: seconds of the stop that is being handled; 0 if there is none.
     """
 
     def __init__(
         self,
-        look: Look,
+        reload: Reload,
         on_over: Callable[[], None],
         *,
         clock: Callable[[], float] = running_time,
     ) -> None:
         self.stopped_for = 0.0
-        self._look = look
+        self._reload = reload
         self._on_over = on_over
         self._clock = clock
         self._seen_at: float | None = None
         self._ticks: AnyTask | None = None
-        self._looking: AnyTask | None = None
+        self._reloading: AnyTask | None = None
         self._over = asyncio.Event()
 
     def start(self) -> None:
@@ -74,10 +74,10 @@ class StopDetector:
     async def aclose(self) -> None:
         """Stop. May be called twice."""
         self._seen_at = None
-        await cancel(self._ticks, self._looking)
+        await cancel(self._ticks, self._reloading)
 
     def check(self) -> bool:
-        """Return True if the node was stopped, and its sessions were not all looked at since."""
+        """Return True if the node was stopped, and its sessions were not all checked since."""
         seen_at = self._seen_at
         if seen_at is None:
             return False
@@ -88,7 +88,7 @@ class StopDetector:
         return self.stopped_for > 0
 
     async def wait(self) -> bool:
-        """Wait until they were looked at; return False if that takes too long."""
+        """Wait until they were checked; return False if that takes too long."""
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 await self._over.wait()
@@ -110,26 +110,26 @@ class StopDetector:
             "this node was stopped: its sessions are looked at first",
             extra={"seconds": round(stopped_for, 1)},
         )
-        if is_running(self._looking):
-            self._looking.cancel()
-        self._looking = asyncio.create_task(
+        if is_running(self._reloading):
+            self._reloading.cancel()
+        self._reloading = asyncio.create_task(
             self._run(),
-            name="look after a stop",
+            name="reload after a stop",
             context=Context(),  # not that of the request or event that came first
         )
 
     async def _run(self) -> None:
         while True:
-            if await self._has_looked():
+            if await self._has_reloaded():
                 break
             await asyncio.sleep(_RETRY_SECONDS)
         self.stopped_for = 0.0
         self._over.set()
         self._on_over()
 
-    async def _has_looked(self) -> bool:
+    async def _has_reloaded(self) -> bool:
         try:
-            await self._look()
+            await self._reload()
         except (StoreUnavailableError, ServiceUnavailableError):
             return False
         except Exception:

@@ -1,4 +1,4 @@
-"""Which users have connected sockets, over all nodes, and who is told when one comes or goes."""
+"""Which users have connected sockets, over all nodes, and who is notified when one comes or goes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -9,18 +9,18 @@ OFFLINE_DELAY_SECONDS = 1.0
 """How long a user without sockets counts as here: a page that is loaded again, or a sign-in, closes them."""
 
 Changed = Callable[[str, bool], None]
-"""Is called with a user who has come, or has gone, over all nodes."""
+"""Is called with a user who has come, or has left, over all nodes."""
 
 
 class UserPresence(ABC):
-    """Knows, over all nodes, which of them have sockets of a user.
+    """Tracks, over all nodes, which of them have sockets of a user.
 
-    Of all nodes one is told that a user has come, and one that the user has gone.
+    Of all nodes one is notified that a user has come, and one that the user has left.
     """
 
     @abstractmethod
     def start(self, changed: Changed) -> None:
-        """Begin; needs a running event loop. `changed` is called for what this node is to tell."""
+        """Begin; needs a running event loop. `changed` is called for what this node is to report."""
 
     @abstractmethod
     def set_here(self, user: str, *, here: bool) -> None:
@@ -45,7 +45,7 @@ class OnlineUsers:
     """The users who have connected sockets on this node, in whichever of their sessions.
 
     Args:
-        presence: is told who comes and who goes.
+        presence: is notified who comes and who goes.
         delay: seconds for which a user without sockets is still here.
     """
 
@@ -54,7 +54,7 @@ class OnlineUsers:
         self._users: dict[str, str] = {}
         """The user of each session that has sockets."""
         self._sessions: dict[str, set[str]] = {}
-        """The sessions of each user that have some; empty for a moment after the last has gone."""
+        """The sessions of each user that have some; empty for a moment after the last has left."""
         self._leaving = TimeoutQueue(delay, self._leave)
 
     def add(self, key: str, user: str) -> None:

@@ -9,7 +9,7 @@ Changed = Callable[[str, int | None], None]
 
 
 class UserSockets:
-    """The sockets of users, by namespace and the name under which an index knows a user (`user_name`).
+    """The sockets of users, by namespace and the name under which an index keeps a user (`user_name`).
 
     A socket's user does not change: a sign-in moves the session to a new id, and its sockets reconnect.
 

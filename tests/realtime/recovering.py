@@ -78,7 +78,7 @@ class Nodes(Cluster):
             connect(self.server.url, timeout=WAIT + TIMEOUT) for _ in range(3)
         )
         self.bus = RedisBus(client, reader)  # type: ignore[assignment] # the last one's
-        presence = RedisPresence(client, listener, node=name, lifetime=60, look_seconds=0.2)
+        presence = RedisPresence(client, listener, node=name, lifetime=60, check_seconds=0.2)
         options = {"recovery": RedisRecoveryStore(client, lifetime=60)} | options
         return super().add(name, presence=presence, **options)
 

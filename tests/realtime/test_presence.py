@@ -12,7 +12,7 @@ from app.redis.url import connect
 from tests.support.eventually import eventually, stays
 from tests.support.servers import StoreServer
 
-LOOK = 0.1
+CHECK = 0.1
 
 NewPresence = Callable[[str], RedisPresence]
 
@@ -24,7 +24,7 @@ async def presence(shared_store_server: StoreServer) -> AsyncIterator[NewPresenc
 
     def make(node: str) -> RedisPresence:
         client, listener = connect(shared_store_server.url), connect(shared_store_server.url)
-        found = RedisPresence(client, listener, node=node, lifetime=3600, look_seconds=LOOK)
+        found = RedisPresence(client, listener, node=node, lifetime=3600, check_seconds=CHECK)
         made.extend((found, client))
         found.start()
         return found
@@ -36,7 +36,7 @@ async def presence(shared_store_server: StoreServer) -> AsyncIterator[NewPresenc
 
 def kill(presence: RedisPresence) -> None:
     """End a node as kill -9 does: its connections break, and it says nothing."""
-    for task in (presence._subscriber, presence._undertaker, presence._writer):
+    for task in (presence._subscriber, presence._cleaner, presence._writer):
         if task is not None:
             task.cancel()
     for client in (presence._client, presence._listener):
@@ -88,7 +88,7 @@ async def test_a_node_that_lives_is_not_buried(
     here, there = presence("here"), presence("there")
     there.publish_count("k", 1)
     await eventually(lambda: counts(here, "k", 1))
-    await stays(lambda: counts(here, "k", 1), during=5 * LOOK)
+    await stays(lambda: counts(here, "k", 1), during=5 * CHECK)
 
 
 async def counts(presence: RedisPresence, key: str, number: int) -> bool:

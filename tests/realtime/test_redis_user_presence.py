@@ -1,4 +1,4 @@
-"""RedisUserPresence: of all nodes one tells, whatever replies are lost, and whoever is taken for dead."""
+"""RedisUserPresence: of all nodes one reports, whatever replies are lost, and whoever is taken for dead."""
 
 import time
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from tests.support.eventually import eventually, stays
 from tests.support.servers import StoreServer
 
 SLOW = 10.0
-LOOK = 0.1
+CHECK = 0.1
 
 
 class LossyClient:
@@ -33,20 +33,20 @@ class LossyClient:
 
 
 class Node:
-    """One node, and what it has told."""
+    """One node, and what it has reported."""
 
-    def __init__(self, world: "World", name: str, look: float) -> None:
+    def __init__(self, world: "World", name: str, check: float) -> None:
         self.name = name
-        self.told: list[tuple[str, bool]] = []
+        self.reported: list[tuple[str, bool]] = []
         self.client = LossyClient(world.client)
         self.presence = RedisUserPresence(
             self.client,  # type: ignore[arg-type] # it does what is used of one
             world.is_alive,
             node=name,
             lifetime=3600,
-            look_seconds=look,
+            check_seconds=check,
         )
-        self.presence.start(lambda user, online: self.told.append((user, online)))
+        self.presence.start(lambda user, online: self.reported.append((user, online)))
 
     def come(self, user: str = "ann") -> None:
         """Have sockets of a user."""
@@ -70,9 +70,9 @@ class World:
         """Return whether a node is alive."""
         return node not in self.dead
 
-    def add(self, name: str, *, look: float = LOOK) -> Node:
+    def add(self, name: str, *, check: float = CHECK) -> Node:
         """Start a node."""
-        self.nodes.append(Node(self, name, look))
+        self.nodes.append(Node(self, name, check))
         return self.nodes[-1]
 
     async def kill(self, node: Node) -> None:
@@ -80,9 +80,9 @@ class World:
         await node.presence.aclose()
         self.dead.add(node.name)
 
-    def told(self) -> list[tuple[str, bool]]:
-        """Return what all have told."""
-        return [each for node in self.nodes for each in node.told]
+    def reported(self) -> list[tuple[str, bool]]:
+        """Return what all have reported."""
+        return [each for node in self.nodes for each in node.reported]
 
     async def is_written(self, *nodes: Node, user: str = "ann") -> bool:
         """Return whether exactly these nodes are known to have sockets of a user."""
@@ -99,33 +99,33 @@ async def world(own_store_server: StoreServer) -> AsyncIterator[World]:
     await made.client.aclose()
 
 
-async def test_the_first_and_the_last_of_all_nodes_tell(world: World) -> None:
+async def test_the_first_and_the_last_of_all_nodes_report(world: World) -> None:
     one, two = world.add("a"), world.add("b")
     one.come()
-    await eventually(lambda: one.told == [("ann", True)], within=SLOW)
+    await eventually(lambda: one.reported == [("ann", True)], within=SLOW)
     two.come()
     await eventually(lambda: world.is_written(one, two), within=SLOW)
     one.go()
     await eventually(lambda: world.is_written(two), within=SLOW)
     two.go()
-    await eventually(lambda: two.told == [("ann", False)], within=SLOW)
+    await eventually(lambda: two.reported == [("ann", False)], within=SLOW)
 
-    assert one.told == [("ann", True)]
+    assert one.reported == [("ann", True)]
 
 
 async def test_a_reply_that_is_lost_costs_no_word_and_none_is_said_twice(world: World) -> None:
     node = world.add("a")
     node.client.lost = 1
     node.come()
-    await eventually(lambda: node.told == [("ann", True)], within=SLOW)
+    await eventually(lambda: node.reported == [("ann", True)], within=SLOW)
     node.client.lost = 1
     node.go()
-    await eventually(lambda: node.told == [("ann", True), ("ann", False)], within=SLOW)
+    await eventually(lambda: node.reported == [("ann", True), ("ann", False)], within=SLOW)
     node.come()
-    await eventually(lambda: node.told[2:] == [("ann", True)], within=SLOW)
+    await eventually(lambda: node.reported[2:] == [("ann", True)], within=SLOW)
 
 
-async def test_what_no_node_has_written_keeps_none_from_telling_who_a_killed_one_had(
+async def test_what_no_node_has_written_keeps_none_from_reporting_who_a_killed_one_had(
     world: World,
 ) -> None:
     for name in ("mooring:online-nodes", "mooring:online-at:killed"):
@@ -133,35 +133,35 @@ async def test_what_no_node_has_written_keeps_none_from_telling_who_a_killed_one
     world.add("here")
     killed = world.add("killed")
     killed.come()
-    await eventually(lambda: world.told() == [("ann", True)])
+    await eventually(lambda: world.reported() == [("ann", True)])
 
     await world.kill(killed)
 
-    await eventually(lambda: ("ann", False) in world.told())
+    await eventually(lambda: ("ann", False) in world.reported())
     await eventually(lambda: not world.server.command("EXISTS", "mooring:online-at:killed"))
 
 
-async def test_what_a_killed_node_had_is_told_within_two_seconds_by_one(world: World) -> None:
-    others = [world.add(name, look=0.4) for name in ("b", "d")]
-    killed = [world.add(name, look=0.4) for name in ("a", "c")]
+async def test_what_a_killed_node_had_is_reported_within_two_seconds_by_one(world: World) -> None:
+    others = [world.add(name, check=0.4) for name in ("b", "d")]
+    killed = [world.add(name, check=0.4) for name in ("a", "c")]
     for node in killed:
         for number in range(5):
             node.come(f"user-{node.name}-{number}")
         node.come("both")
         node.come("ann")
     others[0].come()
-    await eventually(lambda: len(world.told()) == 12, within=SLOW)
+    await eventually(lambda: len(world.reported()) == 12, within=SLOW)
 
     at = time.monotonic()
     for node in killed:
         await world.kill(node)
 
-    await eventually(lambda: len(world.told()) == 12 + 11, within=SLOW)
+    await eventually(lambda: len(world.reported()) == 12 + 11, within=SLOW)
     assert time.monotonic() - at < 2.0
-    gone = [user for user, online in world.told() if not online]
+    gone = [user for user, online in world.reported() if not online]
     assert sorted(set(gone)) == sorted(gone)
     assert "ann" not in gone
-    await stays(lambda: len(world.told()) == 12 + 11, during=0.5)
+    await stays(lambda: len(world.reported()) == 12 + 11, during=0.5)
 
 
 async def test_who_comes_back_on_another_node_before_the_death_is_found_has_not_gone(
@@ -169,23 +169,23 @@ async def test_who_comes_back_on_another_node_before_the_death_is_found_has_not_
 ) -> None:
     here, killed = world.add("a"), world.add("b")
     killed.come()
-    await eventually(lambda: killed.told == [("ann", True)], within=SLOW)
+    await eventually(lambda: killed.reported == [("ann", True)], within=SLOW)
     await world.kill(killed)
     here.come()
 
     await eventually(lambda: world.is_written(here), within=SLOW)
-    assert here.told == []
+    assert here.reported == []
 
 
 async def test_a_node_that_was_taken_for_dead_says_its_users_again(world: World) -> None:
     here, mistaken = world.add("a"), world.add("b")
     mistaken.come()
-    await eventually(lambda: mistaken.told == [("ann", True)], within=SLOW)
+    await eventually(lambda: mistaken.reported == [("ann", True)], within=SLOW)
     world.dead.add("b")
-    await eventually(lambda: here.told[:1] == [("ann", False)], within=SLOW)
+    await eventually(lambda: here.reported[:1] == [("ann", False)], within=SLOW)
     world.dead.clear()
 
-    await eventually(lambda: mistaken.told[-1:] == [("ann", True)], within=SLOW)
+    await eventually(lambda: mistaken.reported[-1:] == [("ann", True)], within=SLOW)
     await eventually(lambda: world.is_written(mistaken), within=SLOW)
 
 
@@ -204,7 +204,7 @@ async def test_an_outage_delays_it(world: World) -> None:
     node.come()
     node.go()
     node.come()
-    await stays(lambda: node.told == [], during=0.2)
+    await stays(lambda: node.reported == [], during=0.2)
     world.server.start()
 
-    await eventually(lambda: node.told == [("ann", True)], within=SLOW)
+    await eventually(lambda: node.reported == [("ann", True)], within=SLOW)

@@ -37,7 +37,7 @@ async def test_what_is_held_for_a_socket_whose_session_has_ended_is_never_sent()
         assert await client.poll() == ['42["session ended",{"reason":"logout"}]', "41"]
 
 
-async def test_what_is_held_for_a_socket_is_sent_when_the_node_has_looked() -> None:
+async def test_what_is_held_for_a_socket_is_sent_when_the_node_has_checked() -> None:
     async with one_client() as (sender, connection, client):
         sender.is_stopped = lambda: True
         sender.send_event(connection.members.values(), "said", 1)

@@ -211,27 +211,27 @@ async def test_a_message_that_comes_before_the_end_is_not_forgotten_for_an_event
         assert not service.registry.connected(key)
 
 
-async def test_after_a_stop_what_is_no_socket_is_looked_at_though_those_of_sockets_cannot_be(
+async def test_after_a_stop_what_is_no_socket_is_checked_though_those_of_sockets_cannot_be(
     router: EventRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = new_service(router)
-    looked = asyncio.Event()
+    checked = asyncio.Event()
 
     async def fail() -> None:
         raise StoreUnavailableError("out of reach")
 
-    async def look() -> None:
-        looked.set()
+    async def check() -> None:
+        checked.set()
 
     monkeypatch.setattr(service.reconciler, "reload_all", fail)
-    service.on_stopped = look
+    service.on_stopped = check
     with pytest.raises(StoreUnavailableError):
-        await service._look_after_stop()
-    assert looked.is_set()
+        await service._reload_after_stop()
+    assert checked.is_set()
 
 
 async def test_an_end_whose_reply_was_lost_ends_the_sockets_here_too(router: EventRouter) -> None:
-    """P6: the store has the end, nobody repeats the call, and no other node tells of it."""
+    """P6: the store has the end, nobody repeats the call, and no other node reports it."""
     store = HookedStore(MemoryStore())
     manager = SessionManager(store, POLICY)
     async with (

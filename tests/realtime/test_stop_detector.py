@@ -18,7 +18,7 @@ from tests.support.clock import Clock
 from tests.support.eventually import eventually
 
 
-class Looks:
+class Reloads:
     """What a detector calls."""
 
     def __init__(self) -> None:
@@ -26,9 +26,9 @@ class Looks:
         self.begun = self.over = 0
         self.error: Exception | None = None
         self.gate = asyncio.Event()
-        self.detector = StopDetector(self.look, self._count, clock=self.clock)
+        self.detector = StopDetector(self.reload, self._count, clock=self.clock)
 
-    async def look(self) -> None:
+    async def reload(self) -> None:
         self.begun += 1
         if self.error is not None:
             raise self.error
@@ -39,82 +39,82 @@ class Looks:
 
 
 @pytest.fixture
-async def looks() -> AsyncIterator[Looks]:
+async def reloads() -> AsyncIterator[Reloads]:
     """A detector that has started."""
-    looks = Looks()
-    looks.detector.start()
-    yield looks
-    await looks.detector.aclose()
+    reloads = Reloads()
+    reloads.detector.start()
+    yield reloads
+    await reloads.detector.aclose()
 
 
-async def test_a_stop_is_noticed_at_the_next_event_and_over_after_the_look(looks: Looks) -> None:
-    assert not looks.detector.check()
-    looks.clock.move(66)
-    assert looks.detector.check()
-    assert looks.detector.stopped_for == 66
-    await eventually(lambda: looks.begun == 1)
-    assert looks.detector.check()
-    looks.gate.set()
-    assert await looks.detector.wait()
-    assert not looks.detector.check()
-    assert (looks.begun, looks.over, looks.detector.stopped_for) == (1, 1, 0)
+async def test_a_stop_is_noticed_at_the_next_event_and_over_after_reload(reloads: Reloads) -> None:
+    assert not reloads.detector.check()
+    reloads.clock.move(66)
+    assert reloads.detector.check()
+    assert reloads.detector.stopped_for == 66
+    await eventually(lambda: reloads.begun == 1)
+    assert reloads.detector.check()
+    reloads.gate.set()
+    assert await reloads.detector.wait()
+    assert not reloads.detector.check()
+    assert (reloads.begun, reloads.over, reloads.detector.stopped_for) == (1, 1, 0)
 
 
-async def test_it_is_noticed_without_an_event_too(looks: Looks) -> None:
-    looks.clock.move(66)
-    await eventually(lambda: looks.begun == 1)
+async def test_it_is_noticed_without_an_event_too(reloads: Reloads) -> None:
+    reloads.clock.move(66)
+    await eventually(lambda: reloads.begun == 1)
 
 
-async def test_a_busy_event_loop_is_no_stop(looks: Looks) -> None:
+async def test_a_busy_event_loop_is_no_stop(reloads: Reloads) -> None:
     for _ in range(20):
-        looks.clock.move(stop_detector.TOLERANCE_SECONDS)
-        assert not looks.detector.check()
+        reloads.clock.move(stop_detector.TOLERANCE_SECONDS)
+        assert not reloads.detector.check()
         await asyncio.sleep(stop_detector.TICK_SECONDS / 10)
-        looks.detector._seen_at = looks.clock()
+        reloads.detector._seen_at = reloads.clock()
 
 
-async def test_a_look_that_the_store_does_not_answer_is_repeated(
-    looks: Looks, monkeypatch: pytest.MonkeyPatch
+async def test_a_reload_that_the_store_does_not_answer_is_repeated(
+    reloads: Reloads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stop_detector, "WAIT_SECONDS", 0.05)
     monkeypatch.setattr(stop_detector, "_RETRY_SECONDS", 0.01)
-    looks.error = StoreUnavailableError("out of reach")
-    looks.clock.move(66)
-    assert looks.detector.check()
-    assert not await looks.detector.wait()
-    await eventually(lambda: looks.begun > 2)
-    assert looks.detector.check()
-    looks.error = None
-    looks.gate.set()
-    await eventually(lambda: looks.over == 1)
-    assert not looks.detector.check()
+    reloads.error = StoreUnavailableError("out of reach")
+    reloads.clock.move(66)
+    assert reloads.detector.check()
+    assert not await reloads.detector.wait()
+    await eventually(lambda: reloads.begun > 2)
+    assert reloads.detector.check()
+    reloads.error = None
+    reloads.gate.set()
+    await eventually(lambda: reloads.over == 1)
+    assert not reloads.detector.check()
 
 
-async def test_a_second_stop_during_the_look_makes_it_begin_again(looks: Looks) -> None:
-    looks.clock.move(66)
-    assert looks.detector.check()
-    await eventually(lambda: looks.begun == 1)
-    looks.clock.move(5)
-    assert looks.detector.check()
-    await eventually(lambda: looks.begun == 2)
-    assert looks.detector.stopped_for == 66
-    looks.gate.set()
-    assert await looks.detector.wait()
-    assert looks.over == 1
+async def test_a_second_stop_during_the_reload_makes_it_begin_again(reloads: Reloads) -> None:
+    reloads.clock.move(66)
+    assert reloads.detector.check()
+    await eventually(lambda: reloads.begun == 1)
+    reloads.clock.move(5)
+    assert reloads.detector.check()
+    await eventually(lambda: reloads.begun == 2)
+    assert reloads.detector.stopped_for == 66
+    reloads.gate.set()
+    assert await reloads.detector.wait()
+    assert reloads.over == 1
 
 
 async def test_one_that_was_not_started_or_is_closed_notices_nothing() -> None:
-    looks = Looks()
-    looks.clock.move(66)
-    assert not looks.detector.check()
-    looks.detector.start()
-    await looks.detector.aclose()
-    looks.clock.move(66)
-    assert not looks.detector.check()
+    reloads = Reloads()
+    reloads.clock.move(66)
+    assert not reloads.detector.check()
+    reloads.detector.start()
+    await reloads.detector.aclose()
+    reloads.clock.move(66)
+    assert not reloads.detector.check()
 
 
 class _Stop(StopDetector):
-    """A stop of some length that is being looked into."""
+    """A stop of some length that is being handled."""
 
     def __init__(self, seconds: float) -> None:
         self.stopped_for = seconds

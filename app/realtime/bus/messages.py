@@ -108,7 +108,7 @@ class ChangedMessage(Message):
 
 
 class StreamMessage(Message):
-    """There is more of a stream: who has sockets that read it looks what.
+    """There is more of a stream: a node whose sockets read it reads on.
 
     Attributes:
         space: `session` or `user`.

@@ -31,7 +31,7 @@ _WAIT_ON_CLUSTER = 0.55
 """A stream that moves to another server does not wake those who wait for it at the one it leaves."""
 
 _CHECK_SECONDS = 0.5
-"""How often a read looks whether its stream is still there: FLUSHALL cuts no connection."""
+"""How often a read checks whether its stream is still there: FLUSHALL cuts no connection."""
 
 _ENTRIES_PER_READ = 500
 _MAX_DIGITS = 18

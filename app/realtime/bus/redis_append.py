@@ -25,7 +25,7 @@ _MESSAGES_PER_ENTRY = 16
 
 _APPEND_WHEN_FULL = Script("""
 -- ARGV: entries that have to stay, fields. Frees first, as a server whose memory is full refuses what
--- adds to it. A reader for which too much was trimmed gets a full read, and looks for the gap.
+-- adds to it. A reader for which too much was trimmed gets a full read, and finds the gap.
 local left = math.max(redis.call('XLEN', KEYS[1]) - 2, tonumber(ARGV[1]))
 redis.call('XTRIM', KEYS[1], 'MAXLEN', left)
 return redis.call('XADD', KEYS[1], '*', unpack(ARGV, 2))

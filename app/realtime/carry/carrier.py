@@ -123,7 +123,7 @@ class RequestCarrier:
 
     async def _poll(self, held: Held, receive: Receive) -> Response:
         watching = asyncio.create_task(self._watch(held, receive))
-        self._peers.look(held.owner)
+        self._peers.check(held.owner)
         try:
             return await self._holder.ask(held)
         except asyncio.CancelledError:
@@ -151,7 +151,7 @@ class RequestCarrier:
                 ask = replace(ask, body=body)
             # A body may be long on its way, and too old a number is taken for one that was served before.
             ask = replace(ask, about=self._holder.new_request())
-            self._peers.look(node)
+            self._peers.check(node)
             return await self._holder.ask(Held(node, ask))
 
     async def _read(self) -> None:
@@ -191,7 +191,7 @@ class RequestCarrier:
             await asyncio.sleep(TICK_SECONDS)
             try:
                 await self._renew()
-                self._peers.look_at_all(self._holder.owners | self._owner.nodes)
+                self._peers.check_all(self._holder.owners | self._owner.nodes)
             except BusUnavailableError:
                 pass  # the reader finds that, too
             except Exception:

@@ -25,7 +25,7 @@ LOST, FAILED = "lost", "failed"
 
 _RETRY_SECONDS = 0.2
 _ANSWER_SECONDS = 10.0
-"""How long an answer is kept for a node that cannot be told."""
+"""How long an answer is kept for a node that cannot be reached."""
 
 _KNOWN_NUMBERS = 2_000
 _MAX_NODES = 300

@@ -13,7 +13,7 @@ OnNode = Callable[[str], None]
 
 
 class Peers:
-    """Looks for nodes that have gone, or have lost what they were sent.
+    """Finds nodes that have gone, or have lost what they were sent.
 
     Args:
         streams: says so.
@@ -26,32 +26,32 @@ class Peers:
         self._on_gone = on_gone
         self._on_lost = on_lost
         self._seen: dict[str, tuple[str, float]] = {}
-        self._looks: dict[str, asyncio.Task[None]] = {}
+        self._checks: dict[str, asyncio.Task[None]] = {}
 
-    def look(self, node: str) -> None:
-        """Look at a node, unless that was done within a second; returns without waiting."""
+    def check(self, node: str) -> None:
+        """Check a node, unless that was done within a second; returns without waiting."""
         seen = self._seen.get(node)
         if seen is None or time.monotonic() - seen[1] > _FRESH_SECONDS:
-            self._look_now(node)
+            self._start_check(node)
 
-    def look_at_all(self, nodes: Iterable[str]) -> None:
-        """Look at these nodes, and forget all others."""
+    def check_all(self, nodes: Iterable[str]) -> None:
+        """Check these nodes, and forget all others."""
         nodes = set(nodes)
         self._seen = {node: seen for node, seen in self._seen.items() if node in nodes}
         for node in nodes:
-            self._look_now(node)
+            self._start_check(node)
 
     def close(self) -> None:
-        """Look no more. May be called twice."""
-        for task in self._looks.values():
+        """Stop. May be called twice."""
+        for task in self._checks.values():
             task.cancel()
 
-    def _look_now(self, node: str) -> None:
-        if node not in self._looks:
-            task = self._looks[node] = asyncio.create_task(self._look(node))
-            task.add_done_callback(lambda _: self._looks.pop(node, None))
+    def _start_check(self, node: str) -> None:
+        if node not in self._checks:
+            task = self._checks[node] = asyncio.create_task(self._check(node))
+            task.add_done_callback(lambda _: self._checks.pop(node, None))
 
-    async def _look(self, node: str) -> None:
+    async def _check(self, node: str) -> None:
         try:
             generation = await self._streams.generation(node)
         except BusUnavailableError:

@@ -65,10 +65,10 @@ class RedisCarryStreams(CarryStreams):
         sent: Sent = asyncio.get_running_loop().create_future()
         stream, words = self._keys.carried(node), ("h", parcel.head, "b", parcel.body)
         reply = self._client.execute(_XADD, stream, "NOMKSTREAM", "*", *words)
-        reply.add_done_callback(partial(self._tell, sent, stream, words))
+        reply.add_done_callback(partial(self._settle, sent, stream, words))
         return sent
 
-    def _tell(
+    def _settle(
         self,
         sent: Sent,
         stream: str,
@@ -87,7 +87,7 @@ class RedisCarryStreams(CarryStreams):
             sent.set_result(reply.result() not in (None, b""))
         elif again and "OOM" in str(error):
             script = self._client.execute(_EVAL, _APPEND_WHEN_FULL, 1, stream, *words)
-            script.add_done_callback(partial(self._tell, sent, stream, words, again=False))
+            script.add_done_callback(partial(self._settle, sent, stream, words, again=False))
         else:
             sent.set_exception(BusUnavailableError(f"bus unavailable: {error}"))
 

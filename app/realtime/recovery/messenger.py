@@ -90,7 +90,7 @@ class RecoveringMessenger(Messenger):
             self._relay.node, self._number, *(self._relay.position or _NOTHING_RECEIVED)
         )
 
-    def went(self, member: Member) -> None:
+    def left(self, member: Member) -> None:
         if member.recovery is not None:
             self.lost(member)
 

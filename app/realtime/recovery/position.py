@@ -1,4 +1,4 @@
-"""Places in what a node has delivered, as clients know them: the offset that an event ends with."""
+"""Places in what a node has delivered, as clients have them: the offset that an event ends with."""
 
 import re
 from typing import NamedTuple, Self

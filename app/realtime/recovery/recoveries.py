@@ -239,7 +239,7 @@ class Recoveries:
         messenger.coming_back.add(member)
 
     async def _until_open(self) -> None:
-        """Return when what is addressed to this node can be told from what came before."""
+        """Return when what is addressed to this node can be distinguished from what came before."""
         if self._parts.relay.position is None and not self._parts.store.logs_received:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_OPEN_SECONDS):
@@ -262,12 +262,12 @@ class Recoveries:
                 return
 
     def _messages_lost(self) -> None:
-        """Tell clients, and note anew what others ask for: the server may have lost its data."""
+        """Notify clients, and note anew what others ask for: the server may have lost its data."""
         self._parts.store.renew()
         self._close_all()
 
     def _close_all(self) -> None:
-        """Close the connections of sockets that have missed something: so their clients are told."""
+        """Close the connections of sockets that have missed something: so their clients know."""
         sender = self._parts.sender
         for connection in self._parts.registry.all():
             if any(member.recovery is not None for member in connection.members.values()):

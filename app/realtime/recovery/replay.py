@@ -27,7 +27,7 @@ class Replay:
     """The replay to one socket that has loaded its session, and holds what it is sent.
 
     All that is sent to it from here on stands in two logs, that of its last node and that of this one.
-    One look at the ends of both says what is to be read from which.
+    One reading of the ends of both says what is to be read from which.
 
     Args:
         parts: of the node.

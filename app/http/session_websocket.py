@@ -16,7 +16,7 @@ _GOING_AWAY = 1001
 
 class SessionWebSocket:
     """Closes a WebSocket when its session ends: with 1008 where that is final, with 1001 where a client is
-    to connect again (RFC 6455, 7.4.1). The app is told by a disconnect, as if its client had gone.
+    to connect again (RFC 6455, 7.4.1). The app gets a disconnect, as if its client had left.
 
     Args:
         watch: notifies of the end of sessions.
@@ -44,7 +44,7 @@ class SessionWebSocket:
         if self._pending is None:
             self._pending = asyncio.ensure_future(self._receive())
         await asyncio.wait({self._pending, self._ended}, return_when=asyncio.FIRST_COMPLETED)
-        await self._watch.until_looked()
+        await self._watch.checked()
         if not self._ended.done():
             return await self._take()
         await self._until_closed()
@@ -54,10 +54,10 @@ class SessionWebSocket:
     async def send(self, message: Message) -> None:
         """Send what the app sends, unless the session has ended."""
         if self._stop is not None:
-            await self._watch.until_looked()
+            await self._watch.checked()
         if self._ended.done() and self._accepted:
             await self._until_closed()
-            raise OSError("the session has ended")  # as a server does when the client has gone
+            raise OSError("the session has ended")  # as a server does when the client has left
         await self._send(message)
         if message["type"] == "websocket.accept":
             self._accepted = True
@@ -66,7 +66,7 @@ class SessionWebSocket:
         self._begin()
 
     async def over(self) -> None:
-        """Watch no longer; return when the client has been told."""
+        """Watch no longer; return when the client has been notified."""
         await self._until_closed()
         if self._stop is not None:
             self._stop()

@@ -1,4 +1,4 @@
-"""The session core: it knows no web framework, no socket and no settings."""
+"""The session core: independent of web framework, sockets and settings."""
 
 from .attempt import Attempt
 from .errors import (

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 _MAX_KIN = 16
 _SLOW_END_SECONDS = 0.05
-"""Time within which an end is replied to, so that those who look at its message twice find it."""
+"""Time within which an end is replied to, so that who checks twice at its message finds it."""
 
 
 class Ends:
@@ -76,7 +76,7 @@ class Ends:
                         ended = True
                     else:  # a session only if the one before it has ended for it
                         pending.add(key)
-                else:  # perhaps by a rotation that could not go on, and has told nobody yet
+                else:  # perhaps by a rotation that could not go on, and has notified nobody yet
                     await self.notify(key, outcome.reason)
                     if outcome.tombstone is not None and outcome.tombstone.successor is not None:
                         replaced.add(outcome.tombstone.successor)
@@ -167,7 +167,7 @@ class Ends:
         self.before(key)
         outcome = await ending
         if time.monotonic() - began > _SLOW_END_SECONDS:
-            self.before(key)  # who looked at the first message may have found no tombstone yet
+            self.before(key)  # who checked at the first message may have found no tombstone yet
         return outcome
 
 

@@ -1,4 +1,4 @@
-"""Session ids, and the keys by which stores, rooms and logs know sessions."""
+"""Session ids, and the keys by which stores, rooms and logs name sessions."""
 
 import hashlib
 import re
@@ -34,10 +34,10 @@ def short(key: str) -> str:
 
 
 def user_name(user: str) -> str:
-    """Return the name under which an index knows a user: no id of a user stands in the name of a key."""
+    """Return the name under which an index keeps a user: no id of a user stands in the name of a key."""
     return hashlib.sha256(b"user " + user.encode()).hexdigest()
 
 
 def oidc_name(kind: str, issuer: str, value: str) -> str:
-    """Return the name under which an index knows a provider's user (`sub`) or session (`sid`)."""
+    """Return the name under which an index keeps a provider's user (`sub`) or session (`sid`)."""
     return hashlib.sha256(orjson.dumps([kind, issuer, value])).hexdigest()

@@ -31,7 +31,7 @@ async def ids_of(store: SessionStore, key: str, keys: Sequence[str]) -> set[str]
     Args:
         store: where it is kept.
         key: the key of the session.
-        keys: where to look for the new record of a rotation that has not ended the old one yet.
+        keys: where to find the new record of a rotation that has not ended the old one yet.
     """
     found, latest = {key}, await store.load(key)
     while isinstance(latest, Tombstone) and latest.reason == EndReason.ROTATED:

@@ -58,6 +58,6 @@ class Policy:
     def pending(self) -> float:
         """Seconds that the record of a new id waits for the old one to end.
 
-        No longer than its tombstone stays, which tells whether it was replaced by this record.
+        No longer than its tombstone stays, which says whether it was replaced by this record.
         """
         return min(self.idle, self.keep(EndReason.ROTATED))

@@ -27,7 +27,7 @@ Supersede = Callable[[str, Record, str], Awaitable[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Predecessor:
-    """What the record of a new id knows of the session that it is to replace, until that has ended.
+    """What the record of a new id keeps of the session that it is to replace, until that has ended.
 
     Attributes:
         key: its session key.

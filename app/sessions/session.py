@@ -326,7 +326,7 @@ class Session(SessionMapping):
         if self._usage.idempotent:
             raise RotationImpossibleError(
                 "an idempotent route cannot rotate the session, nor sign in: a repeat would come with "
-                "the old id; take Depends(idempotent) away"
+                "the old id; remove Depends(idempotent)"
             )
         if self._id is None:
             raise RotationImpossibleError(

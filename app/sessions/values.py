@@ -1,4 +1,4 @@
-"""Which values a session keeps: those that JSON gives back as they went in, types included."""
+"""Which values a session keeps: those that JSON gives back as they were, types included."""
 
 import marshal
 from collections.abc import Callable

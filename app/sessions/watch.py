@@ -22,7 +22,7 @@ _RECHECK_SECONDS = 0.1
 
 
 class Stop(Protocol):
-    """Whether this process was stopped, and has not looked at its sessions since."""
+    """Whether this process was stopped, and has not checked its sessions since."""
 
     def check(self) -> bool:
         """Return True if so."""
@@ -103,8 +103,8 @@ class SessionWatch:
             pass  # that is no end
         return None
 
-    async def until_looked(self) -> None:
-        """Return at once, but after a stop of this process when it has looked at its sessions."""
+    async def checked(self) -> None:
+        """Return at once, but after a stop of this process when it has checked its sessions."""
         while self.stop is not None and self.stop.check():
             await self.stop.wait()
 

@@ -10,7 +10,7 @@ class UserSession:
 
     Attributes:
         key: its session key, which is no secret; `end_session` takes it. It changes by `rotate`.
-        label: what `sign_in` was told, or made of the User-Agent; None if neither said anything.
+        label: what `sign_in` was given, or made of the User-Agent; None if neither said anything.
         created_at: when the session was opened, in UTC by the store's clock.
         signed_in_at: when the user signed in last, likewise.
         last_seen_at: when it was used last, likewise, by its idle deadline: if it has none, as after

@@ -11,7 +11,7 @@ class UserIndex(ABC):
     """Keeps, for each user, the keys of sessions that may be the user's.
 
     An entry is made before the record that it speaks of, and nobody believes it: who reads the index
-    looks at the records. So it never lacks a session, and may name some that have ended.
+    checks the records. So it never lacks a session, and may name some that have ended.
 
     Names are opaque (64 hex digits): a store never sees the id of a user here. Every verb is one
     atomic step and at most one round trip; it raises StoreUnavailableError if there is no reply.

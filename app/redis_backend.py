@@ -61,7 +61,7 @@ class RedisBackendFactory:
         )
 
     def _recovery(self, commands: RedisClient) -> RecoveryStore:
-        """Return what keeps sockets: on a Cluster no two streams can be looked at in one step."""
+        """Return what keeps sockets: on a Cluster no two streams can be read in one step."""
         if commands.is_cluster:
             return MemoryRecoveryStore()
         return RedisRecoveryStore(commands, lifetime=self.lifetime, prefix=self.prefix)

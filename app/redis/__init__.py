@@ -1,1 +1,1 @@
-"""The Redis client: a pipelined connection, Sentinel, Cluster, URLs. It knows no session."""
+"""The Redis client: a pipelined connection, Sentinel, Cluster, URLs. It is independent of sessions."""

@@ -22,7 +22,7 @@ _READS = {
 
 _REPEATABLE = {"GET", "HGETALL", "INFO", "MGET", "PUBSUB", "SMEMBERS", "SRANDMEMBER", "ZRANGE"}
 """Reads that may be sent again on another connection, as nothing follows from which one it is. Those
-of streams are not among them: who reads a stream looks for a gap first."""
+of streams are not among them: who reads a stream checks for a gap first."""
 
 
 class Repeatable(str):

@@ -146,11 +146,11 @@ class PipelinedConnection:
         return await connect_patiently(self.new_connection)
 
     def required_replicas(self) -> int:
-        """Return how many replicas must have a write. Subclasses may know of more."""
+        """Return how many replicas must have a write. Subclasses may add more."""
         return self._replicas
 
-    def look_for_master(self) -> None:
-        """Look whether there is another master, as replicas have left this one. Subclasses know how."""
+    def check_master(self) -> None:
+        """Check whether there is another master, as replicas have left this one. Subclasses do so."""
         return
 
     def _use_running_loop(self) -> asyncio.AbstractEventLoop:
@@ -272,7 +272,7 @@ class PipelinedConnection:
             return
         command.set_reply(reply)
         if type(command) is ReplicationBarrier and command.too_few:
-            self.look_for_master()
+            self.check_master()
 
     def _send_again(self, command: Command) -> None:
         """Send a command again that was not executed."""

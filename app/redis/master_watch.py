@@ -68,7 +68,7 @@ class MasterWatch:
 
     Args:
         sentinels: one client for each; closed by `aclose`.
-        service: the name under which they know the master.
+        service: the name under which they monitor the master.
     """
 
     def __init__(self, sentinels: Sequence[RedisClient], service: str) -> None:
@@ -89,7 +89,7 @@ class MasterWatch:
         """Return the servers that may be promoted, or were, in place of the one that a link is on."""
         return self._candidates - {master}
 
-    def look_now(self) -> None:
+    def poll_now(self) -> None:
         """Ask again without waiting for the next turn: something has changed."""
         if is_running(self._task) and self._wake is not None:
             self._wake.set()

@@ -44,7 +44,7 @@ class RefusedCommands:
         self._refused: dict[str, dict[What, float]] = {}
 
     def __bool__(self) -> bool:
-        """Return True if there is anything that `accept` would have to look for."""
+        """Return True if there is anything that `accept` would have to check."""
         return bool(self._refused)
 
     def refuse(self, arguments: tuple[Argument, ...], text: str) -> None:
@@ -69,7 +69,7 @@ class RefusedCommands:
 
 
 def _what(arguments: tuple[Argument, ...]) -> What:
-    """Return what a command is told apart by: its name, and the script that it runs."""
+    """Return what distinguishes a command: its name, and the script that it runs."""
     return arguments[:2] if arguments[0] in ("EVAL", "EVALSHA") else arguments[:1]
 
 

@@ -74,9 +74,9 @@ class SentinelConnection(PipelinedConnection):
         promotable = self.watch.other_masters(self._master or ("", 0)) - replication.syncing
         return max(self._replicas, len(promotable | replication.online))
 
-    def look_for_master(self) -> None:
+    def check_master(self) -> None:
         """Ask the Sentinels, without waiting for them."""
-        self.watch.look_now()
+        self.watch.poll_now()
 
     def follow(self, master: Address) -> None:
         """Move to the master, or ask it for its replicas if it is the one that was there before."""

@@ -134,7 +134,7 @@ class Browser(AsyncClient):
         await super().aclose()
 
     def check_heartbeats(self) -> bool:
-        """Have the sockets look for the heartbeats of their nodes; return whether one was late."""
+        """Have the sockets check the heartbeats of their nodes; return whether one was late."""
         late = [each for each in self._sockets if each.check_heartbeat()]
         return bool(late)
 

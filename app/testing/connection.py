@@ -47,7 +47,7 @@ class Connection:
             self._to_app({"type": "websocket.receive", kind: frame})
 
     def end(self, code: int = LOST) -> None:
-        """End it from this side. The app is told so; nothing of the app's is received any more."""
+        """End it from this side. The app is notified; nothing of the app's is received any more."""
         if not self._ended:
             self._end()
             self._to_app({"type": "websocket.disconnect", "code": code, "reason": ""})

@@ -22,7 +22,7 @@ from .presence import Presences, SharedPresence, SharedUserPresence
 
 _ROUNDS = 1000
 _REST_SECONDS = 60.0
-"""Of real time, after which a node that always has something to do is told from one that is slow."""
+"""Of real time, after which a node that always has something to do is distinguished from one that is slow."""
 
 
 class TestApp:

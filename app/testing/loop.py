@@ -14,7 +14,7 @@ from typing import Any
 
 
 class TurnSelector(selectors.DefaultSelector):
-    """Lets one event loop of several run at a time, and knows when its own has nothing to do.
+    """Lets one event loop of several run at a time, and detects when its own has nothing to do.
 
     The memory store and the bus are shared: nodes in threads of their own would change them in the midst of
     each other's turns, as no two clients of a server could.

@@ -80,9 +80,9 @@ class Node:
         self.loop.turns.release()
 
     def kill(self) -> None:
-        """Run no further, as a process does at SIGKILL: its sockets are cut, and it says goodbye to nobody.
+        """Run no further, as a process does at SIGKILL: its sockets are cut, and it notifies nobody.
 
-        Other nodes know it at once, where on a Redis server it takes them two seconds.
+        Other nodes notice it at once, where on a Redis server it takes them two seconds.
         """
         self._check_alive()
         self.loop.turns.hold()

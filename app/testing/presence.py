@@ -21,15 +21,15 @@ class Presences:
         self.counts: dict[str, dict[str, int]] = {}
         self.claims: dict[str, float] = {}
         self.users: dict[str, set[str]] = {}
-        self.told: dict[str, tuple[asyncio.AbstractEventLoop, Changed]] = {}
+        self.callbacks: dict[str, tuple[asyncio.AbstractEventLoop, Changed]] = {}
 
     def forget(self, node: str) -> None:
-        """Forget a node that has gone; another one tells of the users who have gone with it."""
+        """Forget a node that has left; another one reports the users who have left with it."""
         self.counts.pop(node, None)
-        self.told.pop(node, None)
+        self.callbacks.pop(node, None)
         for user in [user for user, nodes in self.users.items() if node in nodes]:
-            if self.leave(user, node) and self.told:
-                loop, changed = next(iter(self.told.values()))
+            if self.leave(user, node) and self.callbacks:
+                loop, changed = next(iter(self.callbacks.values()))
                 loop.call_soon_threadsafe(changed, user, False)
 
     def leave(self, user: str, node: str) -> bool:
@@ -84,11 +84,11 @@ class SharedUserPresence(UserPresence):
 
     def start(self, changed: Changed) -> None:
         """Begin, on the running event loop."""
-        self._shared.told[self._node] = asyncio.get_running_loop(), changed
+        self._shared.callbacks[self._node] = asyncio.get_running_loop(), changed
 
     def set_here(self, user: str, *, here: bool) -> None:
-        """Note that a user has come here, or has gone; tell of it if it is so on all nodes."""
-        _, changed = self._shared.told[self._node]
+        """Note that a user has come here, or has left; report it if it is so on all nodes."""
+        _, changed = self._shared.callbacks[self._node]
         if not here:
             if self._shared.leave(user, self._node):
                 changed(user, False)

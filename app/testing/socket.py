@@ -78,7 +78,7 @@ class ClientSocket:
         self._ping_by = self._ping_within = math.inf
         self._ids = count()
         self._acks: dict[int, list[Any]] = {}
-        self._looked_at: dict[str, int] = {}
+        self._taken: dict[str, int] = {}
         self._changes = Changes("a socket", self._state)
 
     @property
@@ -167,14 +167,14 @@ class ClientSocket:
         return await self._until(lambda: self.reason, within, "to be disconnected")
 
     def disconnect(self) -> None:
-        """Say goodbye, and close the connection: `io client disconnect`."""
+        """Send a DISCONNECT, and close the connection: `io client disconnect`."""
         if self._connection is not None:
             if self.connected:
                 self._send(packet.Packet(packet.DISCONNECT, namespace=self.namespace))
             self._close("io client disconnect", _GOING_AWAY)
 
     def cut(self) -> None:
-        """Lose the connection, without a goodbye: `transport close`."""
+        """Lose the connection, without a DISCONNECT: `transport close`."""
         self._close("transport close", LOST)
 
     def check_heartbeat(self) -> bool:
@@ -312,23 +312,23 @@ class ClientSocket:
         return None
 
     def _next(self, event: str, where: Callable[..., object] | None) -> Sequence[Any] | None:
-        first = self._looked_at.get(event, 0)
+        first = self._taken.get(event, 0)
         for place, (name, *args) in enumerate(self.received[first:], first + 1):
             if name == event and (where is None or where(*args)):
-                self._looked_at[event] = place
+                self._taken[event] = place
                 return args
         return None
 
     async def _until(self, find: Callable[[], Found | None], within: float, what: str) -> Found:
         """Return what `find` finds, when it does."""
 
-        def look() -> Found | None:
+        def check() -> Found | None:
             found = find()
             if found is None:
                 self._raise_failure()
             return found
 
-        return await self._changes.until(look, within, what)
+        return await self._changes.until(check, within, what)
 
     def _state(self) -> str:
         state = "it is connected" if self.connected else "it is not connected yet"

@@ -32,7 +32,7 @@ class ClientWebSocket:
         self._accepted = False
         self._error: Exception | None = None
         self._refusal = Refusal()
-        self._looked_at = 0
+        self._taken = 0
         self._changes = Changes("a WebSocket", self._state)
 
     async def open(
@@ -84,7 +84,7 @@ class ClientWebSocket:
         """Close it from this side.
 
         Args:
-            code: that the app is told.
+            code: that the app receives.
         """
         connection = self._connection
         self._note_end(code)
@@ -92,7 +92,7 @@ class ClientWebSocket:
             connection.end(code)
 
     def cut(self) -> None:
-        """Lose the connection, without a goodbye."""
+        """Lose the connection, without a close frame."""
         self.close(LOST)
 
     def _handle(self, message: Message) -> None:
@@ -126,9 +126,9 @@ class ClientWebSocket:
         return True if self._accepted or self._error else None
 
     def _next(self) -> str | bytes | None:
-        if self._looked_at < len(self.received):
-            self._looked_at += 1
-            return self.received[self._looked_at - 1]
+        if self._taken < len(self.received):
+            self._taken += 1
+            return self.received[self._taken - 1]
         if self.close_code is not None:
             raise ConnectionResetError(f"the WebSocket is closed: {self.close_code}")
         return None

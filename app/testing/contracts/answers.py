@@ -352,7 +352,7 @@ class AnswerStoreContract(Contract):
     async def test_a_successor_that_waits_no_more_is_given_no_answers(
         self, store: SessionStore, answers: AnswerStore, record: str
     ) -> None:
-        """Another node has copied them, and what was removed since has to stay away."""
+        """Another node has copied them, and what was removed since has to stay removed."""
         await answers.swap_answer(record, "pay", b"begun")
         successor = new_key()
         await store.create(successor, OTHER, idle=60, absolute=HOUR, predecessor="opaque")

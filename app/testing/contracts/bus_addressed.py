@@ -13,7 +13,7 @@ from .store_base import new_key
 TOGETHER = 50
 
 _TICKS_SECONDS = 0.005
-"""The clock that tells what was before ticks in milliseconds."""
+"""The clock that says what was before ticks in milliseconds."""
 
 
 class AddressedBusContract:
@@ -29,7 +29,7 @@ class AddressedBusContract:
     async def enter(self, bus: Bus, node: str, key: str) -> None:
         """Have a node be one of all nodes, and have sockets under a key.
 
-        For a bus that looks at what nodes publish; one that delivers everything to everybody needs no more.
+        For a bus that checks what nodes publish; one that delivers everything to everybody needs no more.
         """
 
     async def test_a_node_gets_what_is_addressed_to_it_in_order(self, bus: Bus) -> None:

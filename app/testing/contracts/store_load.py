@@ -60,7 +60,7 @@ class LoadContract(Contract):
     async def test_nothing_extends_a_record_that_is_not_told_to(
         self, store: SessionStore, key: str, advance_time: AdvanceTime
     ) -> None:
-        """A record knows its deadline, and not for how long it was once made."""
+        """A record has its deadline, and not for how long it was once made."""
         made = await store.create(key, DATA, idle=60, absolute=HOUR)
         await advance_time(self.short_lifetime + 2 * self.precision)
         for name, verb in EXTENDS_NOTHING.items():

@@ -81,7 +81,7 @@ class Composition:
         """Return what runs on the running event loop; starts its tasks.
 
         Args:
-            backend: what it shares with other nodes, if not what this Mooring was told.
+            backend: what it shares with other nodes, if not what this Mooring was given.
         """
         settings, backend = self._settings, backend or self._new_backend()
         return Runtime(
@@ -123,7 +123,7 @@ class Composition:
         if self.cookie.attributes.full_name in _starlette_cookies(app):
             logger.warning(
                 "the app's SessionMiddleware has a cookie of the same name, so that both lose their "
-                "data: set SESSION_COOKIE_NAME, or take the middleware away"
+                "data: set SESSION_COOKIE_NAME, or remove the middleware"
             )
         layer: ASGIApp = SessionMiddleware(
             _with_fast_routes(below) if self._fast_routes else below,

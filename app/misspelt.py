@@ -25,7 +25,7 @@ def misspelt(
     """Return each name that is nearly one of the settings, with the setting that it is near to.
 
     Args:
-        environ: the names to look at; by default those of the environment and of `.env`.
+        environ: the names to check; by default those of the environment and of `.env`.
         cls: the settings that there are, such as a subclass with more fields.
     """
     known = {name.upper() for name in {*cls.model_fields, *ServiceSettings.model_fields, *_OTHERS}}

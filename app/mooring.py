@@ -57,7 +57,7 @@ class Mooring:
 
     Attributes:
         app: the app that it is attached to.
-        settings: what it was told.
+        settings: those in use.
 
     Raises:
         SettingsError: a setting is wrong; the message names it.

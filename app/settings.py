@@ -42,7 +42,7 @@ MIN_SECRET_LENGTH = 32
 class Settings(BaseSettings):
     """Settings of the library. Every field is also a name in the environment, in capitals.
 
-    A value is looked for in this order: the keyword argument; `MOORING_` + name in the
+    A value is looked up in this order: the keyword argument; `MOORING_` + name in the
     environment, in `.env`, and in the folder that SECRETS_DIR names; then the bare name in the same
     three places. An empty value there counts as none. Wrong ones raise SettingsError, with a line
     for each that names it as it was written.

@@ -34,7 +34,7 @@ class SettingsError(Exception):
 
 
 class NamedSource(PydanticBaseSettingsSource):
-    """Another source, whose empty values count as unset, and which tells under which names it found them.
+    """Another source, whose empty values count as unset, and which says under which names it found them.
 
     Args:
         source: what to read.

@@ -1,4 +1,4 @@
-"""Types of settings: what each kind of value looks like, and what the message says if it does not."""
+"""Types of settings: what each kind of value is like, and what the message says if it does not."""
 
 import re
 from ipaddress import ip_network
@@ -14,7 +14,7 @@ _DOMAIN = r"\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
 _FACTORY = r"memory|redis|[A-Za-z_][\w.]*:[A-Za-z_]\w*"
 _ATTRIBUTE = r"([A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?"
 _SEGMENTS = r"(/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~-]+)"
-"""Without the segments `.` and `..`, which browsers take away."""
+"""Without the segments `.` and `..`, which browsers remove."""
 _REDIS_PREFIX = r"[^\s{}\x00-\x1f\x7f]{1,64}"
 _FIELD_NAME = re.compile(r"[A-Za-z0-9!#$%&'+.^_`|~-]+")
 _ORIGIN = re.compile(

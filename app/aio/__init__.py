@@ -1,1 +1,1 @@
-"""Small asyncio tools, which know nothing of sessions."""
+"""Small asyncio tools, independent of sessions."""

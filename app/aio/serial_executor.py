@@ -72,7 +72,7 @@ class SerialExecutor:
         if queue is None:
             queue = self._queues[sid] = _SerialQueue()
             queue.first = (job, size)
-            # asyncio.create_task() looks for the loop, below Python 3.12 with a system call.
+            # asyncio.create_task() looks up the loop, below Python 3.12 with a system call.
             loop = self._loop = self._loop or asyncio.get_running_loop()
             queue.task = loop.create_task(self._serve(sid, queue))
         elif queue.waiting is None:

@@ -63,7 +63,7 @@ def create_app(settings: Settings | None = None, *, backend: Backend | None = No
 def _telemetry() -> TelemetryConfig:
     """Return FastAPI's own settings where OpenTelemetry is set up, else switch it off.
 
-    FastAPI looks for a provider of each kind with every request, which takes a tenth of its time here.
+    FastAPI looks up a provider of each kind with every request, which takes a tenth of its time here.
     """
     if any(name.startswith(("OTEL_", "FASTAPI_OTEL_")) for name in os.environ):
         return {}

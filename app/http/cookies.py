@@ -78,7 +78,7 @@ class CookieAttributes:
             parts.append(f"Domain={domain}")
         if self.secure:
             parts.append("Secure")
-        if partitioned:  # by hand: the standard library knows the attribute from 3.14 on
+        if partitioned:  # by hand: the standard library has the attribute from 3.14 on
             parts.append("Partitioned")
         return "; ".join(parts)
 
@@ -165,7 +165,7 @@ class SessionCookie:
 
 
 def fingerprint(*values: str) -> str:
-    """Return what tells these values from others, but not what they are."""
+    """Return what distinguishes these values from others, but not what they are."""
     return sha256("\0".join(values).encode("latin-1")).hexdigest()
 
 

@@ -164,7 +164,7 @@ class _Plan:
 
     @property
     def is_overridden(self) -> bool:
-        """Return True if FastAPI would look for overrides of the route's dependencies."""
+        """Return True if FastAPI would check for overrides of the route's dependencies."""
         overrides = self._call.overrides
         return bool(overrides and overrides.dependency_overrides)
 
@@ -201,15 +201,15 @@ class _Decision:
     """What FastAPI chose for a method and a path, and the lists that it chose from.
 
     Args:
-        within: the routers whose routes it looked at, the app's first.
-        looked_at: how many of the app's own routes; those behind its choice make no difference.
+        within: the routers whose routes it checked, the app's first.
+        checked: how many of the app's own routes; those behind its choice make no difference.
     """
 
-    def __init__(self, chosen: object, within: list[APIRouter], looked_at: int) -> None:
+    def __init__(self, chosen: object, within: list[APIRouter], checked: int) -> None:
         self.chosen = chosen
         self._seen = [
             (router, router._routes_version, len(router.routes), router.routes[:end])
-            for router, end in zip_longest(within, [looked_at])
+            for router, end in zip_longest(within, [checked])
         ]
 
     @classmethod

@@ -82,7 +82,7 @@ class AnsweredBeforeError(HTTPException):
     """
 
     def __init__(self, kept: KeptResponse) -> None:
-        # Without a detail Starlette 1.0 looks for the phrase of the status, which not every status has.
+        # Without a detail Starlette 1.0 looks up the phrase of the status, which not every status has.
         super().__init__(kept.status, "answered before")
         self.kept = kept
 

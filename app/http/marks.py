@@ -1,6 +1,6 @@
 """What a dependency says of the routes that ask for it, in the OpenAPI document.
 
-FastAPI alone knows which routes have which dependencies, by every router, prefix and mount; what it tells of
+FastAPI alone knows which routes have which dependencies, by every router, prefix and mount; what it says of
 them are their security schemes. So these are written as such, read from the document, and taken out of it.
 """
 

@@ -31,7 +31,7 @@ class FastResponse(HalfClosableResponse):
     async def _start(self, message: Any) -> None:
         try:
             head = self._head(message)
-        except (TypeError, ValueError, KeyError):  # the library knows what is wrong with it
+        except (TypeError, ValueError, KeyError):  # the library says what is wrong with it
             head = None
         if head is None:
             await super().send(message)

@@ -56,7 +56,7 @@ def run(
 
 
 def _example() -> str:
-    """Return what is served if nothing else is named. Nothing else knows of it, so that it can be deleted."""
+    """Return what is served if nothing else is named. Nothing else refers to it: it can be deleted."""
     if find_spec(_EXAMPLE) is None:
         raise SettingsError(
             f"APP: missing; name your app: python -m {_PACKAGE} package.module:attribute"

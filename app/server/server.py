@@ -195,7 +195,7 @@ def _plain_http() -> dict[str, Any]:
     try:
         from .plain_http_protocol import PlainHttpProtocol  # noqa: PLC0415 - as above
     except ImportError:
-        return {}  # uvicorn looks for what there is
+        return {}  # uvicorn uses what there is
     return {"http": PlainHttpProtocol}
 
 

@@ -23,7 +23,7 @@ _LINGER_SECONDS = 2.0
 
 
 class BodyTooLargeError(Exception):
-    """A body without a declared length went over the limit while it was read."""
+    """A body without a declared length exceeded the limit while it was read."""
 
 
 class BodyLimitMiddleware:

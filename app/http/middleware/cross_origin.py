@@ -28,7 +28,7 @@ class CrossOriginProtection:
     """Refuse what CORS does not prevent: WebSockets, polling and unsafe requests of foreign pages.
 
     CORS keeps a foreign page from reading a response; a request without preflight still runs, with
-    the user's cookie (OWASP: CSRF), and a WebSocket knows no CORS at all. `SameSite=Lax` does not
+    the user's cookie (OWASP: CSRF), and a WebSocket has no CORS at all. `SameSite=Lax` does not
     help between ports or subdomains of one site. Routes that get no session cookie are the app's.
     """
 

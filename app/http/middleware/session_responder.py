@@ -199,7 +199,7 @@ class SessionResponder:
         if not request_session.cookie_changed:
             return
         name = self._carrier.response_field
-        # Before the cookie is set: a browser that does not know a variant apart keeps what comes last.
+        # Before the cookie is set: a browser that does not distinguish variants keeps what comes last.
         values = self._carrier.clear_others() if request_session.others_cleared else []
         cookie = self._set_cookie()
         if cookie is not None:

@@ -17,7 +17,7 @@ class Status(BaseModel):
 
 
 def health_router(health: Callable[[], Health]) -> APIRouter:
-    """Return the routes that tell a balancer how the process is.
+    """Return the routes that report to a balancer how the process is.
 
     Args:
         health: returns the Health for the running event loop.

@@ -9,12 +9,12 @@ events.sends("presence", Presence, description="Somebody has come, or gone.")
 
 
 def install(mooring: Mooring) -> None:
-    """Tell everybody; of all nodes one does."""
+    """Notify everybody; of all nodes one does."""
 
     @mooring.on_user_online
     async def came(user: str) -> None:
         await mooring.emitter.emit("presence", Presence(name=user, online=True), to=EVERYBODY)
 
     @mooring.on_user_offline
-    async def went(user: str) -> None:
+    async def left(user: str) -> None:
         await mooring.emitter.emit("presence", Presence(name=user, online=False), to=EVERYBODY)

@@ -61,7 +61,7 @@ def test_fields_of_an_app_s_own_settings_are_right() -> None:
     assert misspelt({"SESSION_SECRET": "value"}, ShopSettings) == []
 
 
-def test_the_environment_and_the_env_file_are_looked_at(
+def test_the_environment_and_the_env_file_are_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

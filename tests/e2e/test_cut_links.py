@@ -189,7 +189,7 @@ async def test_the_node_that_is_cut_off_refuses_and_then_goes_on_with_the_newest
     assert not world.far_socket.named("disconnect")
 
 
-async def test_messages_that_were_trimmed_away_during_the_cut_are_made_good_by_a_look_at_all(
+async def test_messages_that_were_trimmed_during_the_cut_are_made_good_by_a_check_of_all(
     js: JsClients, world: World, shared_store_server: StoreServer
 ) -> None:
     other = await js.browser(world.far.url)

@@ -394,7 +394,7 @@ async def test_a_node_that_stops_hands_its_polls_to_others_and_the_socket_stays(
         own_trio.turns = [2, 2]
 
 
-async def test_a_node_that_stops_says_goodbye_to_sockets_that_are_polled_elsewhere(
+async def test_a_node_that_stops_closes_sockets_that_are_polled_elsewhere(
     own_trio: Trio,
 ) -> None:
     async with own_trio.polling(leave=False) as raw:

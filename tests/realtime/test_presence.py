@@ -82,7 +82,7 @@ async def test_what_no_node_has_written_keeps_none_from_removing_what_a_killed_o
     await eventually(lambda: not shared_store_server.command("EXISTS", "mooring:counted:killed"))
 
 
-async def test_a_node_that_lives_is_not_buried(
+async def test_a_node_that_lives_is_not_removed(
     presence: NewPresence, shared_store_server: StoreServer
 ) -> None:
     here, there = presence("here"), presence("there")

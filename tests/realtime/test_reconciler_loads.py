@@ -85,7 +85,7 @@ async def test_an_event_is_activity_where_events_are(load: Load, extend: bool) -
 
 
 @pytest.mark.parametrize("options", [{}, {"extend": False}, {"extend": True}])
-async def test_a_look_is_activity_where_it_is_said_to_be(
+async def test_a_check_is_activity_where_it_is_said_to_be(
     reloads: Reloads, options: dict[str, bool]
 ) -> None:
     session, _ = await reloads.connected()
@@ -107,7 +107,7 @@ async def test_what_a_load_finds_is_kept_with_its_deadline(reloads: Reloads, loa
     assert reloads.reported == []
 
 
-async def test_a_session_is_looked_at_when_its_deadline_has_come() -> None:
+async def test_a_session_is_checked_when_its_deadline_has_come() -> None:
     node = Node()
     session = await node.sessions.create()
     sockets = node.connect("one", session.key, session._record)
@@ -178,7 +178,7 @@ def _said(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     return [each for each in caplog.records if each.name == "app.realtime.reconciler"]
 
 
-async def test_a_look_is_no_reload(reloads: Reloads) -> None:
+async def test_a_check_is_no_reload(reloads: Reloads) -> None:
     session, _ = await reloads.connected()
     await session.transact(lambda data: data.update(note="new"))
     await reloads.reconciler.reconcile([session.key])
@@ -207,7 +207,7 @@ async def test_what_is_not_there_any_more_has_expired_unless_the_node_was_stoppe
     assert reloads.node.ended == [EndReason.EXPIRED]
 
 
-async def test_a_session_that_the_store_does_not_answer_for_is_looked_at_again(
+async def test_a_session_that_the_store_does_not_answer_for_is_checked_again(
     reloads: Reloads,
 ) -> None:
     session, _ = await reloads.connected()

@@ -198,6 +198,6 @@ def test_a_socket_can_change_its_id(registry: SocketRegistry) -> None:
     assert registry.member("new") is None
 
 
-def test_each_session_tells_of_newer_records(registry: SocketRegistry) -> None:
+def test_each_session_reports_newer_records(registry: SocketRegistry) -> None:
     registry.when_newer = lambda _sockets: None
     assert registry.register("one", "key").session_sockets.when_newer is registry.when_newer

@@ -121,7 +121,7 @@ async def test_who_has_left_receives_nothing_that_is_worth_sending(here: Node, t
     assert here.relay.alone
 
 
-async def test_thousands_of_messages_are_told_from_each_other(
+async def test_thousands_of_messages_are_distinguished(
     bus: AddressedBus, here: Node, there: Node
 ) -> None:
     for part in range(50):
@@ -199,7 +199,7 @@ async def test_a_flush_does_not_wait_for_what_was_given_up(
     bus.answering.set()
 
 
-async def test_who_publishes_to_a_bus_that_does_not_answer_hears_of_no_reason(
+async def test_who_publishes_to_a_bus_that_does_not_answer_gets_no_reason(
     bus: AddressedBus, here: Node, there: Node
 ) -> None:
     bus.answering.clear()
@@ -211,7 +211,7 @@ async def test_who_publishes_to_a_bus_that_does_not_answer_hears_of_no_reason(
     bus.answering.set()
 
 
-async def test_who_publishes_in_an_outage_hears_of_its_reason(
+async def test_who_publishes_in_an_outage_gets_its_reason(
     bus: AddressedBus, here: Node, there: Node
 ) -> None:
     bus.down = True

@@ -16,10 +16,10 @@ HEAD = b"Host: a\r\n"
 
 
 class App:
-    """An app that answers by path, and says what it was told."""
+    """An app that answers by path, and says what it received."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.received: list[str] = []
         self.go_on = asyncio.Event()
         self.port = 0
         self.server: Any = None
@@ -30,14 +30,14 @@ class App:
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
-                self.told.append("amid the body")
+                self.received.append("amid the body")
                 return
             body, more = body + message["body"], message["more_body"]
         if scope["path"] == "/slow":
             await self.go_on.wait()
         if scope["path"] in ("/poll", "/poll-answered"):
-            self.told.append((await receive())["type"])
-            self.told.append((await receive())["type"])
+            self.received.append((await receive())["type"])
+            self.received.append((await receive())["type"])
         if scope["path"] != "/poll":
             headers = [(b"content-length", str(len(body)).encode())]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -112,12 +112,12 @@ async def test_all_of_its_requests_are_answered(app: App) -> None:
     await eventually(app.serves_nobody)
 
 
-async def test_an_app_that_waits_for_the_end_is_told_at_once_and_need_not_answer(
+async def test_an_app_that_waits_for_the_end_is_notified_at_once_and_need_not_answer(
     app: App, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with half_closed(app, post(b"/poll", b"")) as reader:
         assert await read_all(reader) == b""
-    assert app.told == ["http.disconnect", "http.disconnect"]
+    assert app.received == ["http.disconnect", "http.disconnect"]
     await eventually(app.serves_nobody)
     assert not caplog.records
 
@@ -125,14 +125,14 @@ async def test_an_app_that_waits_for_the_end_is_told_at_once_and_need_not_answer
 async def test_what_it_answers_all_the_same_is_sent(app: App) -> None:
     async with half_closed(app, post(b"/poll-answered", b"late")) as reader:
         assert (await read_all(reader)).endswith(b"\r\n\r\nlate")
-    assert app.told == ["http.disconnect", "http.disconnect"]
+    assert app.received == ["http.disconnect", "http.disconnect"]
     await eventually(app.serves_nobody)
 
 
 async def test_a_request_that_has_not_come_whole_is_not_answered(app: App) -> None:
     async with half_closed(app, post(b"/", b"body")[:-1]) as reader:
         assert await read_all(reader) == b""
-    await eventually(lambda: app.told == ["amid the body"])
+    await eventually(lambda: app.received == ["amid the body"])
     await eventually(app.serves_nobody)
 
 

@@ -489,7 +489,7 @@ async def test_of_a_rotation_listeners_learn_when_it_is_done(world: World) -> No
 
 
 @pytest.mark.parametrize("verb", ["create", "end"])
-async def test_of_a_rotation_without_a_reply_others_look_for_themselves_if_it_may_have_happened(
+async def test_of_a_rotation_without_a_reply_others_check_for_themselves_if_it_may_have_happened(
     verb: str,
 ) -> None:
     store = LossyStore(MemoryStore())
@@ -503,7 +503,7 @@ async def test_of_a_rotation_without_a_reply_others_look_for_themselves_if_it_ma
     assert ends.after == []
 
 
-async def test_whoever_completes_a_rotation_tells_of_the_end_of_the_old_id() -> None:
+async def test_whoever_completes_a_rotation_reports_the_end_of_the_old_id() -> None:
     store = LossyStore(MemoryStore())
     sessions = SessionManager(store, Policy(IDLE, ABSOLUTE))
     session = await sessions.create()
@@ -523,7 +523,7 @@ async def test_whoever_completes_a_rotation_tells_of_the_end_of_the_old_id() -> 
     assert life.over == [(old, EndReason.ROTATED, b'{"count":1}')]
 
 
-async def test_an_end_that_another_has_made_is_told_with_its_own_reason(world: World) -> None:
+async def test_an_end_that_another_has_made_is_reported_with_its_own_reason(world: World) -> None:
     session = await world.sessions.create()
     await world.memory.end(session.key, EndReason.REVOKED, keep=60)
     ends = Ends(world.sessions)
@@ -532,7 +532,7 @@ async def test_an_end_that_another_has_made_is_told_with_its_own_reason(world: W
     assert ends.after == [(session.key, EndReason.REVOKED)]
 
 
-async def test_a_revocation_tells_of_the_end_with_what_was_stored_last(world: World) -> None:
+async def test_a_revocation_reports_the_end_with_what_was_stored_last(world: World) -> None:
     session = await world.sessions.create()
     await session.transact(count_up)
     ends, life = Ends(world.sessions), Life()
@@ -542,7 +542,7 @@ async def test_a_revocation_tells_of_the_end_with_what_was_stored_last(world: Wo
     assert life.over == [(session.key, EndReason.REVOKED, b'{"count":1}')]
 
 
-async def test_a_rotation_of_a_session_that_another_has_ended_tells_of_that_end(
+async def test_a_rotation_of_a_session_that_another_has_ended_reports_that_end(
     world: World,
 ) -> None:
     session = await world.sessions.create()
@@ -554,7 +554,7 @@ async def test_a_rotation_of_a_session_that_another_has_ended_tells_of_that_end(
     assert ends.after == [(key, EndReason.LOGOUT)]
 
 
-async def test_a_revocation_tells_of_an_end_that_another_has_made(world: World) -> None:
+async def test_a_revocation_reports_an_end_that_another_has_made(world: World) -> None:
     session = await world.sessions.create()
     await world.memory.end(session.key, EndReason.LOGOUT, keep=60)
     ends = Ends(world.sessions)

@@ -24,7 +24,7 @@ async def two(store: MemoryStore) -> AsyncIterator[TestApp]:
         yield started
 
 
-async def test_a_node_that_hung_for_a_while_looks_before_it_sends(
+async def test_a_node_that_hung_for_a_while_checks_before_it_sends(
     two: TestApp, store: MemoryStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     ann = two.browser(node=1)

@@ -203,7 +203,7 @@ async def test_users_come_and_go_once_over_all_nodes(two: TestApp) -> None:
     assert two.app.state.log == ["ann is here", "left", "left", "ann has gone"]
 
 
-async def test_a_killed_node_says_no_goodbye_and_others_go_on(two: TestApp) -> None:
+async def test_a_killed_node_notifies_nobody_and_others_go_on(two: TestApp) -> None:
     ann = two.browser(node=1)
     await ann.post("/login/ann")
     socket = await ann.connect()

@@ -88,7 +88,7 @@ def _product(told: list[str]) -> FastAPI:
     return mooring.app
 
 
-async def test_one_who_comes_and_goes_is_told_of_once_and_nobody_of_strangers(
+async def test_one_who_comes_and_goes_is_reported_once_and_no_strangers(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     told: list[str] = []
@@ -128,7 +128,9 @@ async def test_a_sign_in_once_more_is_no_coming_and_going() -> None:
 
 
 @pytest.mark.parametrize("store_name", SHARED, indirect=True)
-async def test_over_all_nodes_it_is_told_once(js: JsClients, start: StartNode, told: Told) -> None:
+async def test_over_all_nodes_it_is_reported_once(
+    js: JsClients, start: StartNode, told: Told
+) -> None:
     nodes = [await start() for _ in range(2)]
     users = [name() for _ in range(5)]
     sockets = [await _socket(js, node, user) for user in users for node in nodes]

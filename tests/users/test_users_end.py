@@ -238,7 +238,7 @@ async def test_a_sign_in_of_a_node_that_was_stopped_for_longer_than_a_tombstone_
     assert await other.users.sessions(user) == []
 
 
-async def test_an_end_of_a_node_that_was_stopped_for_longer_than_a_tombstone_stays_looks_again(
+async def test_an_end_of_a_node_that_was_stopped_for_longer_than_a_tombstone_stays_checks_again(
     nodes: tuple[Node, Node],
 ) -> None:
     node, other = nodes

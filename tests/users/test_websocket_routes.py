@@ -129,7 +129,7 @@ class _Stop:
 
 
 @pytest.mark.parametrize("way", ["receive", "send"])
-async def test_after_a_stop_of_its_node_nothing_is_handled_or_sent_before_it_has_looked(
+async def test_after_a_stop_of_its_node_nothing_is_handled_or_sent_before_it_has_checked(
     way: str,
 ) -> None:
     manager = SessionManager(MemoryStore(), Policy(idle=600, absolute=3600))

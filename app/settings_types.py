@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
+from .redis.prefix import check_prefix
+
 _TEN_YEARS = 10 * 365 * 24 * 3600
 _NOTHING = "none"
 _COOKIE_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}"
@@ -15,7 +17,6 @@ _FACTORY = r"memory|redis|[A-Za-z_][\w.]*:[A-Za-z_]\w*"
 _ATTRIBUTE = r"([A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?"
 _SEGMENTS = r"(/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~-]+)"
 """Without the segments `.` and `..`, which browsers remove."""
-_REDIS_PREFIX = r"[^\s{}\x00-\x1f\x7f]{1,64}"
 _FIELD_NAME = re.compile(r"[A-Za-z0-9!#$%&'+.^_`|~-]+")
 _ORIGIN = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://"
@@ -121,7 +122,7 @@ Domains = Annotated[
 ]
 RootPath = Annotated[str, _matching(f"{_SEGMENTS}*", "write a path such as /api, or nothing")]
 SocketPath = Annotated[str, _matching(f"{_SEGMENTS}+", "write a path such as /socket.io")]
-RedisPrefix = Annotated[str, _matching(_REDIS_PREFIX, "write a word without spaces and braces")]
+RedisPrefix = Annotated[str, AfterValidator(check_prefix)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Origins = Annotated[Words, AfterValidator(_origins)]
 FieldNames = Annotated[Words, AfterValidator(_field_names)]

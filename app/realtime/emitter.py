@@ -106,7 +106,8 @@ class Emitter:
             prefix: REDIS_PREFIX of the app.
 
         Raises:
-            ValueError: the URL cannot be used.
+            ValueError: the URL or the prefix cannot be used.
+            TypeError: one of them is no string, but a SecretStr say.
             ImportError: the extra `redis` is not installed.
         """
         from .connected_emitter import ConnectedEmitter, connect_outside  # noqa: PLC0415 - it needs this module

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, Iterable
 from functools import partial
 from typing import Any
 
+from ..redis.prefix import check_prefix_of_worker
 from ..redis.url import TIMEOUT, connect
 from ..sessions import EndReason
 from ..sessions.stores.redis import RedisStore
@@ -53,6 +54,7 @@ class Outside:
 
     def __init__(self, redis_url: str, prefix: str) -> None:
         name = f"outside-{secrets.token_hex(8)}"
+        check_prefix_of_worker(prefix)
         self._client = connect(redis_url)
         reader = connect(redis_url, timeout=WAIT + TIMEOUT)
         bus = RedisBus(self._client, reader, prefix=prefix)

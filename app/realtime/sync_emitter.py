@@ -52,7 +52,8 @@ class SyncEmitter:
             prefix: REDIS_PREFIX of the app.
 
         Raises:
-            ValueError: the URL cannot be used.
+            ValueError: the URL or the prefix cannot be used.
+            TypeError: one of them is no string, but a SecretStr say.
             ImportError: the extra `redis` is not installed.
         """
         outside = connect_outside(redis_url, prefix)

@@ -8,6 +8,7 @@ from ..realtime.bus.redis import WAIT, RedisBus
 from ..realtime.bus.relay import BusRelay
 from ..realtime.redis_presence import RedisPresence
 from ..redis.client import RedisClient
+from ..redis.prefix import check_prefix_of_worker
 from ..redis.url import TIMEOUT, connect
 from ..sessions import Policy, SessionManager
 from ..sessions.stores.redis import RedisStore
@@ -24,6 +25,7 @@ class ConnectedUsers(Users, Closing):
 
     def __init__(self, redis_url: str, *, prefix: str, idle_timeout: float) -> None:
         name = f"outside-{secrets.token_hex(8)}"
+        check_prefix_of_worker(prefix)
         client = connect(redis_url)
         reader = connect(redis_url, timeout=WAIT + TIMEOUT)
         store = RedisStore(client, prefix=prefix)

@@ -56,7 +56,8 @@ class Users:
             idle_timeout: SESSION_IDLE_TIMEOUT of the app, in seconds; `last_seen_at` is reckoned by it.
 
         Raises:
-            ValueError: the URL cannot be used.
+            ValueError: the URL or the prefix cannot be used.
+            TypeError: one of them is no string, but a SecretStr say.
             ImportError: the extra `redis` is not installed.
         """
         try:

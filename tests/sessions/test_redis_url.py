@@ -1,4 +1,4 @@
-"""REDIS_URL: what it may be, what is refused at start, and what an error says of it."""
+"""REDIS_URL, and the prefix of a worker: what they may be, what is refused, and what an error says of it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -139,3 +139,23 @@ def test_options_and_credentials_reach_the_connection() -> None:
     connection = client.new_connection()
     known = (connection.username, connection.password, connection.db, connection.client_name)
     assert known == ("u", "p/w", 3, "n")
+
+
+WRONG_PREFIXES: list[tuple[Any, type[Exception], str]] = [
+    ("", ValueError, "^prefix: write a word without spaces and braces$"),
+    ("my shop", ValueError, "^prefix: write a word"),
+    ("{shop}", ValueError, "^prefix: write a word"),
+    ("a\x01b", ValueError, "^prefix: write a word"),
+    ("x" * 65, ValueError, "^prefix: write a word"),
+    (None, TypeError, "^the prefix of keys is a string, not a NoneType$"),
+    (b"shop", TypeError, "not a bytes$"),
+]
+
+
+@pytest.mark.parametrize(("prefix", "kind", "says"), WRONG_PREFIXES)
+@pytest.mark.parametrize("connects", [Emitter.connect, SyncEmitter.connect, Users.connect])
+def test_a_worker_takes_no_prefix_that_an_app_cannot_have(
+    prefix: Any, kind: type[Exception], says: str, connects: Callable[..., object]
+) -> None:
+    with pytest.raises(kind, match=says):
+        connects("redis://host", prefix=prefix)

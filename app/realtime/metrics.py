@@ -1,7 +1,7 @@
 """Metrics of the Socket.IO server."""
 
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 
 from prometheus_client import Gauge
 
@@ -11,12 +11,18 @@ from ..sessions import EndReason
 Source = Callable[[], float]
 
 
-class SummedGauge:
-    """A gauge over all services of this process: the sum of what its sources return."""
+class SourcedGauge:
+    """A gauge over all services of this process: the sum of what its sources return, or the greatest.
 
-    def __init__(self, gauge: Gauge) -> None:
+    Args:
+        gauge: what shows it.
+        combine: makes one value of all; of none as well.
+    """
+
+    def __init__(self, gauge: Gauge, combine: Callable[[Iterable[float]], float] = sum) -> None:
         self._sources: list[Source] = []
-        gauge.set_function(self._sum)
+        self._combine = combine
+        gauge.set_function(self._read)
 
     def add(self, source: Source) -> None:
         """Include a source."""
@@ -27,13 +33,13 @@ class SummedGauge:
         if source in self._sources:
             self._sources.remove(source)
 
-    def _sum(self) -> float:
-        return sum(source() for source in list(self._sources))
+    def _read(self) -> float:
+        return self._combine(source() for source in list(self._sources))
 
 
 _SOCKETS = Gauge("mooring_sockets", "Connected sockets on this node.", ["transport"])
-SOCKETS = {each: SummedGauge(_SOCKETS.labels(each)) for each in ("polling", "websocket")}
-SESSIONS = SummedGauge(
+SOCKETS = {each: SourcedGauge(_SOCKETS.labels(each)) for each in ("polling", "websocket")}
+SESSIONS = SourcedGauge(
     Gauge("mooring_sessions_connected", "Sessions that have sockets on this node.")
 )
 CLOSED = Counter(
@@ -50,9 +56,12 @@ DEADLINE_LAG = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
 )
 BUS_LAG = Gauge("mooring_bus_lag_seconds", "Age of the last message of another node, on arrival.")
-BUS_UNREAD = Gauge(
-    "mooring_bus_unread_seconds",
-    "Time since the bus was last read; about a second at the most while it is available.",
+BUS_UNREAD = SourcedGauge(
+    Gauge(
+        "mooring_bus_unread_seconds",
+        "Time since the bus was last read; about a second at the most while it is available.",
+    ),
+    partial(max, default=0.0),
 )
 BUS_DROPPED = Counter(
     "mooring_bus_dropped", "Messages to other nodes that were dropped during an outage."
@@ -64,7 +73,7 @@ CARRIED = Counter(
     ["outcome"],
 )
 CARRIED_BY = {each: CARRIED.labels(each) for each in ("answered", "refused", "unavailable")}
-CARRIED_HELD = SummedGauge(
+CARRIED_HELD = SourcedGauge(
     Gauge("mooring_carried_held", "Polls and posts that another node is to answer, now.")
 )
 STOPS = Counter("mooring_stops", "Times that this node did not run for two seconds and more.")

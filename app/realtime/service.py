@@ -25,7 +25,7 @@ from .event_dispatcher import EventDispatcher
 from .events import EventRouter
 from .fast_codec import FastCodec
 from .messenger import Messenger
-from .metrics import SESSIONS, SOCKETS, SummedGauge
+from .metrics import BUS_UNREAD, SESSIONS, SOCKETS, SourcedGauge
 from .namespace import Namespaces
 from .options import RealtimeOptions
 from .presence import Presence
@@ -366,11 +366,15 @@ class RealtimeService:
             self.registry.keys_in, self.reconciler.reload, interval=options.reload_interval
         )
 
-    def _make_gauges(self) -> list[tuple[SummedGauge, Callable[[], float]]]:
-        by_transport: list[tuple[SummedGauge, Callable[[], float]]] = [
+    def _make_gauges(self) -> list[tuple[SourcedGauge, Callable[[], float]]]:
+        by_transport: list[tuple[SourcedGauge, Callable[[], float]]] = [
             (gauge, partial(self._count_on, transport)) for transport, gauge in SOCKETS.items()
         ]
-        return [(SESSIONS, lambda: len(self.registry.keys())), *by_transport]
+        return [
+            (SESSIONS, lambda: len(self.registry.keys())),
+            (BUS_UNREAD, lambda: self.relay.unread),
+            *by_transport,
+        ]
 
     def _count_on(self, transport: str) -> int:
         upgraded = transport == "websocket"

@@ -19,7 +19,6 @@ from app.realtime.bus.messages import (
     write,
 )
 from app.realtime.bus.relay import MAX_OUTBOX, BusRelay
-from app.realtime.metrics import BUS_UNREAD
 from app.sessions import StoreUnavailableError
 from app.testing.contracts.store_base import new_key
 from tests.support.eventually import PATIENCE, eventually
@@ -420,11 +419,11 @@ async def test_the_lag_is_the_age_of_what_arrived_last(bus: FaultyBus, there: No
 
 
 async def test_how_long_nothing_could_be_read_is_measured(bus: FaultyBus, here: Node) -> None:
-    await eventually(lambda: unread() < 0.2)
+    await eventually(lambda: here.relay.unread < 0.2)
     bus.down = True
-    await eventually(lambda: unread() > 0.5)
+    await eventually(lambda: here.relay.unread > 0.5)
     bus.down = False
-    await eventually(lambda: unread() < 0.2)
+    await eventually(lambda: here.relay.unread < 0.2)
 
 
 async def test_what_was_sent_before_the_end_is_published(bus: FaultyBus, there: Node) -> None:
@@ -455,12 +454,6 @@ def send(node: Node, versions: "range | list[int]") -> None:
 
 def entries_of(bus: FaultyBus, node_id: str) -> list[Entry]:
     return [each for each in bus._entries if each.node_id == node_id and each.sequence]
-
-
-def unread() -> float:
-    """Return the value of the metric."""
-    [sample] = [each for metric in BUS_UNREAD.collect() for each in metric.samples]
-    return float(sample.value)
 
 
 async def test_what_is_published_during_the_reload_after_a_gap_is_delivered(

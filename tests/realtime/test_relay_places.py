@@ -10,7 +10,7 @@ from app.realtime.bus.base import EVERY_NODE, OWN_LOG, START, BusUnavailableErro
 from app.realtime.bus.messages import Message, SessionEndedMessage, write
 from app.realtime.bus.received import ReceivedSequences
 from app.realtime.bus.relay import BusRelay
-from tests.realtime.test_relay import KEY, Node, node, send, state, unread
+from tests.realtime.test_relay import KEY, Node, node, send, state
 from tests.support.addressed_bus import AddressedBus
 from tests.support.eventually import PATIENCE, eventually
 
@@ -347,7 +347,7 @@ async def test_how_long_it_has_not_read_is_known_before_it_has_read_anything(
     bus.down = True
     late = Node(bus, "late")
     late.relay.start()
-    assert 0 <= unread() < WITHIN
+    assert 0 <= late.relay.unread < WITHIN
     await late.relay.aclose()
 
 

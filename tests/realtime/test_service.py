@@ -9,11 +9,13 @@ import pytest
 from prometheus_client import REGISTRY
 
 from app.realtime.bus.base import MemoryBus
-from app.realtime.bus.messages import SessionEndedMessage
+from app.realtime.bus.messages import Message, SessionEndedMessage, write
+from app.realtime.bus.relay import BusRelay
 from app.realtime.codec import LibraryCodec
 from app.realtime.emitter import Emitter
 from app.realtime.events import EventRouter
 from app.realtime.fast_codec import FastCodec
+from app.realtime.metrics import BUS_LAG
 from app.realtime.service import RealtimeService
 from app.sessions import (
     EndReason,
@@ -24,6 +26,7 @@ from app.sessions import (
 )
 from tests.realtime.in_process import POLICY, new_manager, new_service, polling_client
 from tests.support.eventually import PATIENCE, eventually
+from tests.support.faulty_bus import FaultyBus
 from tests.support.hooked_store import HookedStore
 
 
@@ -58,6 +61,12 @@ async def running(service: RealtimeService) -> AsyncIterator[RealtimeService]:
     yield service
     await service.aclose()
     await service.aclose()
+
+
+def _metric(name: str) -> float:
+    value = REGISTRY.get_sample_value(name)
+    assert value is not None
+    return value
 
 
 def _sockets() -> float:
@@ -124,6 +133,37 @@ def test_several_run_in_one_process_each_on_its_own_loop(router: EventRouter) ->
         thread.join(10.0)
     assert [each[0] for each in counts] == ['42["count",1]'] * 2
     assert _sockets() == before
+
+
+async def test_the_metrics_of_the_bus_are_the_node_s_whatever_a_worker_in_its_process_reads(
+    router: EventRouter,
+) -> None:
+    bus, elsewhere = FaultyBus(), MemoryBus(wait=0.05)
+    received: list[Message] = []
+    began = asyncio.Event()
+
+    async def deliver(message: Message) -> None:
+        received.append(message)
+
+    async def begin() -> None:
+        began.set()
+
+    worker = BusRelay(elsewhere, deliver, begin, node="outside", addressed=False)
+    BUS_LAG.set(42.0)
+    async with running(new_service(router, bus=bus)):
+        await eventually(lambda: _metric("mooring_bus_unread_seconds") < 0.2)
+        worker.start()
+        bus.down = True
+        await eventually(lambda: _metric("mooring_bus_unread_seconds") > 0.5)
+        await began.wait()
+        await elsewhere.publish("another", 1, write(SessionEndedMessage(key="0" * 64)))
+        await eventually(lambda: received and worker.unread < 0.2)
+        assert _metric("mooring_bus_unread_seconds") > 0.5
+        assert _metric("mooring_bus_lag_seconds") == 42.0
+        bus.down = False
+        await eventually(lambda: _metric("mooring_bus_unread_seconds") < 0.2)
+    await worker.aclose()
+    assert _metric("mooring_bus_unread_seconds") == 0.0, "there is no node"
 
 
 async def test_state_of_one_session_reaches_its_sockets_on_other_nodes_in_order(

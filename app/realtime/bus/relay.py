@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from ...aio.tasks import cancel, is_running
 from ...sessions import StoreUnavailableError
-from ..metrics import BUS_DROPPED, BUS_GAPS, BUS_LAG, BUS_UNREAD
+from ..metrics import BUS_DROPPED, BUS_GAPS, BUS_LAG
 from .base import Batch, Bus, BusUnavailableError, Entry, Offset, SequencedMessage
 from .messages import HelloMessage, Message, UnknownKindError, parse, write
 from .received import Received
@@ -85,7 +85,6 @@ class BusRelay:
 
     def start(self) -> None:
         """Start to receive; needs a running event loop."""
-        BUS_UNREAD.set_function(lambda: time.monotonic() - self._read_at)
         self._bus.join(self.node)
         self._reader = asyncio.create_task(self._read(), name="bus reader")
 
@@ -105,6 +104,11 @@ class BusRelay:
     def receives(self) -> bool:
         """Whether it was started, and has not ended since, with its event loop say."""
         return is_running(self._reader)
+
+    @property
+    def unread(self) -> float:
+        """Seconds since the bus was last read."""
+        return time.monotonic() - self._read_at
 
     @property
     def alone(self) -> bool:
@@ -331,12 +335,16 @@ class BusRelay:
             logger.exception("sessions were not reloaded after a gap")
         self._may_have_missed = False
 
-    async def _receive(self, entry: Entry) -> None:
+    def _note_arrival(self, entry: Entry) -> None:
         self.lag = max(0.0, time.time() - entry.offset.ms / 1000)
-        BUS_LAG.set(self.lag)
+        if self._addressed:
+            BUS_LAG.set(self.lag)
         self.current = entry
         if entry.index >= 0:
             self.position = (entry.offset, entry.index)
+
+    async def _receive(self, entry: Entry) -> None:
+        self._note_arrival(entry)
         if self._received.is_duplicate(entry):
             return
         try:

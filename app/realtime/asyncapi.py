@@ -17,15 +17,19 @@ from .schemas import Document, Mode, SchemaTable
 
 
 class Problem(BaseModel):
-    """Why an event was refused."""
+    """Why an event, or a connect, was refused."""
 
     type: str = Field(
         description=(
-            "Stable name of the problem, for programs: `invalid-payload`, `session-ended`, "
-            "`session-too-large`, `store-unavailable` (try again), `too-many-events` (wait for "
-            "acks), `rate-limited` (again after `retry_after` seconds), `too-many-streams`, "
-            "`internal-error`; for an event that is not declared `unknown-event`; for one with an id "
-            "`idempotency-key-reused`, `outcome-unknown` and `too-many-idempotency-keys`."
+            "Stable name of the problem, for programs: `invalid-payload`, `invalid-request`, "
+            "`session-ended`, `session-too-large`, `store-unavailable` (try again), `too-many-events` "
+            "(wait for acks), `rate-limited` (again after `retry_after` seconds), `too-many-requests`, "
+            "`too-many-streams`, `internal-error`; for an event that is not declared `unknown-event`; "
+            "for one with an id, or an effect that is to be had once, `idempotency-key-reused`, "
+            "`outcome-unknown` and `too-many-idempotency-keys`; where a sign-in is asked for, or done, "
+            "`sign-in-required`, `recent-sign-in-required` and `signed-in-already`; for a token in `auth` "
+            "`invalid-token`, `two-sessions` and `too-many-sockets`. Beside these come those that the app "
+            "raises itself: an HTTPException has the phrase of its status, as `forbidden`."
         ),
         examples=["store-unavailable"],
     )

@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from .names import unused, with_type_names
 from .schemas import array_of, declaration, documentation, property_name, type_of
 
 Document = Mapping[str, Any]
 
+_AUTH, _RECEIVED, _SENT = "HandshakeAuth", "ClientToServerEvents", "ServerToClientEvents"
 _NOT_WORD = re.compile(r"\W+")
 
 
@@ -17,15 +19,26 @@ def event_types(document: Document) -> str:
     In the root namespace these are `ClientToServerEvents` and `ServerToClientEvents`; in `/admin`
     `AdminClientToServerEvents` and so on. What a client may send as `auth` is `HandshakeAuth`.
     """
+    prefixes = _prefixes(document["channels"])
+    own = {f"{prefix}{name}" for prefix in prefixes for name in (_AUTH, _RECEIVED, _SENT)}
+    document = with_type_names(document, own)
     definitions = document["components"]["schemas"]
     parts = [declaration(name, schema) for name, schema in definitions.items()]
-    for key, channel in document["channels"].items():
-        parts += _namespace(document, f"#/channels/{key}", channel)
+    for prefix, (key, channel) in zip(prefixes, document["channels"].items(), strict=True):
+        parts += _namespace(document, f"#/channels/{key}", channel, prefix)
     return "\n".join(parts)
 
 
-def _namespace(document: Document, ref: str, channel: Document) -> Iterator[str]:
-    prefix = "".join(each.capitalize() for each in _NOT_WORD.split(channel["address"].strip("/")))
+def _prefixes(channels: Document) -> list[str]:
+    """Return what the names of each namespace begin with: `/a-b` and `/a/b` are two."""
+    prefixes: list[str] = []
+    for each in channels.values():
+        words = _NOT_WORD.split(each["address"].strip("/"))
+        prefixes.append(unused("".join(word.capitalize() for word in words), prefixes))
+    return prefixes
+
+
+def _namespace(document: Document, ref: str, channel: Document, prefix: str) -> Iterator[str]:
     operations = [
         each for each in document["operations"].values() if each["channel"]["$ref"] == ref
     ]
@@ -37,11 +50,11 @@ def _namespace(document: Document, ref: str, channel: Document) -> Iterator[str]
         if _message(messages, each)["name"] == "auth" and "connect_error" in str(each["reply"])
     ]
     for each in auths:
-        yield f"export type {prefix}HandshakeAuth = {type_of(_message(messages, each)['payload'])};\n"
+        yield f"export type {prefix}{_AUTH} = {type_of(_message(messages, each)['payload'])};\n"
     plain = [each for each in received if each not in auths]
-    yield _interface(f"{prefix}ClientToServerEvents", (_received(messages, each) for each in plain))
+    yield _interface(f"{prefix}{_RECEIVED}", (_received(messages, each) for each in plain))
     sent = [each for each in operations if each["action"] == "send"]
-    yield _interface(f"{prefix}ServerToClientEvents", (_sent(messages, each) for each in sent))
+    yield _interface(f"{prefix}{_SENT}", (_sent(messages, each) for each in sent))
 
 
 def _received(messages: Document, operation: Document) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from .names import with_type_names
 from .schemas import declaration, documentation, property_name, type_of
 
 Document = Mapping[str, Any]
@@ -13,7 +14,8 @@ _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 def route_types(document: Document) -> str:
     """Return the module of all routes: their parameters, bodies and answers."""
-    definitions = document.get("components", {}).get("schemas", {})
+    document = with_type_names(document, {"paths"})
+    definitions = document["components"]["schemas"]
     parts = [declaration(name, schema) for name, schema in definitions.items()]
     paths = "".join(_path(path, item) for path, item in document.get("paths", {}).items())
     return "\n".join([*parts, f"export interface paths {{\n{paths}}}\n"])

@@ -14,16 +14,15 @@ _PLAIN = {
     "boolean": "boolean",
     "null": "null",
 }
-_NOT_NAME = re.compile(r"\W+")
 _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*")
 
 
 def type_of(schema: Schema | bool) -> str:
-    """Return the type of a schema; `unknown` where it says nothing."""
+    """Return the type of a schema, which refers to others by names of types; `unknown` for an empty one."""
     if isinstance(schema, bool) or not schema:
         return "unknown"
     if "$ref" in schema:
-        return name_of(schema["$ref"].rpartition("/")[2])
+        return str(schema["$ref"].rpartition("/")[2])
     if "const" in schema:
         return json.dumps(schema["const"])
     if "enum" in schema:
@@ -38,13 +37,8 @@ def declaration(name: str, schema: Schema) -> str:
     """Return the exported declaration of a named schema."""
     comment = documentation(schema.get("description", ""))
     if schema.get("type") == "object" and "properties" in schema:
-        return f"{comment}export interface {name_of(name)} {_members(schema)}\n"
-    return f"{comment}export type {name_of(name)} = {type_of(schema)};\n"
-
-
-def name_of(definition: str) -> str:
-    """Return the TypeScript name of a definition."""
-    return _NOT_NAME.sub("_", definition)
+        return f"{comment}export interface {name} {_members(schema)}\n"
+    return f"{comment}export type {name} = {type_of(schema)};\n"
 
 
 def property_name(name: str) -> str:

@@ -1,6 +1,7 @@
 """The AsyncAPI document and the TypeScript types of a product: nothing hides anything else."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, ConfigDict, create_model
 
 from app import EventRouter, Mooring, Settings, Socket
 from app.typescript.__main__ import main
@@ -224,10 +225,19 @@ socket.emit("a b", 1, { tags: [], photo: "text" });
 def test_the_types_compile_with_the_client_s_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = SimpleNamespace(app=new_app())
-    monkeypatch.setitem(__import__("sys").modules, "hard_app", module)
-    assert main(["hard_app:app", "--to", str(tmp_path)]) == 0
+    write_types(new_app(), tmp_path, monkeypatch)
     (tmp_path / "use.ts").write_text(USE)
+    assert compile_use(tmp_path) == ""
+
+
+def write_types(app: FastAPI, to: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write the types of an app."""
+    monkeypatch.setitem(__import__("sys").modules, "hard_app", SimpleNamespace(app=app))
+    assert main(["hard_app:app", "--to", str(to)]) == 0
+
+
+def compile_use(tmp_path: Path) -> str:
+    """Return what TypeScript has against what use.ts makes of the types beside it."""
     (tmp_path / "node_modules").symlink_to(SPA / "node_modules")
     compiled = subprocess.run(
         [
@@ -242,7 +252,73 @@ def test_the_types_compile_with_the_client_s_own(
         timeout=120,
         check=False,
     )
-    assert compiled.returncode == 0, compiled.stdout
+    return compiled.stdout
+
+
+def new_app_of_one_name() -> FastAPI:
+    """An app whose models and namespaces have names that are one in TypeScript."""
+    app = FastAPI()
+    mooring = Mooring(app, Settings(_env_file=None))
+    config = ConfigDict(json_schema_serialization_defaults_required=True)
+    pair = create_model("Pair", __config__=config, number=(int, 1))
+    own = create_model("Pair_Input", text=(str, ...))
+    record = create_model("Record", text=(str, ...))
+    paths = create_model("paths", text=(str, ...))
+    server = create_model("ClientToServerEvents", text=(str, ...))
+    dashed, nested = EventRouter("/a-b"), EventRouter("/a/b")
+
+    @app.post("/pairs")
+    @dashed.on("pair")
+    async def swap(pair: pair, own: own) -> pair:
+        return pair
+
+    @app.post("/records")
+    @nested.on("record")
+    async def copy(record: record, paths: paths, server: server) -> record:
+        return record
+
+    for router in (EventRouter(), dashed, nested):
+        mooring.include_router(router)
+    app.state.mooring = mooring
+    return app
+
+
+USE_OF_ONE_NAME = """
+import type {
+  ABClientToServerEvents, AB_2ClientToServerEvents, ClientToServerEvents, ErrorAck, Pair_Input,
+  Pair_Input_2, Pair_Output, Record_2,
+} from "./events";
+import type { paths } from "./routes";
+import type * as routes from "./routes";
+
+const input: Pair_Input_2 = {};
+const own: Pair_Input = { text: "x" };
+const dashed: Parameters<ABClientToServerEvents["pair"]> = [input, own];
+const nested: Parameters<AB_2ClientToServerEvents["record"]> = [{ text: "x" }, { text: "x" }, { text: "x" }];
+const answered = (answer: Pair_Output | ErrorAck) => "number" in answer && answer.number.toFixed();
+const body: paths["/pairs"]["post"]["requestBody"]["content"]["application/json"] =
+  { pair: {}, own: { text: "x" } };
+const record: routes.Record_2 = { text: "x" };
+const model: routes.paths_2 = { text: "x" };
+[dashed, nested, answered, body, record, model].length;
+// @ts-expect-error: there are no events but those of the two namespaces
+const none: keyof ClientToServerEvents = "text";
+// @ts-expect-error: the model of the app's own
+const wrong: Pair_Input = { number: 1 };
+"""
+
+
+@pytest.mark.slow
+def test_names_that_are_one_in_typescript_are_told_from_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_types(new_app_of_one_name(), tmp_path, monkeypatch)
+    for name in ("events.d.ts", "routes.d.ts"):
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        declared = re.findall(r"^export (?:interface|type) (\w+)", text, re.MULTILINE)
+        assert sorted(declared) == sorted(set(declared)), name
+    (tmp_path / "use.ts").write_text(USE_OF_ONE_NAME)
+    assert compile_use(tmp_path) == ""
 
 
 def test_what_cannot_be_read_is_said_in_one_line(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app import EVERYBODY, Emitter, EventRouter, SocketDep, to_session, to_socket
-from app.realtime.bus.base import EVERY_NODE, SequencedMessage
+from app.realtime.bus.base import EVERY_NODE, OWN_LOG, SequencedMessage
 from app.realtime.bus.redis import WAIT, RedisBus
 from app.realtime.redis_keys import RedisKeys
 from app.realtime.redis_presence import RedisPresence
@@ -319,3 +319,20 @@ async def test_what_a_server_refuses_for_want_of_memory_is_appended_anyway(
         valkey.command("CONFIG", "SET", "maxmemory", 0)
     entries = (await bus.read_addressed("there", offset)).entries
     assert [(each.sequence, each.payload) for each in entries] == [(n, b"said") for n in (1, 2, 3)]
+
+
+async def test_what_is_for_the_node_s_own_log_alone_waits_for_no_memory_and_holds_nothing_up(
+    bus: RedisBus, valkey: StoreServer
+) -> None:
+    bus.keeps_log = True
+    await bus.open("here")
+    valkey.command("CONFIG", "SET", "maxmemory", 1)
+    try:
+        message = SequencedMessage(1, b"said", OWN_LOG, logged=True)
+        assert await bus.publish_all("here", [message]) == []
+    finally:
+        valkey.command("CONFIG", "SET", "maxmemory", 0)
+    [[_at, fields]] = valkey.command("XREVRANGE", KEYS.log("here"), "+", "-", "COUNT", 1)
+    assert fields == {"o": "here", "n": "1", "m": "said"}
+    assert length(valkey, "here") == 1
+    assert valkey.command("XLEN", KEYS.bus) == 0

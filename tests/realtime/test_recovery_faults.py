@@ -87,15 +87,18 @@ async def test_connected_clients_are_told_that_messages_were_lost(
     assert not await comes_back(nodes, me, 0)
 
 
+@pytest.mark.parametrize("logged", [False, True], ids=["nothing logged", "logged before"])
 @pytest.mark.parametrize("index", [0, 1], ids=["to its node", "to another"])
 async def test_who_connects_after_the_server_has_lost_everything_misses_nothing(
-    nodes: Nodes, valkey: StoreServer, index: int
+    nodes: Nodes, valkey: StoreServer, index: int, logged: bool
 ) -> None:
-    """Its node notes at once that it lives, and where its log begins, not when it is time to."""
+    """Its node notes at once that it lives, and where its log and its numbers go on."""
     emitter = nodes.nodes[1].emitter
     async with nodes.client(0) as first, nodes.client(1) as second:
         for client in (first, second):
             await RecoveringClient().connect(client)
+        for node in nodes.nodes if logged else ():
+            await node.emitter.emit("said", 0, to=EVERYBODY)
         valkey.flush()
         for node in nodes.nodes:  # the next message finds no log: whoever reads it knows
             await node.emitter.emit("said", 0, to=EVERYBODY, volatile=True)

@@ -10,7 +10,7 @@ from ...redis.client import Argument, RedisClient, Reply
 from ...redis.errors import RedisClientError, RedisReplyError
 from ...redis.scripts import Script
 from ..redis_keys import RedisKeys
-from .base import EVERY_NODE, OWN_LOG, SequencedMessage
+from .base import EVERY_NODE, SequencedMessage
 
 MARK = "+"
 """Begins the name of a node that has been sent to a room, and does not say so itself yet."""
@@ -159,17 +159,14 @@ class StreamAppender:
     def _append(self, node_id: str, packs: Sequence[Pack], *, when_full: bool = False) -> Reply:
         """Append a group, see `grouped`."""
         [pack, *_] = packs
-        common, to = self._keys.bus, pack[0].to
-        if _is_addressed(pack[0]):
+        common = self._keys.bus
+        if pack[0].to is not None:
             return self._append_addressed(node_id, packs, when_full=when_full)
         fields = fields_of(node_id, pack)
-        if to is None and when_full:
+        if when_full:
             script = ("EVAL", _APPEND_WHEN_FULL, 1, common, self._kept_when_full)
             return self._client.execute(*script, *fields)
-        if to is None:
-            return self._client.execute("XADD", common, "MAXLEN", "~", self._maxlen, "*", *fields)
-        limit = ("NOMKSTREAM", "MAXLEN", "~", self._maxlen, "*")
-        return self._client.execute("XADD", self._keys.log(node_id), *limit, *fields)
+        return self._client.execute("XADD", common, "MAXLEN", "~", self._maxlen, "*", *fields)
 
     def _append_addressed(self, node_id: str, packs: Sequence[Pack], *, when_full: bool) -> Reply:
         first = packs[0][0]
@@ -225,7 +222,7 @@ class ClusterAppender(StreamAppender):
 
     async def _nodes(self, node_id: str, message: SequencedMessage) -> list[str]:
         """Return whom a message goes to; those that join by it are marked."""
-        if message.to is None or message.to == OWN_LOG:
+        if message.to is None:
             return []
         nodes = sorted(await self._found(message.to) - {node_id})
         if message.joins is not None and nodes:
@@ -306,11 +303,7 @@ def _kind_of(pack: Pack) -> tuple[bool, bool, bool, bool]:
     """Return what packs in one script have in common."""
     first = pack[0]
     every = first.to == EVERY_NODE
-    return _is_addressed(first), every, first.joins is not None, first.logged
-
-
-def _is_addressed(message: SequencedMessage) -> bool:
-    return message.to is not None and message.to != OWN_LOG
+    return first.to is not None, every, first.joins is not None, first.logged
 
 
 def fields_of(node_id: str, messages: Iterable[SequencedMessage]) -> list[Argument]:

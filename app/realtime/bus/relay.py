@@ -62,6 +62,8 @@ class BusRelay:
         """Where the last of those stands that are addressed to this node; None before the first read."""
         self.on_loss: Callable[[], None] = _nothing
         """Called when messages are lost, before `on_gap` is awaited."""
+        self.on_entered: Callable[[], None] = _nothing
+        """Called when the node's streams are there, at the start and behind a gap: they may be new ones."""
         self._reading: dict[asyncio.Future[None], Offset] = {}
         self._read_to: Offset | None = None
         self._bus = bus
@@ -313,7 +315,9 @@ class BusRelay:
         server has restarted without its data.
         """
         await self._bus.publish(self.node, 0, write(HelloMessage()))
-        return await (self._bus.open(self.node) if self._addressed else self._bus.tail())
+        offset = await (self._bus.open(self.node) if self._addressed else self._bus.tail())
+        self.on_entered()
+        return offset
 
     async def _enter_again(self) -> None:
         """Enter behind a gap, or later: a server whose memory is full lets nobody in, and can be read."""

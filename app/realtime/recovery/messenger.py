@@ -7,7 +7,7 @@ import orjson
 
 from ..addresses import address_of
 from ..bodies import Body
-from ..bus.base import Offset
+from ..bus.base import OWN_LOG, Offset
 from ..bus.messages import DisconnectMessage, EventMessage, MembershipMessage, Message
 from ..bus.relay import BusRelay
 from ..codec import Encoded
@@ -93,6 +93,20 @@ class RecoveringMessenger(Messenger):
     def left(self, member: Member) -> None:
         if member.recovery is not None:
             self.lost(member)
+
+    def log_on(self) -> None:
+        """Log a message for nobody, in a log that may have begun anew: it says how far the numbers have come.
+
+        Where a log does not reach to what a client has, something is lost: without this nobody who connects
+        now would be recovered before the next message is logged.
+        """
+        if not self._number or self._logs:
+            return
+        self._number += 1
+        message = NumberedEvent(
+            space="socket", name="", namespace="/", body=["[]"], number=self._number
+        )
+        self._relay.send(message, OWN_LOG, logged=True)
 
     def close_elsewhere(self, member: Member) -> None:
         """Ask the node that a socket was on to close its connection, whose loss it may not have noticed."""

@@ -82,6 +82,7 @@ class Recoveries:
         parts.messenger.lost = self._departures.lost
         parts.messenger.dropped = self._departures.dropped
         parts.relay.on_loss = self._messages_lost
+        parts.relay.on_entered = parts.messenger.log_on
 
     @property
     def awaits(self) -> bool:

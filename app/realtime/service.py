@@ -24,8 +24,8 @@ from .engineio.server import EngineServer
 from .event_dispatcher import EventDispatcher
 from .events import EventRouter
 from .fast_codec import FastCodec
+from .gauges import ServiceGauges
 from .messenger import Messenger
-from .metrics import BUS_UNREAD, SESSIONS, SOCKETS, SourcedGauge
 from .namespace import Namespaces
 from .options import RealtimeOptions
 from .presence import Presence
@@ -104,100 +104,45 @@ class RealtimeService:
         carry_streams: CarryStreams | None = None,
     ) -> None:
         recovers = any(each.recovery for each in router)
+        self._bus = bus
         self.presence = RetainingPresence(presence) if recovers else presence
         self.emitter = Emitter(lambda: self.messenger)
         self.registry = SocketRegistry(self)
-        self.sender = PacketSender(
-            _make_engine(options, node_id), FastCodec() if options.fast_codec else LibraryCodec()
-        )
+        self.sender = _make_sender(options, node_id)
         state_sync = StateSync(router, self.sender.send_event)
-        self.reconciler = SessionReconciler(
-            manager,
-            self.registry,
-            partial(disconnect_socket, self.sender),
-            state_sync.resync,
-            extend=options.activity != "http",
-            clock=options.clock,
-        )
-        self.stop = StopDetector(
-            self._reload_after_stop, self.sender.release, clock=options.stop_clock
-        )
-        self.reconciler.stop = self.stop
-        self.sender.is_stopped = self.stop.check
+        self.reconciler = self._make_reconciler(manager, options, state_sync)
+        self.stop = self._make_stop_detector(options)
         self.relay = BusRelay(bus, self._deliver, self.reconciler.reload_all, node=node_id)
-        self._bus = bus
         self.recoveries: Recoveries | None = None
         self.messenger = self._make_messenger(router, options, state_sync)
         self.streams = self._make_streams(manager, router, options) if router.streams else None
         self.messenger.streams = self.streams
         self.handler_scope: dict[str, Any] = {}
-        resources = Resources(
-            self.emitter,
-            options.overrides,
-            options.fast_dependencies,
-            self.handler_scope,
-            options.counters,
-        )
-        namespaces = Namespaces(
-            manager,
-            router,
-            resources,
-            reconciler=self.reconciler,
-            state_sync=state_sync,
-            registry=self.registry,
-            sender=self.sender,
-        )
-        if options.verify_token is not None:
-            namespaces.tokens = ConnectTokens(
-                options.verify_token, manager, self.registry, options.max_sockets
-            )
-        namespaces.recoveries = self.recoveries
-        namespaces.announce = self.announce
-        namespaces.add_to_user = self.messenger.add_to_user
-        namespaces.streams = self.streams
-        dispatcher = EventDispatcher(
-            manager, router, resources, reconciler=self.reconciler, sender=self.sender
-        )
-        self.server = SocketServer(
-            self.sender,
-            self.registry,
-            self.messenger,
-            namespaces,
-            dispatcher,
-            options=options,
-            stop=self.stop,
-        )
+        resources = self._make_resources(options)
+        namespaces = self._make_namespaces(manager, router, options, resources, state_sync)
+        self.server = self._make_server(manager, router, options, resources, namespaces)
         self.reload_task = self._make_reload_task(manager, options)
         self.app = SocketIOApp(self.server, rate_limiter, options)
-        self._unused = TimeoutQueue(UNUSED_SECONDS, self._discard)
         if carry_streams is not None:
             self.app.carrier = RequestCarrier(
                 carry_streams, self.server.engine, self.app.engine_app, node=node_id
             )
-        self._gauges = self._make_gauges()
-        self._life = SessionLife(
-            SessionHookCaller(
-                router.session_hooks, resources, manager.attach, self.sender.engine.run
-            ),
-            self.registry,
-            self.reconciler,
-            relay=self.relay,
-            presence=self.presence,
-            user_presence=user_presence or LocalUserPresence(),
-            run=self.sender.engine.run,
+        self._unused = TimeoutQueue(UNUSED_SECONDS, self._discard)
+        self._gauges = ServiceGauges(self.registry, self.sender.engine, self.relay)
+        self._life = self._make_life(
+            manager, router, resources, user_presence or LocalUserPresence()
         )
-        manager.add_life_listener(self._life)
         self.on_session_ending: Callable[[str], Awaitable[None]] = _ignore
         """Awaited when another node says that a session is ending, for what is no socket."""
         self.on_stopped: Callable[[], Awaitable[None]] = _nothing
         """Awaited after a stop of this process, likewise."""
+        manager.add_life_listener(self._life)
         manager.add_end_listener(self.reconciler.disconnect_all)
         manager.add_before_end_listener(self._end_begins)
 
     def start(self) -> None:
         """Start the background tasks; needs a running event loop."""
-        for gauge, source in self._gauges:
-            gauge.add(source)
+        self._gauges.show()
         self.stop.start()
         self.relay.start()
         self.presence.start()
@@ -210,8 +155,7 @@ class RealtimeService:
 
     def leave_metrics(self) -> None:
         """Stop being counted. May be called twice, and without a running event loop."""
-        for gauge, source in self._gauges:
-            gauge.discard(source)
+        self._gauges.hide()
         if self.app.carrier is not None:
             self.app.carrier.leave_metrics()
 
@@ -325,6 +269,25 @@ class RealtimeService:
             # On a Cluster the message may arrive before the tombstone.
             self.reconciler.rechecks.note(key, RECHECK_DELAY_SECONDS)
 
+    def _make_reconciler(
+        self, manager: SessionManager, options: RealtimeOptions, state_sync: StateSync
+    ) -> SessionReconciler:
+        return SessionReconciler(
+            manager,
+            self.registry,
+            partial(disconnect_socket, self.sender),
+            state_sync.resync,
+            extend=options.activity != "http",
+            clock=options.clock,
+        )
+
+    def _make_stop_detector(self, options: RealtimeOptions) -> StopDetector:
+        """Return what finds out that the process was stopped, for all that has to ask for it."""
+        stop = StopDetector(self._reload_after_stop, self.sender.release, clock=options.stop_clock)
+        self.reconciler.stop = stop
+        self.sender.is_stopped = stop.check
+        return stop
+
     def _make_messenger(
         self, router: EventRouter, options: RealtimeOptions, state_sync: StateSync
     ) -> Messenger:
@@ -355,6 +318,81 @@ class RealtimeService:
             partial(Audience, manager.store, manager.index),
         )
 
+    def _make_resources(self, options: RealtimeOptions) -> Resources:
+        return Resources(
+            self.emitter,
+            options.overrides,
+            options.fast_dependencies,
+            self.handler_scope,
+            options.counters,
+        )
+
+    def _make_namespaces(
+        self,
+        manager: SessionManager,
+        router: EventRouter,
+        options: RealtimeOptions,
+        resources: Resources,
+        state_sync: StateSync,
+    ) -> Namespaces:
+        namespaces = Namespaces(
+            manager,
+            router,
+            resources,
+            reconciler=self.reconciler,
+            state_sync=state_sync,
+            registry=self.registry,
+            sender=self.sender,
+        )
+        if options.verify_token is not None:
+            namespaces.tokens = ConnectTokens(
+                options.verify_token, manager, self.registry, options.max_sockets
+            )
+        namespaces.recoveries = self.recoveries
+        namespaces.announce = self.announce
+        namespaces.add_to_user = self.messenger.add_to_user
+        namespaces.streams = self.streams
+        return namespaces
+
+    def _make_server(
+        self,
+        manager: SessionManager,
+        router: EventRouter,
+        options: RealtimeOptions,
+        resources: Resources,
+        namespaces: Namespaces,
+    ) -> SocketServer:
+        dispatcher = EventDispatcher(
+            manager, router, resources, reconciler=self.reconciler, sender=self.sender
+        )
+        return SocketServer(
+            self.sender,
+            self.registry,
+            self.messenger,
+            namespaces,
+            dispatcher,
+            options=options,
+            stop=self.stop,
+        )
+
+    def _make_life(
+        self,
+        manager: SessionManager,
+        router: EventRouter,
+        resources: Resources,
+        user_presence: UserPresence,
+    ) -> SessionLife:
+        run = self.sender.engine.run
+        return SessionLife(
+            SessionHookCaller(router.session_hooks, resources, manager.attach, run),
+            self.registry,
+            self.reconciler,
+            relay=self.relay,
+            presence=self.presence,
+            user_presence=user_presence,
+            run=run,
+        )
+
     def _make_reload_task(self, manager: SessionManager, options: RealtimeOptions) -> ReloadTask:
         if options.activity == "connected":
             interval = min(
@@ -366,30 +404,16 @@ class RealtimeService:
             self.registry.keys_in, self.reconciler.reload, interval=options.reload_interval
         )
 
-    def _make_gauges(self) -> list[tuple[SourcedGauge, Callable[[], float]]]:
-        by_transport: list[tuple[SourcedGauge, Callable[[], float]]] = [
-            (gauge, partial(self._count_on, transport)) for transport, gauge in SOCKETS.items()
-        ]
-        return [
-            (SESSIONS, lambda: len(self.registry.keys())),
-            (BUS_UNREAD, lambda: self.relay.unread),
-            *by_transport,
-        ]
 
-    def _count_on(self, transport: str) -> int:
-        upgraded = transport == "websocket"
-        sockets = list(self.sender.engine.sockets.values())
-        return sum(socket.connected and socket.upgraded == upgraded for socket in sockets)
-
-
-def _make_engine(options: RealtimeOptions, node: str) -> EngineServer:
-    return EngineServer(
+def _make_sender(options: RealtimeOptions, node: str) -> PacketSender:
+    engine = EngineServer(
         ping_interval=options.ping_interval,
         ping_timeout=options.ping_timeout,
         max_packet_bytes=options.max_packet_bytes,
         max_buffered_bytes=options.max_buffered_bytes,
         node=node,
     )
+    return PacketSender(engine, FastCodec() if options.fast_codec else LibraryCodec())
 
 
 async def _ignore(_key: str) -> None:

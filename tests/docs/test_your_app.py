@@ -55,7 +55,7 @@ def test_its_tests_pass_on_the_wheel(shop: Product) -> None:
     assert re.search(r"^(\d+) passed", printed, re.MULTILINE), printed
 
 
-@pytest.mark.slow
+@pytest.mark.thorough  # it installs all packages with pip
 def test_its_environment_is_made_and_its_tests_pass_by_the_commands_of_the_page(
     tmp_path: Path,
 ) -> None:

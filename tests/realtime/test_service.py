@@ -15,7 +15,7 @@ from app.realtime.codec import LibraryCodec
 from app.realtime.emitter import Emitter
 from app.realtime.events import EventRouter
 from app.realtime.fast_codec import FastCodec
-from app.realtime.metrics import BUS_LAG
+from app.realtime.metrics import BUS_LAG, BUS_UNREAD
 from app.realtime.service import RealtimeService
 from app.sessions import (
     EndReason,
@@ -136,8 +136,9 @@ def test_several_run_in_one_process_each_on_its_own_loop(router: EventRouter) ->
 
 
 async def test_the_metrics_of_the_bus_are_the_node_s_whatever_a_worker_in_its_process_reads(
-    router: EventRouter,
+    router: EventRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(BUS_UNREAD, "_sources", [])  # other tests may have left nodes that were killed
     bus, elsewhere = FaultyBus(), MemoryBus(wait=0.05)
     received: list[Message] = []
     began = asyncio.Event()

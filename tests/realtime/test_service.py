@@ -138,7 +138,9 @@ def test_several_run_in_one_process_each_on_its_own_loop(router: EventRouter) ->
 async def test_the_metrics_of_the_bus_are_the_node_s_whatever_a_worker_in_its_process_reads(
     router: EventRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(BUS_UNREAD, "_sources", [])  # other tests may have left nodes that were killed
+    monkeypatch.setattr(
+        BUS_UNREAD, "_sources", []
+    )  # other tests may have left nodes that were killed
     bus, elsewhere = FaultyBus(), MemoryBus(wait=0.05)
     received: list[Message] = []
     began = asyncio.Event()

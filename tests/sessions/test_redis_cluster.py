@@ -9,7 +9,7 @@ import pytest
 from app import RedisStore
 from app.redis.cluster import ClusterClient
 from app.redis.url import connect
-from app.sessions import Record, StoreUnavailableError
+from app.sessions import EndReason, Record, StoreUnavailableError, Tombstone
 from app.sessions.stores.redis import record_key
 from app.testing.contracts.answers import AnswerStoreContract
 from app.testing.contracts.store import AdvanceTime, StoreContract
@@ -96,6 +96,21 @@ async def test_a_slot_that_is_on_its_way_and_has_arrived_is_followed(
     assert cluster.owner(name) is target
     assert committed(await store.commit(key, 2, DATA)).version == 3
     assert await store.load_many([key, fresh]) == [live((await store.load_many([key]))[0]), None]
+
+
+async def test_an_end_leaves_a_tombstone_in_a_slot_whose_keys_have_yet_to_move(
+    cluster: Cluster, store: RedisStore
+) -> None:
+    """What a script deletes there it may not write: it would break off, with nothing left of the session."""
+    key = new_key()
+    name = record_key(key)
+    source = cluster.owner(name)
+    await store.create(key, DATA, idle=60, absolute=HOUR)
+    source.command("HSET", store._answers_name(key), "an id", "an answer")
+
+    cluster.open_for_move(name, _another(cluster, source))
+    assert committed(await store.end(key, EndReason.LOGOUT, keep=60)).version == 1
+    assert await store.load(key) == Tombstone(EndReason.LOGOUT)
 
 
 async def test_writes_during_a_move_are_each_done_once(cluster: Cluster, store: RedisStore) -> None:

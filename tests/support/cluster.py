@@ -68,10 +68,15 @@ class Cluster:
     def begin_to_move(self, key: str, target: ClusterServer) -> None:
         """Open a key's slot for a move, and move the key itself, if it is there: requests get ASK."""
         slot, source = key_slot(key.encode()), self.owner(key)
-        target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
-        source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
+        self.open_for_move(key, target)
         for name in source.command("CLUSTER", "GETKEYSINSLOT", slot, 1000):
             source.command("MIGRATE", "127.0.0.1", target.port, name, 0, 5000)
+
+    def open_for_move(self, key: str, target: ClusterServer) -> None:
+        """Open a key's slot for a move, and move nothing yet: requests for what is there are served."""
+        slot, source = key_slot(key.encode()), self.owner(key)
+        target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
+        source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
 
     def end_move(self, key: str, target: ClusterServer) -> None:
         """Give the slot to its new owner: requests to the old one get MOVED."""

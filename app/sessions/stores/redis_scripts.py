@@ -111,7 +111,9 @@ if ARGV[3] ~= '' and string.match(value, '^[RP](%d+)') ~= ARGV[3] then
   return {'conflict', unpack(last)}
 end
 local predecessor = string.match(value, '^P%d+ %d+ %d+ %S+( %S+)') or ''
-redis.call('DEL', KEYS[1]) -- first, as a server whose memory is full refuses what adds to it
+-- A server whose memory is full lets a script add that has written before. It may delete nothing for that:
+-- in a slot that is being moved it would not be let write again what is there no more.
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
 redis.call('SET', KEYS[1], 'T' .. ARGV[1] .. ' ' .. ARGV[4] .. predecessor, 'PX', ARGV[2])
 if ARGV[1] ~= 'rotated' then redis.call('DEL', KEYS[2]) end -- or the successor gets them
 return {'committed', unpack(last)}

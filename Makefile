@@ -4,7 +4,7 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 STAMP := .venv/.synced
 # Tests wait more than they compute: more processes than cores pay.
-WORKERS ?= 4
+WORKERS ?= 5
 # Without its bytecode each process would compile every test, and each product its libraries, again.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 # How many times the least of what `make proof` runs, and the seed of it all; it is printed.
@@ -52,7 +52,7 @@ chat: setup ## Serve the team chat of examples/chat on http://127.0.0.1:3000
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix examples/chat/web run --silent build
 	@$(MAKE) --no-print-directory run APP=chat.main:app IN=examples/chat APP_VENV=.venv-chat
 
-test: test-needs ## Run the tests, eleven minutes in WORKERS=4 processes on two cores; ARGS="tests/http -x", EVERY_WAY=1
+test: test-needs ## Run the tests, ten minutes in WORKERS=5 processes on two cores; ARGS="tests/http -x", EVERY_WAY=1
 	$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
 
 test-fast: setup ## Run the tests that need no server but the service itself, in less than a minute

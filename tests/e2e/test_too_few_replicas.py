@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
-from tests.support.browsers import JsClients, Transport
+from tests.support.browsers import JsBrowser, JsClients, Transport
 from tests.support.cluster import redis_cluster
 from tests.support.eventually import eventually
 from tests.support.nodes import pair_on
@@ -69,7 +70,7 @@ async def test_on_a_cluster_a_logout_in_doubt_ends_the_sockets_of_every_node_wit
         }
         async with service(**settings) as here, service(**settings) as there:
             browser = await js.browser(here.url)
-            assert (await browser.fetch("GET", "/session")).status == 200
+            await eventually(partial(_is_served, browser))  # the replicas may be behind at first
             sockets = [await browser.connect(url=node.url) for node in (here, there)]
             # What is on the bus has reached its replica when this has; see above.
             assert await sockets[0].emit("incr") == 1
@@ -87,3 +88,7 @@ async def test_on_a_cluster_a_logout_in_doubt_ends_the_sockets_of_every_node_wit
             assert max(end.at for end in ends) - began < 1.0
             for replica in replicas:
                 replica.resume()
+
+
+async def _is_served(browser: JsBrowser) -> bool:
+    return (await browser.fetch("GET", "/session")).status == 200

@@ -6,8 +6,8 @@ closes, which is collected next to never. What waits for that is memory that gro
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import httpx
 import pytest
@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from tests.support.eventually import eventually
 from tests.support.http import cookie_header, http_client
 from tests.support.metrics import counted
-from tests.support.raw import raw_polling, raw_websocket
+from tests.support.raw import RawWebSocket, raw_polling, raw_websocket
 from tests.support.service import service
 from tests.support.stores import StoreSettings
 
@@ -53,21 +53,23 @@ async def _polling(url: str) -> None:
         await raw.receive_until("431")
 
 
-async def _logged_out_websocket(url: str) -> None:
+@asynccontextmanager
+async def _logged_out(url: str) -> AsyncIterator[RawWebSocket]:
     async with http_client(url) as http, AsyncExitStack() as stack:
         await http.post("/incr")
         raw = await stack.enter_async_context(raw_websocket(url, cookie=cookie_header(http)))
         await raw.join()
         assert (await http.post("/logout")).is_success
+        yield raw
+
+
+async def _logged_out_websocket(url: str) -> None:
+    async with _logged_out(url) as raw:
         await raw.receive_until(_ENDED)
 
 
 async def _closed_by_the_server(url: str) -> None:
-    async with http_client(url) as http, AsyncExitStack() as stack:
-        await http.post("/incr")
-        raw = await stack.enter_async_context(raw_websocket(url, cookie=cookie_header(http)))
-        await raw.join()
-        assert (await http.post("/logout")).is_success
+    async with _logged_out(url) as raw:
         await raw.frames_until_closed()
 
 

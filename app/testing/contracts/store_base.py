@@ -1,6 +1,7 @@
 """What all parts of the store contract share: fixtures, data, and assertions about outcomes."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, TypeVar
 
@@ -15,6 +16,7 @@ from ...sessions import (
     Lease,
     LoadResult,
     Record,
+    SessionStore,
     Tombstone,
 )
 from ...sessions.ids import new_session_id, session_key
@@ -141,3 +143,14 @@ def bare(record: Record) -> tuple[bytes, int, str | None]:
 def only(outcomes: list[CommitOutcome], kind: type[Outcome]) -> list[Outcome]:
     """Return the outcomes of one kind."""
     return [outcome for outcome in outcomes if isinstance(outcome, kind)]
+
+
+async def add_one(store: SessionStore, key: str, *, idle: float | None = None) -> None:
+    """Add one to the count of a record; after a conflict to what came between."""
+    record = live(await store.load(key, idle=idle))
+    while True:
+        more = b'{"count":%d}' % (json.loads(record.data)["count"] + 1)
+        outcome = await store.commit(key, record.version, more)
+        if isinstance(outcome, Committed):
+            return
+        record = conflict(outcome)

@@ -1,7 +1,6 @@
 """The store contract: commit."""
 
 import asyncio
-import json
 
 import pytest
 
@@ -14,6 +13,7 @@ from .store_base import (
     OTHER,
     AdvanceTime,
     Contract,
+    add_one,
     bare,
     committed,
     conflict,
@@ -165,14 +165,5 @@ class CommitContract(Contract):
     ) -> None:
         await store.create(key, b'{"count":0}', idle=60, absolute=HOUR)
 
-        async def add_one() -> None:
-            record = live(await store.load(key))
-            while True:
-                more = b'{"count":%d}' % (json.loads(record.data)["count"] + 1)
-                outcome = await store.commit(key, record.version, more)
-                if isinstance(outcome, Committed):
-                    return
-                record = conflict(outcome)
-
-        await asyncio.gather(*(add_one() for _ in range(50)))
+        await asyncio.gather(*(add_one(store, key) for _ in range(50)))
         assert bare(live(await store.load(key))) == (b'{"count":50}', 51, None)

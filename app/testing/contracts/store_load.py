@@ -1,12 +1,11 @@
 """The store contract: load, load_many and load_if_changed."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 from ...sessions import (
-    Committed,
     EndReason,
     NotModified,
     SessionExistsError,
@@ -19,9 +18,9 @@ from .store_base import (
     OTHER,
     AdvanceTime,
     Contract,
+    add_one,
     bare,
     committed,
-    conflict,
     deadline,
     left,
     live,
@@ -123,16 +122,8 @@ class LoadContract(Contract):
             for _ in range(5):
                 await store.load(key, idle=60)
 
-        async def add_one() -> None:
-            record = live(await store.load(key, idle=60))
-            while True:
-                more = b'{"count":%d}' % (json.loads(record.data)["count"] + 1)
-                outcome = await store.commit(key, record.version, more)
-                if isinstance(outcome, Committed):
-                    return
-                record = conflict(outcome)
-
-        await asyncio.gather(*(each() for _ in range(20) for each in (extend, add_one)))
+        add = partial(add_one, store, key, idle=60)
+        await asyncio.gather(*(each() for _ in range(20) for each in (extend, add)))
         assert bare(live(await store.load(key))) == (b'{"count":20}', 21, None)
 
     async def test_a_record_that_is_not_extended_ends(

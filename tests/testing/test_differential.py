@@ -262,13 +262,17 @@ async def rotates(visitor: Visitor) -> None:
     await visitor.call("incr")
 
 
-async def comes_back(visitor: Visitor) -> None:
+async def _misses_something(visitor: Visitor) -> None:
     await visitor.post("/login/ann")
     await visitor.connect("/kept")
     await visitor.post("/say/ann/one")
     await visitor.sees("said")
     await visitor.cut()
     await visitor.post("/say/ann/two")
+
+
+async def comes_back(visitor: Visitor) -> None:
+    await _misses_something(visitor)
     await visitor.reconnect()
     await visitor.sees("said")
     await visitor.call("incr")
@@ -320,24 +324,14 @@ async def comes_back_without_having_heard_anything(visitor: Visitor) -> None:
 
 
 async def comes_back_signed_in_anew(visitor: Visitor) -> None:
-    await visitor.post("/login/ann")
-    await visitor.connect("/kept")
-    await visitor.post("/say/ann/one")
-    await visitor.sees("said")
-    await visitor.cut()
-    await visitor.post("/say/ann/two")
+    await _misses_something(visitor)
     await visitor.post("/login/ann")
     await visitor.reconnect()
     await visitor.call("incr")
 
 
 async def comes_back_when_all_is_over(visitor: Visitor) -> None:
-    await visitor.post("/login/ann")
-    await visitor.connect("/kept")
-    await visitor.post("/say/ann/one")
-    await visitor.sees("said")
-    await visitor.cut()
-    await visitor.post("/say/ann/two")
+    await _misses_something(visitor)
     await visitor.post("/logout")
     await visitor.reconnect()
     await visitor.call("incr")

@@ -125,7 +125,7 @@ class SyncEmitter:
         running.result()
 
     def _begin(self, coroutine: Coroutine[Any, Any, None]) -> Future[None]:
-        """Have the thread run a coroutine, or raise RuntimeError if it would never do so."""
+        """Return the future of what the thread runs; raise RuntimeError if it would never run it."""
         if self._thread.is_alive():
             with self._lock:
                 if not self._closed:

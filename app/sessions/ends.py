@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 _MAX_KIN = 16
 _SLOW_END_SECONDS = 0.05
-"""Time within which an end is replied to, so that who checks twice at its message finds it."""
+"""Time within which an end is replied to, so that the second check after its message finds it."""
 
 
 class Ends:

@@ -136,9 +136,8 @@ class Node:
     async def run(self, what: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine on its event loop."""
         running = asyncio.run_coroutine_threadsafe(what, self.loop)
-        answer: Future[Result] = (
-            Future()
-        )  # of its own: a kill answers, and what runs is cancelled later
+        # One of its own: a kill answers it, and what runs is cancelled later.
+        answer: Future[Result] = Future()
         self._under_way.add(answer)
         answer.add_done_callback(self._under_way.discard)
         running.add_done_callback(partial(_pass_on, to=answer))

@@ -127,3 +127,18 @@ def with_barrier(batch: list[Command], replicas: int) -> list[Command]:
     for command in writes:
         command.barrier = barrier
     return [*batch, barrier]
+
+
+def split_writes(batch: list[Command]) -> tuple[list[Command], list[Command]]:
+    """Return the reads of a batch, and its writes, each in its order.
+
+    An ASKING, which is about the one command behind it, goes where that goes.
+    """
+    reads: list[Command] = []
+    writes: list[Command] = []
+    for at, command in enumerate(batch):
+        about = (
+            batch[at + 1] if command.arguments[0] == "ASKING" and at + 1 < len(batch) else command
+        )
+        (writes if about.is_write else reads).append(command)
+    return reads, writes

@@ -19,7 +19,15 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from .commands import Argument, Command, ReplicationBarrier, Reply, retrieve, with_barrier
+from .commands import (
+    Argument,
+    Command,
+    ReplicationBarrier,
+    Reply,
+    retrieve,
+    split_writes,
+    with_barrier,
+)
 from .connecting import abort, connect_patiently
 from .errors import reply_text
 from .refused import RefusedCommands
@@ -74,6 +82,8 @@ class PipelinedConnection:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: list[Command] = []
         self._sent: deque[Command] = deque()
+        self._barrier: Command | None = None
+        """The WAIT under way, if any: it blocks the connection, so that no other write is sent behind it."""
         self._scripts = SentScripts()
         self._connection: AbstractConnection | None = None
         self._task: asyncio.Task[None] | None = None
@@ -164,7 +174,7 @@ class PipelinedConnection:
         """Forget the connection and the commands of a closed event loop: nothing of it can be awaited."""
         self._waiting.clear()
         self._sent.clear()
-        self._connection = self._task = self._alarm = self._keeper = None
+        self._connection = self._task = self._alarm = self._keeper = self._barrier = None
         self._flushing = False
         self._grace.reset()
 
@@ -179,12 +189,17 @@ class PipelinedConnection:
             return
         batch = [command for command in self._waiting if not command.reply.done()]
         self._waiting.clear()
+        if self._barrier is not None:
+            # A read has to wait for the one WAIT before it, and not for those of all writes before it.
+            batch, self._waiting = split_writes(batch)
         if batch:
             self._write(self._connection, batch)
 
     def _write(self, connection: AbstractConnection, batch: list[Command]) -> None:
         if self._replicas:
             batch = with_barrier(batch, self.required_replicas())
+            if type(batch[-1]) is ReplicationBarrier:
+                self._barrier = batch[-1]
         words = [
             self._scripts.shortened(each.arguments)
             if each.arguments[0] == "EVAL"
@@ -262,6 +277,10 @@ class PipelinedConnection:
         if not sent:
             raise InvalidResponse("the server sent a reply to no command")
         command = sent.popleft()
+        if command is self._barrier:
+            self._barrier = None
+            if self._waiting:
+                self._flush_soon()
         if isinstance(reply, ResponseError):
             self._handle_refusal(command, reply)
             return
@@ -336,7 +355,7 @@ class PipelinedConnection:
         self._fail(reason)
 
     def _fail(self, reason: str) -> None:
-        self._task = self._connection = None
+        self._task = self._connection = self._barrier = None
         commands = [*self._sent, *self._waiting]
         self._sent.clear()
         self._waiting.clear()

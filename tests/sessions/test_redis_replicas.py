@@ -114,6 +114,39 @@ async def test_a_read_in_the_same_write_as_a_write_does_not_wait_for_its_replica
     replica.resume()
 
 
+async def test_reads_go_on_amid_writes_that_no_replica_has(
+    connection: PipelinedConnection, replica: StoreServer
+) -> None:
+    """WAIT blocks its connection: a read behind those of many writes would not be answered in time."""
+    await eventually(lambda: _took(connection))
+    replica.pause()
+    writes, reads = [], []
+    for _ in range(20):
+        writes.append(connection.execute("INCR", "name"))
+        await asyncio.sleep(0)
+        reads.append(connection.execute("GET", "name"))
+        await asyncio.sleep(0)
+
+    assert all(reply.isdigit() for reply in await asyncio.gather(*reads))
+    for write in writes:
+        with pytest.raises(RedisUnavailableError, match="too few replicas"):
+            await write
+    replica.resume()
+    await eventually(lambda: _took(connection))
+
+
+async def test_writes_follow_one_after_another_when_replicas_are_there(
+    connection: PipelinedConnection, replica: StoreServer
+) -> None:
+    await eventually(lambda: _took(connection))
+    writes = []
+    for _ in range(200):
+        writes.append(connection.execute("INCR", "name"))
+        await asyncio.sleep(0)
+    assert await asyncio.gather(*writes) == list(range(1, 201))
+    assert replica.command("GET", "name") == "200"
+
+
 async def test_a_subscribed_connection_is_not_dropped(
     connection: PipelinedConnection, master: StoreServer, replica: StoreServer
 ) -> None:

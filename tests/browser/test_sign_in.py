@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from tests.browser.chromium import file_name, profile
+from tests.browser.chromium import Profile, file_name, profile
 from tests.browser.conftest import Place
 from tests.browser.spa import URL
 from tests.browser.test_accessibility import LOOKS, _check
@@ -33,16 +33,16 @@ async def two(
         for number in range(2):
             picture = file_name(f"{request.node.name}-{number}")
             tabs = await stack.enter_async_context(profile(place.browser, picture))
-            # What the page asked before the sign-in may be under way still when the id changes (P2).
-            tabs.expect_fault(r"/user: .* status of 409 \(.*\)")
             page = await tabs.open(address)
-            await _sign_in(page, user)
+            await _sign_in(tabs, page, user)
             pages.append(page)
         await pages[0].get_by_role("button", name="Refresh the list").click()
         yield pages[0], pages[1]
 
 
-async def _sign_in(page: Page, user: str) -> None:
+async def _sign_in(tabs: Profile, page: Page, user: str) -> None:
+    # What the page asked before the sign-in may be under way still when the id changes (P2).
+    tabs.expect_fault(r"/user: .* status of 409 \(.*\)")
     await expect(page.locator("#state")).to_have_text("connected")
     await page.get_by_label("Name").fill(user)
     await page.get_by_role("button", name="Sign in").click()
@@ -112,5 +112,5 @@ async def test_nobody_is_kept_out_of_the_list(
         page = await tabs.open(address)
         await expect(page.locator("#state")).to_have_text("connected")
         await _check(page)
-        await _sign_in(page, uuid4().hex[:8])
+        await _sign_in(tabs, page, uuid4().hex[:8])
         await _check(page)

@@ -77,7 +77,7 @@ async def test_a_session_that_comes_at_any_moment_is_reloaded_within_an_interval
         await eventually(lambda: sessions.times(1))
 
     waited = {key: sessions.reloaded[key][0] - at for key, at in came.items()}
-    assert max(waited.values()) <= INTERVAL
+    assert max(waited.values()) <= INTERVAL + 1e-9  # sums of tenths are rounded
 
 
 @in_own_time
@@ -167,7 +167,7 @@ async def test_a_round_that_is_late_is_measured_and_does_not_shorten_the_next() 
     task.start()
     await eventually(lambda: len(ended) == 2)
     await task.aclose()
-    assert lags[1] >= 1.5 * INTERVAL
+    assert lags[1] >= 1.5 * INTERVAL - 1e-9
     assert ended[1] - ended[0] == pytest.approx(INTERVAL)
 
 

@@ -47,7 +47,7 @@ async def browser(playwright: Playwright, port: int) -> AsyncIterator[Browser]:
 @pytest.mark.parametrize(
     ("look", "path"),
     [
-        ("wide", ""),
+        pytest.param("wide", "", marks=pytest.mark.thorough),
         pytest.param("wide", "docs/guarantees/", marks=pytest.mark.thorough),
         pytest.param("wide", "docs/your-app/", marks=pytest.mark.thorough),
         pytest.param("phone", "", marks=pytest.mark.thorough),

@@ -4,7 +4,9 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from functools import partial
+from itertools import chain
 
+import httpx
 import pytest
 
 from tests.support.browsers import JsBrowser, JsClients
@@ -49,16 +51,29 @@ async def test_of_many_writes_under_way_when_the_server_hangs_each_is_answered_i
     await browser.fetch("GET", "/session")
     sockets = await browser.connect_on_all()
     async with http_client(node.url, cookie=await browser.cookie_header()) as client:
-        posting = [asyncio.create_task(client.post("/incr")) for _ in range(MANY)]
+        answered, hangs = asyncio.Event(), asyncio.Event()
+
+        async def post() -> list[httpx.Response]:
+            """Post one request after another, the last of them when the server hangs or is about to."""
+            done = []
+            while not hangs.is_set():
+                done.append(await client.post("/incr"))
+                answered.set()
+            return done
+
+        posting = [asyncio.create_task(post()) for _ in range(MANY)]
         emitting = [asyncio.create_task(socket.burst(*[("incr",)] * MANY)) for socket in sockets]
-        await eventually(lambda: any(socket.values("current count") for socket in sockets))
+        await answered.wait()
         own_store_server.pause()
         began = time.monotonic()
+        hangs.set()
         posts, bursts = await asyncio.gather(asyncio.gather(*posting), asyncio.gather(*emitting))
         took = time.monotonic() - began
         own_store_server.resume()
 
-    answers = [post.json() if post.status_code == 200 else None for post in posts]
+    answers = [
+        each.json() if each.status_code == httpx.codes.OK else None for each in chain(*posts)
+    ]
     answers += [count_or_away(ack) for burst in bursts for _index, ack in burst]
     acknowledged = [count for count in answers if count is not None]
     assert None in answers, "all was done before the server hung"

@@ -210,7 +210,7 @@ async def test_a_process_is_killed_with_those_that_it_has_started(tmp_path: Path
     await eventually(lambda: not _runs(started))
 
 
-@pytest.mark.parametrize("end", ["killed", "closed"])
+@pytest.mark.parametrize("end", [pytest.param("killed", marks=pytest.mark.thorough), "closed"])
 async def test_children_end_with_their_fork_server(end: str, tmp_path: Path) -> None:
     server = ForkServer()
     child = _endless(server, tmp_path)
@@ -228,6 +228,7 @@ async def test_children_end_with_their_fork_server(end: str, tmp_path: Path) -> 
     assert not server.alive
 
 
+@pytest.mark.thorough
 async def test_children_end_with_the_tests(tmp_path: Path) -> None:
     (tmp_path / "probe.py").write_text("import time\nprint('up', flush=True)\ntime.sleep(600)")
     tests = (
@@ -246,6 +247,7 @@ async def test_children_end_with_the_tests(tmp_path: Path) -> None:
     await eventually(lambda: not _runs(child))
 
 
+@pytest.mark.thorough
 def test_a_fork_server_that_has_ended_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

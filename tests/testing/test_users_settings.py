@@ -45,11 +45,15 @@ LOOP_SCOPE = ["-o", "asyncio_default_fixture_loop_scope=function"]
 @pytest.mark.parametrize(
     ("mark", "options"),
     [
-        ("", ["-o", "asyncio_mode=auto", *LOOP_SCOPE]),
-        ("@pytest.mark.asyncio", ["-o", "asyncio_mode=strict", *LOOP_SCOPE]),
-        (ANYIO, ["-p", "no:asyncio"]),
+        pytest.param("", ["-o", "asyncio_mode=auto", *LOOP_SCOPE], id="auto"),
+        pytest.param(
+            "@pytest.mark.asyncio",
+            ["-o", "asyncio_mode=strict", *LOOP_SCOPE],
+            id="strict",
+            marks=pytest.mark.thorough,
+        ),
+        pytest.param(ANYIO, ["-p", "no:asyncio"], id="anyio"),
     ],
-    ids=["auto", "strict", "anyio"],
 )
 def test_it_works_under_the_settings_of_users(
     mark: str, options: list[str], tmp_path: Path

@@ -62,7 +62,7 @@ class Runtime:
         )
         self.watch = SessionWatch(self.manager, options.reload_interval)
         self.realtime.on_session_ending = self.watch.check_soon
-        self.realtime.on_stopped = self.watch.check_all
+        self.realtime.on_reload_all = self.watch.check_all
         self.watch.stop = self.realtime.stop
         self.emitter: Emitter = self.realtime.emitter
         self.users = Users(self.manager, lambda key: self.emitter.count(to_session(key)))

@@ -112,7 +112,7 @@ class RealtimeService:
         state_sync = StateSync(router, self.sender.send_event)
         self.reconciler = self._make_reconciler(manager, options, state_sync)
         self.stop = self._make_stop_detector(options)
-        self.relay = BusRelay(bus, self._deliver, self.reconciler.reload_all, node=node_id)
+        self.relay = BusRelay(bus, self._deliver, self._reload_all, node=node_id)
         self.recoveries: Recoveries | None = None
         self.messenger = self._make_messenger(router, options, state_sync)
         self.streams = self._make_streams(manager, router, options) if router.streams else None
@@ -134,8 +134,8 @@ class RealtimeService:
         )
         self.on_session_ending: Callable[[str], Awaitable[None]] = _ignore
         """Awaited when another node says that a session is ending, for what is no socket."""
-        self.on_stopped: Callable[[], Awaitable[None]] = _nothing
-        """Awaited after a stop of this process, likewise."""
+        self.on_reload_all: Callable[[], Awaitable[None]] = _nothing
+        """Awaited when messages may have been missed, or this process was stopped, likewise."""
         manager.add_life_listener(self._life)
         manager.add_end_listener(self.reconciler.disconnect_all)
         manager.add_before_end_listener(self._end_begins)
@@ -252,9 +252,9 @@ class RealtimeService:
         if self.registry.session_sockets(key) is not None:
             self.reconciler.rechecks.note(key, DOUBT_SECONDS)
 
-    async def _reload_after_stop(self) -> None:
+    async def _reload_all(self) -> None:
         """Read the sessions of sockets and of what is none, at once: neither waits for the other."""
-        reloads = (self.reconciler.reload_all(), self.on_stopped())
+        reloads = (self.reconciler.reload_all(), self.on_reload_all())
         for error in await asyncio.gather(*reloads, return_exceptions=True):
             if error is not None:
                 raise error
@@ -283,7 +283,7 @@ class RealtimeService:
 
     def _make_stop_detector(self, options: RealtimeOptions) -> StopDetector:
         """Return what finds out that the process was stopped, for all that has to ask for it."""
-        stop = StopDetector(self._reload_after_stop, self.sender.release, clock=options.stop_clock)
+        stop = StopDetector(self._reload_all, self.sender.release, clock=options.stop_clock)
         self.reconciler.stop = stop
         self.sender.is_stopped = stop.check
         return stop

@@ -254,8 +254,9 @@ async def test_a_message_that_comes_before_the_end_is_not_forgotten_for_an_event
         assert not service.registry.connected(key)
 
 
-async def test_after_a_stop_what_is_no_socket_is_checked_though_those_of_sockets_cannot_be(
-    router: EventRouter, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("after", ["a stop", "a gap"])
+async def test_what_is_no_socket_is_checked_though_those_of_sockets_cannot_be(
+    router: EventRouter, monkeypatch: pytest.MonkeyPatch, after: str
 ) -> None:
     service = new_service(router)
     checked = asyncio.Event()
@@ -267,9 +268,10 @@ async def test_after_a_stop_what_is_no_socket_is_checked_though_those_of_sockets
         checked.set()
 
     monkeypatch.setattr(service.reconciler, "reload_all", fail)
-    service.on_stopped = check
+    service.on_reload_all = check
+    reload_all = service.stop._reload if after == "a stop" else service.relay._on_gap
     with pytest.raises(StoreUnavailableError):
-        await service._reload_after_stop()
+        await reload_all()
     assert checked.is_set()
 
 

@@ -23,6 +23,8 @@ from tests.users.factory import new_product
 from tests.users.test_sign_in import name
 
 SHARED = [each for each in STORES if each != "memory"]
+CLOSES_WITHIN = 10.0
+"""Seconds. After the reload interval, which is 30, anything would close it."""
 
 
 def _websocket(node: Service, client: httpx.AsyncClient) -> connect:
@@ -32,7 +34,8 @@ def _websocket(node: Service, client: httpx.AsyncClient) -> connect:
 
 async def _close_code(websocket: ClientConnection) -> int:
     with pytest.raises(ConnectionClosed) as closed:
-        await websocket.recv()
+        async with asyncio.timeout(CLOSES_WITHIN):
+            await websocket.recv()
     assert closed.value.rcvd is not None
     return closed.value.rcvd.code
 

@@ -161,6 +161,7 @@ class ClusterClient:
             async with asyncio.timeout(self._timeout):
                 await nodes.initialize()
             self._map_is_current = True
+            self._forget_those_that_left()
         except (RedisError, RedisClusterException, OSError) as error:  # TimeoutError is an OSError
             reason = str(error) or f"no map of the slots within {self._timeout} s"
             raise RedisUnavailableError(reason) from error
@@ -169,6 +170,15 @@ class ClusterClient:
             with suppress(RedisError, OSError):
                 await nodes.aclose()
                 await nodes.aclose("startup_nodes")
+
+    def _forget_those_that_left(self) -> None:
+        """Forget the connections to nodes that have left which nothing uses any more."""
+        here = {(str(node.host), int(node.port)) for node in self._cluster.get_nodes()}
+        self._connections = {
+            address: connection
+            for address, connection in self._connections.items()
+            if address in here or not connection.is_unused
+        }
 
     def _map_was_read(self, reading: asyncio.Task[None]) -> None:
         self._map_read = None

@@ -123,6 +123,11 @@ class PipelinedConnection:
         """Whether there is a connection on which a command would be sent at once."""
         return self._connection is not None and self.connected
 
+    @property
+    def is_unused(self) -> bool:
+        """Whether there is no connection, and no command that one would be made for."""
+        return not self.connected and not self._waiting
+
     async def aclose(self) -> None:
         """Close the connection; commands under way fail. May be called twice."""
         if self._loop is not None and self._loop.is_closed():

@@ -200,11 +200,12 @@ class MasterWatch:
         return view
 
     def _note_parted(self, number: int, view: View) -> None:
-        for replica in view.candidates:
-            if replica in view.parted:
-                self._parted_since.setdefault((number, replica), view.seen_at)
-            else:
-                self._parted_since.pop((number, replica), None)
+        before = self._parted_since
+        others = {each: since for each, since in before.items() if each[0] != number}
+        self._parted_since = others | {
+            (number, replica): before.get((number, replica), view.seen_at)
+            for replica in view.parted
+        }
 
 
 def _view(address: list[bytes], master: Fields, replicas: Iterable[Fields]) -> View:

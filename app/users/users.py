@@ -56,7 +56,7 @@ class Users:
             idle_timeout: SESSION_IDLE_TIMEOUT of the app, in seconds; `last_seen_at` is reckoned by it.
 
         Raises:
-            ValueError: the URL or the prefix cannot be used.
+            ValueError: the URL or the prefix cannot be used, or `idle_timeout` is not more than 0.
             TypeError: one of them is no string, but a SecretStr say.
             ImportError: the extra `redis` is not installed.
         """
@@ -64,6 +64,8 @@ class Users:
             from .outside import ConnectedUsers  # noqa: PLC0415 - it needs an extra
         except ModuleNotFoundError as error:
             raise ImportError(f"Users.connect: {explain_missing('redis', error)}") from error
+        if not idle_timeout > 0:
+            raise ValueError("idle_timeout takes seconds, more than none")
         return ConnectedUsers(redis_url, prefix=prefix, idle_timeout=idle_timeout)
 
     async def sessions(self, user: str) -> list[UserSession]:

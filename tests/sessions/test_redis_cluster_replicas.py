@@ -8,11 +8,13 @@ from functools import partial
 import pytest
 
 from app import RedisStore
+from app.redis.client import RedisClient
+from app.redis.errors import RedisClientError
 from app.redis.url import connect
 from app.sessions import StoreUnavailableError
 from app.sessions.stores.redis import record_key
 from app.testing.contracts.store_base import DATA, HOUR, committed, live, new_key
-from tests.support.cluster import Cluster, redis_cluster
+from tests.support.cluster import Cluster, ClusterServer, redis_cluster
 from tests.support.eventually import eventually
 
 TOGETHER = 20
@@ -58,6 +60,34 @@ async def test_sessions_of_a_slot_that_moves_are_read_and_written_amid_other_wri
 
 def _is_of(cluster: Cluster, key: str) -> bool:
     return cluster.owner(record_key(key)) is cluster.masters[0]
+
+
+async def test_connections_to_a_master_that_has_left_are_forgotten(cluster: Cluster) -> None:
+    """One that nobody uses is not connected: the client would count as one that has lost something."""
+    client = connect(cluster.url)
+    names = [await asyncio.to_thread(_name_on, cluster, each) for each in cluster.masters]
+    await asyncio.gather(*(client.execute("GET", name) for name in names))
+    assert client.connected
+
+    cluster.masters[0].kill()
+    await eventually(partial(_all_answer, client, names), within=20.0)
+    assert client.connected
+    await client.aclose()
+
+
+def _name_on(cluster: Cluster, server: ClusterServer) -> str:
+    """Return a name whose slot a server has."""
+    while cluster.owner(name := new_key()) is not server:
+        pass
+    return name
+
+
+async def _all_answer(client: RedisClient, names: list[str]) -> bool:
+    try:
+        await asyncio.gather(*(client.execute("GET", name) for name in names))
+    except RedisClientError:
+        return False
+    return True
 
 
 async def _create(store: RedisStore, key: str) -> bool:

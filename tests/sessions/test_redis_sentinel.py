@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 
 from app import RedisStore
+from app.redis.master_watch import MasterWatch, View
 from app.redis.url import connect
 from app.sessions import StoreUnavailableError
 from app.testing.contracts.store_base import DATA, HOUR, OTHER, committed, live, new_key
@@ -106,3 +108,15 @@ async def _create(store: RedisStore) -> bool:
     except StoreUnavailableError:
         return False
     return True
+
+
+def test_what_is_noted_of_replicas_goes_with_them() -> None:
+    """Where addresses change with each restart, they would add up."""
+    watch, replica = MasterWatch([], SERVICE), ("10.0.0.2", 6379)
+    with_it = View(("10.0.0.1", 6379), 1, True, frozenset({replica}), frozenset({replica}), 5.0)
+    for at in (5.0, 6.0):
+        watch._note_parted(0, replace(with_it, seen_at=at))
+    assert watch._parted_since == {(0, replica): 5.0}
+    watch._note_parted(1, with_it)
+    watch._note_parted(0, replace(with_it, candidates=frozenset(), parted=frozenset()))
+    assert watch._parted_since == {(1, replica): 5.0}

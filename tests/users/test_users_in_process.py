@@ -1,6 +1,7 @@
 """Users on the memory store: what is listed, in which order, and whose session may be ended by whom."""
 
 import asyncio
+import math
 import sys
 from datetime import UTC, timedelta
 from typing import Any
@@ -213,6 +214,12 @@ def test_a_worker_s_users_have_the_app_s_prefix_and_timeout_or_the_defaults() ->
     assert (users._store._prefix, users._manager.policy.idle) == ("mooring", 1800)
     users = Users.connect("redis://127.0.0.1:1", prefix="mine", idle_timeout=60)
     assert (users._store._prefix, users._manager.policy.idle) == ("mine", 60)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, math.nan])
+def test_an_idle_timeout_that_is_no_time_is_refused(seconds: float) -> None:
+    with pytest.raises(ValueError, match="idle_timeout takes seconds"):
+        Users.connect("redis://127.0.0.1:1", idle_timeout=seconds)
 
 
 class WithoutRedis:

@@ -28,7 +28,7 @@ _EMIT_AT_THE_END = """transports => new Promise(resolve => {
 @pytest.mark.parametrize(
     ("store_name", "transports"),
     [
-        ("memory", ["websocket"]),
+        pytest.param("memory", ["websocket"], marks=pytest.mark.thorough),
         ("valkey", ["polling", "websocket"]),
         pytest.param("memory", ["polling", "websocket"], marks=pytest.mark.thorough),
         pytest.param("valkey", ["websocket"], marks=pytest.mark.thorough),

@@ -70,6 +70,7 @@ async def try_out(page: Page, operation: str, api: str = API) -> str:
     return await answer.text() if answer.status == 200 else ""
 
 
+@pytest.mark.thorough
 async def test_the_http_page_has_no_empty_bar_and_authorizes_for_schemes_other_than_the_cookie(
     tabs: Profile,
 ) -> None:
@@ -84,6 +85,7 @@ async def test_the_http_page_has_no_empty_bar_and_authorizes_for_schemes_other_t
     await expect(page.get_by_role("button", name="Authorize").first).to_be_visible()
 
 
+@pytest.mark.thorough
 async def test_the_http_page_follows_the_colors_of_the_system(tabs: Profile) -> None:
     page = await tabs.open(f"{API}/docs")
     background = "getComputedStyle(document.querySelector('.swagger-ui')).backgroundColor"

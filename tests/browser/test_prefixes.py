@@ -15,7 +15,7 @@ PAGES_IN = [
     "nginx, stripped, not known",
     pytest.param("nginx, kept", marks=pytest.mark.thorough),
     pytest.param("haproxy, stripped, known", marks=pytest.mark.thorough),
-    "mounted",
+    pytest.param("mounted", marks=pytest.mark.thorough),
 ]
 """More of them make no difference to a page; tests/deploy/test_prefixes.py has them all."""
 

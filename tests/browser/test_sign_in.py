@@ -18,7 +18,6 @@ from tests.support.nginx import API
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 THE_APP, THE_INDEX = pytest.param(URL, id="spa"), pytest.param(API, id="index")
-MORE_OF_THE_APP = pytest.param(URL, id="spa", marks=pytest.mark.thorough)
 MORE_OF_THE_INDEX = pytest.param(API, id="index", marks=pytest.mark.thorough)
 
 
@@ -65,7 +64,8 @@ async def test_one_of_two_browsers_signs_the_other_out(two: tuple[Page, Page]) -
     await expect(here.locator("#state")).to_have_text("connected")
 
 
-@pytest.mark.parametrize("address", [MORE_OF_THE_APP, THE_INDEX])
+@pytest.mark.thorough
+@pytest.mark.parametrize("address", [THE_APP, THE_INDEX])
 async def test_all_others_are_signed_out_and_may_begin_anew(two: tuple[Page, Page]) -> None:
     here, there = two
 
@@ -99,7 +99,7 @@ VIEWS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize(
     ("look", "address"),
     [
-        pytest.param("narrow", URL, id="narrow-spa"),
+        pytest.param("narrow", URL, id="narrow-spa", marks=pytest.mark.thorough),
         pytest.param("wide-dark", API, id="wide-dark-index"),
         pytest.param("narrow", API, id="narrow-index", marks=pytest.mark.thorough),
         pytest.param("wide-dark", URL, id="wide-dark-spa", marks=pytest.mark.thorough),

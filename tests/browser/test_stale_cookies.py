@@ -69,6 +69,7 @@ async def test_a_page_that_is_loaded_meanwhile_is_there_a_little_later(
     await expect(page.locator("#count")).to_have_text("0")
 
 
+@pytest.mark.thorough
 async def test_the_single_page_app_comes_back_open_or_loaded_meanwhile(
     tabs: Profile, place: Place
 ) -> None:

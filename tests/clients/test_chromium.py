@@ -53,6 +53,7 @@ async def test_it_connects_counts_and_is_logged_out(browser: Browser, lasting: S
         await asyncio.gather(*(_is_logged_out(*each) for each in pages))
 
 
+@pytest.mark.thorough
 async def test_it_expires_and_returns_with_a_new_session(
     browser: Browser, forgetful: Service
 ) -> None:

@@ -24,6 +24,7 @@ def test_its_own_tests_pass_on_the_wheel(chat: Example) -> None:
     assert re.search(r"^(\d+) passed", printed, re.MULTILINE), printed
 
 
+@pytest.mark.thorough
 def test_its_own_tests_notice_a_file_that_is_handed_to_anybody(chat: Example) -> None:
     files = chat.files / "chat" / "files.py"
     text = files.read_text()

@@ -7,9 +7,8 @@ from tests.support.browsers import JsClients
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize(
-    "kind", [pytest.param("sentinel-planned", marks=pytest.mark.thorough), "sentinel-kill"]
-)
+@pytest.mark.thorough  # make test has a failover in traffic: tests/e2e/test_sentinel.py
+@pytest.mark.parametrize("kind", ["sentinel-planned", "sentinel-kill"])
 async def test_a_failover_loses_nothing_that_was_acknowledged_and_revives_nothing(
     js: JsClients, kind: str
 ) -> None:

@@ -19,7 +19,14 @@ REST = 0.1
 """Seconds between messages of one source, ten times as many as in `make recovery`: they cost the most."""
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+SAMPLE = {"kill", "cut"}
+"""Of the faults; `make recovery` and `make proof` have all."""
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(each, marks=() if each in SAMPLE else pytest.mark.thorough) for each in FAULTS],
+)
 async def test_nothing_is_missed_whatever_fails_and_nothing_is_given_to_who_is_gone(
     shared_store_server: StoreServer, js: JsClients, fault: str
 ) -> None:

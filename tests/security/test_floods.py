@@ -184,7 +184,11 @@ async def test_connections_that_are_reset_leave_no_traceback() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["large-events", "attachments", "posted-joins", "unread-responses"]
+    "kind",
+    [
+        *("large-events", "posted-joins", "unread-responses"),
+        pytest.param("attachments", marks=pytest.mark.thorough),
+    ],
 )
 async def test_a_siege_of_a_second_leaves_memory_and_the_log_small(kind: str) -> None:
     async with service(log_level="info") as node:

@@ -21,7 +21,9 @@ KINDS = [
 """Of refusals, which all of that is."""
 
 
-@pytest.mark.parametrize("log_format", ["console", "json"])
+@pytest.mark.parametrize(
+    "log_format", ["console", pytest.param("json", marks=pytest.mark.thorough)]
+)
 async def test_control_characters_forge_no_log_line(log_format: str) -> None:
     async with service(log_format=log_format) as node:
         for line_break in BREAKS:

@@ -102,8 +102,9 @@ _MAKERS: dict[str, Callable[[Any], Any]] = {
     "cluster": _on_a_cluster,
 }
 CASES = [
-    *itertools.product(STORE_SERVERS, (nothing, node_killed, outage)),
-    ("sentinel", planned),
+    *itertools.product(STORE_SERVERS, (node_killed, outage)),
+    *(pytest.param(each, nothing, marks=pytest.mark.thorough) for each in STORE_SERVERS),
+    pytest.param("sentinel", planned, marks=pytest.mark.thorough),
     ("sentinel", master_killed),
     ("cluster", shard_killed),
 ]

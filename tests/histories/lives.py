@@ -107,7 +107,10 @@ def _check_strangers(history: History, number: int) -> Iterator[Found]:
 
 
 def _check_order(history: History) -> Iterator[Found]:
-    """Counts under a newer id are higher than those under an older one, and are not read under that."""
+    """Counts under a newer id are higher than those under an older one, and are not read under that.
+
+    What is read in a failover may be a write that nobody had acknowledged, and that was lost.
+    """
     counted = sorted(
         (each.count, each.kind is Kind.READ, each.id)
         for each in history.operations
@@ -115,6 +118,7 @@ def _check_order(history: History) -> Iterator[Found]:
         and each.outcome is Outcome.OK
         and each.once is None
         and each.count is not None
+        and not (each.kind is Kind.READ and history.in_failover(each))
     )
     written = [(count, number) for count, is_read, number in counted if not is_read]
     for (_, one), (count, other) in pairwise(written):

@@ -238,6 +238,23 @@ def test_an_end_in_doubt_that_is_seen_in_a_failover_may_be_lost_and_one_that_was
     assert [each.anomaly for each in check(made)] == [Anomaly.SERVED]
 
 
+def test_a_write_in_doubt_that_is_read_in_a_failover_may_be_lost_and_made_under_a_newer_id() -> (
+    None
+):
+    """The old master had it, and the session has moved on at the new one."""
+    made = history(
+        doubt(Kind.INCREMENT, 1),
+        read(2, count=1),
+        done(Kind.ROTATE, 3),
+        done(Kind.INCREMENT, 4, 1, count=1),
+        users=ROTATED,
+    )
+    made.windows = [Window(0.5, 3.5, is_failover=True)]
+    assert list(check(made)) == []
+    made.windows = [Window(3, 3.5, is_failover=True)]
+    assert Anomaly.WENT_BACK in [each.anomaly for each in check(made)]
+
+
 def test_a_clock_of_the_store_that_jumps_ends_sessions_by_minutes_and_none_by_seconds() -> None:
     made = history(read(1), dead(4, how=Dead.STRANGER))
     made.windows = [Window(2, 3, ahead=300.0)]

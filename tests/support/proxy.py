@@ -165,6 +165,8 @@ class Proxy:
             if self._losing_to is not None and self._losing_to in data:
                 self._losing_to = None
                 pending_close.set()
+            if writer.is_closing():  # the server was killed; asyncio would log each write
+                return
             writer.write(data)
 
     async def _replies(
@@ -173,6 +175,8 @@ class Proxy:
         while data := await self._next(chunks):
             if self._losing or pending_close.is_set():
                 self._losing = False
+                return
+            if writer.is_closing():
                 return
             writer.write(self._answering or data)
             self._answering = None

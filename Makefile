@@ -52,7 +52,7 @@ chat: setup ## Serve the team chat of examples/chat on http://127.0.0.1:3000
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix examples/chat/web run --silent build
 	@$(MAKE) --no-print-directory run APP=chat.main:app IN=examples/chat APP_VENV=.venv-chat
 
-test: test-needs ## Run the tests, ten minutes in WORKERS=5 processes on two cores; ARGS="tests/http -x", EVERY_WAY=1
+test: test-needs ## Run the tests, nine minutes in WORKERS=5 processes on two cores; ARGS="tests/http -x", EVERY_WAY=1
 	$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
 
 test-fast: setup ## Run the tests that need no server but the service itself, in less than a minute

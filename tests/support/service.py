@@ -185,11 +185,15 @@ def process_of(module: str, directory: Path, env: dict[str, str]) -> Process:
     return Process(module_command(module), directory, env)
 
 
+_DEFAULTS: dict[str, object] = {"log_level": "debug", "session_reload_interval": 600}
+"""The reload would hide what a test is about: a message that nobody got, half a minute later."""
+
+
 def _environment(settings: dict[str, object]) -> dict[str, str]:
     # Neither the developer's own settings nor a .env in the repository reach a tested service.
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     python = {"PYTHONPATH": PYTHON_PATH, "PYTHONUNBUFFERED": "1"}
-    settings = {"log_level": "debug"} | _of_this_run() | settings
+    settings = _DEFAULTS | _of_this_run() | settings
     return kept | python | {name.upper(): str(value) for name, value in settings.items()}
 
 

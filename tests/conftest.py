@@ -170,12 +170,12 @@ def any_store(store_name: str, _servers: Servers) -> StoreSettings:
 
 @pytest.fixture(scope="session")
 def _nodes() -> Iterator[Nodes]:
-    """One node with default settings for each module and store, started when first asked for."""
-    running: dict[tuple[str, str, bool], Service] = {}
+    """One node for each module and store and its settings, started when first asked for."""
+    running: dict[tuple[str, str, str, bool], Service] = {}
     with ExitStack() as stack:
 
         def get(module: str, name: str, store: StoreSettings, *, quiet: bool = False) -> Service:
-            key = module, name, quiet
+            key = module, name, str(store), quiet
             if key not in running or not running[key].alive:
                 running[key] = stack.enter_context(service(module=module, **store))
                 if not quiet:
@@ -187,7 +187,7 @@ def _nodes() -> Iterator[Nodes]:
 
 @pytest.fixture
 def node(store_name: str, any_store: StoreSettings, _nodes: Nodes) -> Iterator[Service]:
-    """A running node with default settings on each store in turn.
+    """A running node on each store in turn.
 
     It is shared, as starting one takes a second: a test that ends, hangs or configures its node
     starts its own with `service(...)`. A traceback in the log fails the test that caused it.

@@ -23,6 +23,7 @@ from app.backends import Backend
 from app.sessions import Record
 from tests.mooring.test_attach import client_of, settings
 from tests.support.asgi import websocket
+from tests.support.eventually import eventually
 from tests.support.hooked_store import HookedStore
 from tests.support.http import set_cookies
 from tests.support.stores import StoreSettings
@@ -57,6 +58,10 @@ class World:
         Mooring(self.app, settings(fast_paths=fast_paths), backend=Backend(store))
         self.client: httpx.AsyncClient = client_of(self.app, raises=False)
         self._add_routes()
+
+    async def opened(self) -> bool:
+        """Whether the client has a session with an empty list now."""
+        return (await self.client.post("/open")).is_success
 
     async def data(self) -> dict[str, Any]:
         """What is stored."""
@@ -152,7 +157,7 @@ async def world(request: pytest.FixtureRequest, store: HookedStore) -> AsyncIter
     """A session with an empty list."""
     world = World(store, request.param)
     async with world.client:
-        await world.client.post("/open")
+        await eventually(world.opened)  # on a busy machine the first connection may take too long
         yield world
 
 

@@ -1,19 +1,20 @@
 """What 0.1 left behind is served: cookies, records, tombstones, numbers of sockets, messages."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 import redis
 
 from app.realtime.bus.messages import parse, write
-from tests.conftest import Servers
+from tests.conftest import Nodes, Servers
 from tests.support.browsers import JsClients
 from tests.support.eventually import eventually
 from tests.support.http import http_client, problem, the_set_cookie
 from tests.support.servers import STORE_SERVERS, StoreServer
 from tests.support.service import Service
+from tests.support.stores import StoreSettings
 from tests.upgrade.stored import COOKIES, keys, messages, put_back
 
 
@@ -22,6 +23,14 @@ def store_name(request: pytest.FixtureRequest) -> str:
     """Each store that outlives a process."""
     name: str = request.param
     return name
+
+
+@pytest.fixture
+def node(store_name: str, any_store: StoreSettings, _nodes: Nodes) -> Iterator[Service]:
+    """A running node with the reload interval of the release, by which tombstones are kept."""
+    settings: StoreSettings = {**any_store, "session_reload_interval": 30}
+    with _nodes("app", store_name, settings).watched() as shared:
+        yield shared
 
 
 @pytest.fixture

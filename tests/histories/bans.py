@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from tests.histories.anomaly import Anomaly, Found
-from tests.histories.history import History, Kind, Operation, Outcome, Visit
+from tests.histories.history import Dead, History, Kind, Operation, Outcome, Visit
 
 
 def check_bans(history: History) -> Iterator[Found]:
@@ -52,6 +52,8 @@ def _check_gone(
         _may_end(each, visit.signed_in, visit.signed_in) for each in bans
     ):
         yield Found(Anomaly.GONE, f"{visit.signed_in.said!r} to a sign-in that no ban met")
+    if visit.signed_in.outcome is Outcome.OK and visit.signed_in.dead is Dead.STRANGER:
+        yield Found(Anomaly.GONE, "a sign-in met none of the session that was opened for it")
     served = [each for each in uses if each.outcome is Outcome.OK]
     for each in uses:
         if (

@@ -137,7 +137,8 @@ class Visit:
 
     Attributes:
         signed_in: the sign-in; it has failed if it was answered that there is no such session any more, and
-            is in doubt if it was answered by an error that came with a new id.
+            is in doubt if it was answered by an error that came with a new id. It is a stranger's if the
+            session that was opened for it was not there.
         uses: what was asked with its id since.
     """
 

@@ -307,6 +307,10 @@ WRONG_VISITS = {
         visit(-2, read(-1, user=ANN), dead(1), **IN_DOUBT),
     ),
     "refused a sign-in after the ban": (Anomaly.GONE, visit(3, outcome=Outcome.FAILED)),
+    "signed in to another session than was opened": (
+        Anomaly.GONE,
+        visit(3, read(4, user=ANN), dead=Dead.STRANGER),
+    ),
 }
 
 RIGHT_VISITS = {
@@ -321,6 +325,12 @@ RIGHT_VISITS = {
     "in doubt, and ended by the ban": visit(0, read(1, user=ANN), dead(3), **IN_DOUBT),
     "in doubt, under way with the ban, and behind it": visit(2.2, read(3, user=ANN), **IN_DOUBT),
 }
+
+
+def test_a_clock_of_the_store_that_jumps_may_end_what_was_opened_for_a_sign_in() -> None:
+    made = visit(3, read(4, user=ANN), dead=Dead.STRANGER)
+    made.windows = [Window(2.9, 5, ahead=300.0)]
+    assert list(check(made)) == []
 
 
 @pytest.mark.parametrize("name", WRONG_VISITS)

@@ -105,10 +105,10 @@ class Visitor:
         odd = self._browser.history.odd
         if answer.status == 200 and each.kind is Kind.SIGN_IN:
             each.outcome = Outcome.OK
-            if answer.body is False or answer.cookie is None:
-                odd.append(
-                    f"a sign-in was answered {answer}, without a new id or the session before it"
-                )
+            if answer.body is False:
+                each.dead = Dead.STRANGER
+            if answer.cookie is None:
+                odd.append(f"a sign-in was answered {answer}, without a new id")
         elif answer.status == 200:
             self._judge_view(each, answer.body)
         elif answer.problem == "session-ended":

@@ -47,7 +47,7 @@ async def _two_nodes(
 async def test_a_task_and_a_file_that_each_sign_in_leaves_are_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tests.soak.run._SETTLE_SECONDS", 10.0)
+    monkeypatch.setattr("tests.soak.run._SETTLE_SECONDS", 25.0)
     plan = Plan(
         seconds=12,
         warm_up=4,

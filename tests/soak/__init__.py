@@ -1,5 +1,8 @@
 """An hour of churn: does anything grow? `make soak`."""
 
+RELOAD_SECONDS = 10
+"""Tombstones are kept by it, and are to go in a run of minutes."""
+
 _USUAL_PACE = 5.0
 
 

@@ -32,7 +32,6 @@ mooring = Mooring(
     Settings.with_defaults(
         # Short, as are the lives of sessions, so that a run of minutes sees the end of all that there is.
         session_unused_timeout=10,
-        session_reload_interval=10,
         recovery_window=20,
         ping_interval=5,
         ping_timeout=5,

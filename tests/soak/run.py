@@ -12,7 +12,7 @@ from pathlib import Path
 
 import redis.asyncio
 
-from tests.soak import absolute_seconds, idle_seconds, js_life
+from tests.soak import RELOAD_SECONDS, absolute_seconds, idle_seconds, js_life
 from tests.soak.samples import LONGEST_SECONDS, Sample, Sampler, settled
 from tests.soak.verdict import Finding, judge_all, remaining
 from tests.support.browsers import JsClients
@@ -189,6 +189,7 @@ async def soak(plan: Plan, say: Say) -> Report:
         options = {
             "app": plan.app,
             "log_level": "warning",
+            "session_reload_interval": RELOAD_SECONDS,
             "session_idle_timeout": idle_seconds(plan.pace),
             "session_absolute_timeout": absolute_seconds(plan.pace),
             **server_settings(server),

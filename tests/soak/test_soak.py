@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import httpx
 import pytest
 
+from tests.soak import RELOAD_SECONDS
 from tests.soak.run import PRODUCT, Crowd, Plan, soak
 from tests.support.driver import Driver
 from tests.support.eventually import eventually
@@ -37,7 +38,10 @@ async def _two_nodes(
 ) -> AsyncIterator[tuple[list[str], Driver, httpx.AsyncClient]]:
     """Two nodes on a Valkey: their URLs, what runs clients in JavaScript, and a client of the first."""
     async with AsyncExitStack() as stack:
-        settings = server_settings(stack.enter_context(store_server("valkey"))) | options
+        settings = server_settings(stack.enter_context(store_server("valkey"))) | {
+            "session_reload_interval": RELOAD_SECONDS,
+            **options,
+        }
         nodes = [await stack.enter_async_context(service(app=app, **settings)) for _ in range(2)]
         driver = stack.enter_context(Driver())
         http = await stack.enter_async_context(http_client(nodes[0].url))
@@ -47,7 +51,7 @@ async def _two_nodes(
 async def test_a_task_and_a_file_that_each_sign_in_leaves_are_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tests.soak.run._SETTLE_SECONDS", 25.0)
+    monkeypatch.setattr("tests.soak.run._SETTLE_SECONDS", 10.0)
     plan = Plan(
         seconds=12,
         warm_up=4,

@@ -66,7 +66,7 @@ MUTANTS = (
         "P2",
         "app/sessions/stores/redis_scripts.py",
         "redis.call('SET', KEYS[1], 'T' .. ARGV[1] .. ' ' .. ARGV[4] .. predecessor, 'PX', ARGV[2])\n",
-        "",
+        "redis.call('DEL', KEYS[1])\n",
         "tests.histories",
         ["--store", "valkey", "--nemesis", "none"],
         Anomaly.STRANGER,

@@ -50,6 +50,8 @@ class ClusterClient:
         self._warns = warns
         self._cluster = new_cluster()
         self._connections: dict[Address, PipelinedConnection] = {}
+        self._nodes: set[Address] = set()
+        """Those of the map that was read last."""
         self._map_is_current = False
         self._map_read: asyncio.Task[None] | None = None
 
@@ -67,8 +69,8 @@ class ClusterClient:
 
     @property
     def connected(self) -> bool:
-        """Whether there are connections, and all that were made are there."""
-        connections = self._connections.values()
+        """Whether there are connections, and all that were made are there, but those to nodes that left."""
+        connections = self._in_use().values()
         return bool(connections) and all(each.connected for each in connections)
 
     async def lost(self) -> None:
@@ -161,7 +163,8 @@ class ClusterClient:
             async with asyncio.timeout(self._timeout):
                 await nodes.initialize()
             self._map_is_current = True
-            self._forget_those_that_left()
+            self._nodes = {(str(each.host), int(each.port)) for each in self._cluster.get_nodes()}
+            self._connections = self._in_use()
         except (RedisError, RedisClusterException, OSError) as error:  # TimeoutError is an OSError
             reason = str(error) or f"no map of the slots within {self._timeout} s"
             raise RedisUnavailableError(reason) from error
@@ -171,13 +174,12 @@ class ClusterClient:
                 await nodes.aclose()
                 await nodes.aclose("startup_nodes")
 
-    def _forget_those_that_left(self) -> None:
-        """Forget the connections to nodes that have left which nothing uses any more."""
-        here = {(str(node.host), int(node.port)) for node in self._cluster.get_nodes()}
-        self._connections = {
+    def _in_use(self) -> dict[Address, PipelinedConnection]:
+        """Return the connections but those to nodes that have left which nothing uses any more."""
+        return {
             address: connection
             for address, connection in self._connections.items()
-            if address in here or not connection.is_unused
+            if address in self._nodes or not connection.is_unused
         }
 
     def _map_was_read(self, reading: asyncio.Task[None]) -> None:

@@ -55,13 +55,6 @@ class TestContract(StoreContract, UserIndexContract, AnswerStoreContract):
         return ServerClock(cluster.masters[0]).advance
 
 
-def _key_of(cluster: Cluster, server: ClusterServer) -> str:
-    """A session whose slot a server has."""
-    while cluster.owner(key := new_key()) is not server:
-        pass
-    return key
-
-
 def _another(cluster: Cluster, server: ClusterServer) -> ClusterServer:
     return next(each for each in cluster.masters if each is not server)
 
@@ -143,7 +136,7 @@ async def test_a_server_that_hangs_is_an_error_within_a_second_and_the_others_se
     cluster: Cluster, store: RedisStore
 ) -> None:
     hung = cluster.masters[1]
-    lost, kept = _key_of(cluster, hung), _key_of(cluster, cluster.masters[2])
+    lost, kept = cluster.key_on(hung), cluster.key_on(cluster.masters[2])
     for key in (lost, kept):
         await store.create(key, DATA, idle=60, absolute=HOUR)
     hung.pause()

@@ -14,8 +14,8 @@ from app.redis.errors import RedisClientError
 from app.redis.url import connect
 from app.sessions import StoreUnavailableError
 from app.sessions.stores.redis import record_key
-from app.testing.contracts.store_base import DATA, HOUR, committed, live, new_key
-from tests.support.cluster import Cluster, ClusterServer, redis_cluster
+from app.testing.contracts.store_base import DATA, HOUR, committed, live
+from tests.support.cluster import Cluster, redis_cluster
 from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.xdist_group("redis_cluster_replicas")
@@ -37,10 +37,9 @@ async def test_sessions_of_a_slot_that_moves_are_read_and_written_amid_other_wri
     """ASKING is about the next command: it must not leave before a write that is held up by a WAIT."""
     store = RedisStore(connect(f"{cluster.url}?wait_replicas=1"))
     rng = random.Random(7)
-    moving, target = new_key(), cluster.masters[0]
-    while cluster.owner(record_key(moving)) is target:
-        moving = new_key()
-    beside = [key for key in (new_key() for _ in range(10 * TOGETHER)) if _is_of(cluster, key)]
+    target, source, _ = cluster.masters
+    moving = cluster.key_on(source)
+    beside = [cluster.key_on(target) for _ in range(TOGETHER)]
     for key in (moving, *beside):
         await eventually(partial(_create, store, key), within=10.0)
     cluster.begin_to_move(record_key(moving), target)
@@ -57,20 +56,16 @@ async def test_sessions_of_a_slot_that_moves_are_read_and_written_amid_other_wri
                 acknowledged += 1
         return acknowledged
 
-    acknowledged = await asyncio.gather(use(moving), *map(use, beside[:TOGETHER]))
+    acknowledged = await asyncio.gather(use(moving), *map(use, beside))
     assert all(acknowledged)
     assert "errorstat_MOVED" not in str(target.command("INFO", "errorstats"))
     await store.aclose()
 
 
-def _is_of(cluster: Cluster, key: str) -> bool:
-    return cluster.owner(record_key(key)) is cluster.masters[0]
-
-
 async def test_connections_to_a_master_that_has_left_are_forgotten(cluster: Cluster) -> None:
     """One that nobody uses is not connected: the client would count as one that has lost something."""
     client = connect(cluster.url)
-    names = [await asyncio.to_thread(_name_on, cluster, each) for each in cluster.masters]
+    names = [cluster.key_on(each) for each in cluster.masters]
     await asyncio.gather(*(client.execute("GET", name) for name in names))
     assert client.connected
 
@@ -78,13 +73,6 @@ async def test_connections_to_a_master_that_has_left_are_forgotten(cluster: Clus
     await eventually(partial(_all_answer, client, names), within=20.0)
     assert client.connected
     await client.aclose()
-
-
-def _name_on(cluster: Cluster, server: ClusterServer) -> str:
-    """Return a name whose slot a server has."""
-    while cluster.owner(name := new_key()) is not server:
-        pass
-    return name
 
 
 async def _all_answer(client: RedisClient, names: list[str]) -> bool:

@@ -8,6 +8,7 @@ from functools import partial
 
 from redis.crc import key_slot
 
+from app.sessions.ids import new_session_id, session_key
 from tests.support.processes import free_port
 from tests.support.servers import StoreServer, redis_binary
 
@@ -64,6 +65,12 @@ class Cluster:
         ranges = asked.command("CLUSTER", "SLOTS")
         port = next(master[1] for low, high, master, *_ in ranges if low <= slot <= high)
         return next(server for server in self.servers if server.port == port)
+
+    def key_on(self, server: "ClusterServer") -> str:
+        """Return the key of a session whose slot a server has."""
+        while self.owner(key := session_key(new_session_id())) is not server:
+            pass
+        return key
 
     def begin_to_move(self, key: str, target: ClusterServer) -> None:
         """Open a key's slot for a move, and move the key itself, if it is there: requests get ASK."""

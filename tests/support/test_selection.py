@@ -9,12 +9,12 @@ import pytest
 from tests.support.processes import ROOT
 from tests.support.stores import STORES
 
+pytestmark = pytest.mark.xdist_group("collected")  # once
+
 FILE = "tests/soak/test_soak.py"
 TEST = f"{FILE}::test_a_task_and_a_file_that_each_sign_in_leaves_are_found"
 CONTRACT = "tests/sessions/test_session_mapping.py"
 PROMISED = "tests/e2e/test_p05_handshakes_count.py"
-pytestmark = pytest.mark.xdist_group("collected")  # once
-
 MAIN, PROOF = "not alone", "proof or thorough"
 
 

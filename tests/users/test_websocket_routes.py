@@ -24,7 +24,7 @@ from tests.users.test_sign_in import name
 
 SHARED = [each for each in STORES if each != "memory"]
 CLOSES_WITHIN = 10.0
-"""Seconds. After the reload interval, which is 30, anything would close it."""
+"""Seconds. After the reload interval anything would close it."""
 
 
 def _websocket(node: Service, client: httpx.AsyncClient) -> connect:

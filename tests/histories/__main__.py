@@ -37,12 +37,15 @@ async def run(
         of_store = Outcomes()
         async with world(store, driver) as made:
             for number, name in enumerate(nemeses):
-                now, bad = await run_round(made, name, seed + number, within=within)
+                again = _replay(seed + number, store, name)
+                try:
+                    now, bad = await run_round(made, name, seed + number, within=within)
+                except Exception as error:
+                    error.add_note(again)
+                    raise
                 of_store.add(now)
                 if now.anomalies:
-                    _write(
-                        *lines(now), f"  told in {_keep(bad)}", _replay(seed + number, store, name)
-                    )
+                    _write(*lines(now), f"  told in {_keep(bad)}", again)
                     if stop_early:
                         break
         _write(f"{store}: {next(lines(of_store))}")

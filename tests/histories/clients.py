@@ -131,7 +131,10 @@ class Clients:
         self.history.finished = time.monotonic()
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Stop, also amid what a failed round leaves undone, and close all connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for each in self.sockets:
             await each.close()
         await asyncio.gather(*self._lives)

@@ -1,6 +1,7 @@
 """After a nemesis: all servers run and have all data, and every node can write."""
 
 import asyncio
+from typing import Any
 
 import aiohttp
 import redis
@@ -18,32 +19,36 @@ _ROUNDS = 3
 async def heal(world: World, http: aiohttp.ClientSession, *, within: float) -> None:
     """Return when all is well again."""
     if world.store.watched is not None:
-        await _heal_watched(world.store.watched, within)
+        await heal_watched(world.store.watched, within)
     if world.store.cluster is not None:
         await _heal_cluster(world.store.cluster, within)
     for _ in range(_ROUNDS):
         await eventually(lambda: world.works(http), within=within, every=_EVERY)
 
 
-async def _heal_watched(watched: Watched, within: float) -> None:
+async def heal_watched(watched: Watched, within: float) -> None:
+    """Return when all servers and Sentinels run, and all replicas follow the master."""
     for sentinel in watched.sentinels:
         await asyncio.to_thread(sentinel.ensure)
+    for each in watched.servers:
+        if not each.alive:
+            await asyncio.to_thread(each.start)
+    await eventually(lambda: _is_whole(watched), within=within, every=_EVERY)
+
+
+def _is_whole(watched: Watched) -> bool:
+    """Return whether all follow the master that there is now: on a busy machine it moves on meanwhile."""
     master = watched.master
-    for server in watched.servers:
-        if not server.alive:
-            await asyncio.to_thread(server.start)
-        if server is not master and server.command("ROLE")[0] == "master":
+    agreed = all(each.master_port() == master.port for each in watched.sentinels)
+    if not agreed or _role(master)[0] != "master":
+        return False
+    others = [each for each in watched.servers if each is not master]
+    for each in others:
+        if _role(each)[0] == "master":
             # A Sentinel would do so, ten seconds later.
-            server.command("REPLICAOF", "127.0.0.1", master.port)
-    await eventually(
-        lambda: all(_follows(each, master) for each in watched.replicas),
-        within=within,
-        every=_EVERY,
-    )
-    await eventually(
-        lambda: all(each.sees_well(len(watched.servers) - 1) for each in watched.sentinels),
-        within=within,
-        every=_EVERY,
+            each.command("REPLICAOF", "127.0.0.1", master.port)
+    return all(_follows(each, master) for each in others) and all(
+        each.sees_well(len(others)) for each in watched.sentinels
     )
 
 
@@ -58,15 +63,21 @@ async def _heal_cluster(cluster: Cluster, within: float) -> None:
         return (
             len(masters) == len(cluster.masters)
             and all(each.sees_all for each in cluster.servers)
-            and all(each.command("ROLE")[3] == "connected" for each in replicas)
+            and all("connected" in _role(each) for each in replicas)
         )
 
     await eventually(is_whole, within=within, every=_EVERY)
 
 
 def _follows(server: StoreServer, master: StoreServer) -> bool:
-    try:
-        role = server.command("ROLE")
-    except redis.RedisError:
-        return False
+    role = _role(server)
     return bool(role[0] == "slave" and role[2] == master.port and role[3] == "connected")
+
+
+def _role(server: StoreServer) -> list[Any]:
+    """Return what ROLE says, or that it says nothing yet."""
+    try:
+        found: list[Any] = server.command("ROLE")
+    except redis.RedisError:
+        return ["loading"]
+    return found

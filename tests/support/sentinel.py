@@ -73,13 +73,14 @@ class Sentinel:
         return (len(found), len(others)) == (replicas, SENTINELS - 1)
 
     def sees_well(self, replicas: int) -> bool:
-        """Whether it can reach the master, so many replicas, and all other Sentinels."""
+        """Whether it reaches the master, so many replicas, all other Sentinels, and no failover is on."""
         master = self.command("SENTINEL", "MASTER", SERVICE)
         others = self.command("SENTINEL", "SENTINELS", SERVICE)
         found = self.command("SENTINEL", "REPLICAS", SERVICE)
         return len(found) == replicas and not any(
-            "down" in each["flags"] or "disconnected" in each["flags"]
+            said in each["flags"]
             for each in (master, *others, *found)
+            for said in ("down", "disconnected", "failover_in_progress")
         )
 
     def _answers(self) -> bool:

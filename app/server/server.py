@@ -129,9 +129,9 @@ def _tune_garbage_collection() -> None:
 
 
 def _return_large_blocks() -> None:
-    """Have the C library (glibc, where it is) give memory of large messages back as soon as they are handled.
+    """Return the memory of large messages to the system at once, where the C library is glibc.
 
-    It learns from the first one that is freed to keep the next ones, and never gives them back while
+    By default it learns from the first one that is freed to keep the next ones, and never gives them back while
     anything small lies behind them.
     """
     with suppress(OSError, AttributeError, TypeError):

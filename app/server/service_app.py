@@ -63,7 +63,7 @@ class ServiceApp:
     async def drain(
         self, seconds: float, *, overtime_seconds: float = DRAIN_OVERTIME_SECONDS
     ) -> None:
-        """Have every Mooring in the app disconnect its sockets.
+        """Disconnect the sockets of every Mooring in the app.
 
         Args:
             seconds: time over which sockets are closed.

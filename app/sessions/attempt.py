@@ -105,7 +105,7 @@ class Attempt:
         return True
 
     async def release(self) -> None:
-        """Let the next try begin anew. While there is no reply this goes on behind the caller's back."""
+        """Allow the next try to begin anew. While there is no reply this goes on in the background."""
         if not self.settled:
             await asyncio.wait([self._release_later()], timeout=_PATIENCE_SECONDS)
 

@@ -83,7 +83,7 @@ class WriteLock:
         self._began_at = time.monotonic()
 
     def release(self) -> None:
-        """Give the lock to the one that waits longest; it is free if nobody does."""
+        """Pass the lock to the one that waits longest; it is free if nobody does."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():

@@ -134,7 +134,7 @@ class Browser(AsyncClient):
         await super().aclose()
 
     def check_heartbeats(self) -> bool:
-        """Have the sockets check the heartbeats of their nodes; return whether one was late."""
+        """Check the heartbeats that the sockets get from their nodes; return whether one was late."""
         late = [each for each in self._sockets if each.check_heartbeat()]
         return bool(late)
 

@@ -44,7 +44,7 @@ class Changes:
         return found
 
     def wake(self) -> None:
-        """Have all check again."""
+        """Wake all that wait, to check again."""
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             if not each.done():

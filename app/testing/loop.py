@@ -45,12 +45,12 @@ class TurnSelector(selectors.DefaultSelector):
             self._turn.acquire()
 
     def hold(self) -> None:
-        """Let the loop run no further than the end of its turn; return when that is over."""
+        """Stop the loop at the end of its turn; return when that is over."""
         with self._turn:
             self._may_run.clear()
 
     def release(self) -> None:
-        """Let the loop go on."""
+        """Resume the loop."""
         self._may_run.set()
 
 

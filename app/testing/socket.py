@@ -178,7 +178,7 @@ class ClientSocket:
         self._close("transport close", LOST)
 
     def check_heartbeat(self) -> bool:
-        """Give the node up, `ping timeout`, if its heartbeat is late; return whether it was."""
+        """Close the connection, `ping timeout`, if the heartbeat is late; return whether it was."""
         is_late = self._browser.now() > self._ping_by
         if is_late:
             self._close("ping timeout", _GOING_AWAY)

@@ -27,7 +27,7 @@ class AddressedBusContract:
         raise NotImplementedError("provide a fixture `bus`")
 
     async def enter(self, bus: Bus, node: str, key: str) -> None:
-        """Have a node be one of all nodes, and have sockets under a key.
+        """Enter a node among all nodes, with sockets under a key.
 
         For a bus that checks what nodes publish; one that delivers everything to everybody needs no more.
         """

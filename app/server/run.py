@@ -65,7 +65,7 @@ def _example() -> str:
 
 
 def _allow_long_handshakes() -> None:
-    """Allow headers of a WebSocket handshake that are as long as those of other requests; the default is 8 KiB.
+    """Allow headers of WebSocket handshakes as long as those of other requests; the default is 8 KiB.
 
     A browser may hold a dozen cookies of 4 KiB for one site. This is the documented way:
     https://websockets.readthedocs.io/en/stable/reference/variables.html

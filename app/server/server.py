@@ -131,8 +131,8 @@ def _tune_garbage_collection() -> None:
 def _return_large_blocks() -> None:
     """Return the memory of large messages to the system at once, where the C library is glibc.
 
-    By default it learns from the first one that is freed to keep the next ones, and never gives them back while
-    anything small lies behind them.
+    By default it learns from the first one that is freed to keep the next ones, and never gives them
+    back while anything small lies behind them.
     """
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)

@@ -319,6 +319,28 @@ async def test_a_message_that_was_never_logged_is_missed(valkey: StoreServer) ->
     await client.aclose()
 
 
+@pytest.mark.parametrize("received", [6, 7, 8, 9])
+async def test_a_message_that_was_published_again_in_an_outage_is_replayed_once(
+    valkey: StoreServer, received: int
+) -> None:
+    """Its first copy is there, and the reply to it was lost: two batches, each stands there twice."""
+    client = connect(valkey.url)
+    valkey.command("XADD", KEYS.log("x"), "5-0", "o", "x", "n", 0, "m", "")
+    stream = [("y", 1), ("z", 1), ("y", 2), ("y", 1), ("y", 2), ("z", 1), ("y", 3)]
+    for at, (origin, number) in enumerate(stream, 6):
+        words = ("o", origin, "n", number, "m", numbered(number))
+        valkey.command("XADD", KEYS.stream("x"), f"{at}-0", *words)
+    position = Position("x", 0, Offset(received, 0), 0)
+    log = RedisNodeLog(client, KEYS, "x", 60.0)
+    await log.read(position)
+    found = [
+        next(name for name in each.identities if not name[1])[::2]
+        for each in log.select([("all", "")], position, None)
+    ]
+    assert found == [("z", 1), ("y", 2), ("y", 3)][min(received - 6, 2) :]
+    await client.aclose()
+
+
 async def test_the_log_in_memory_is_bounded() -> None:
     log = MemoryLog(max_logged=3, max_bytes=2_700)
     log.node, log.healed = "x", 60.0

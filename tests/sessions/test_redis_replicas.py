@@ -1,7 +1,7 @@
 """`wait_replicas`: a write is acknowledged when replicas have it, and reads are not held up."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 import redis
@@ -11,23 +11,31 @@ from app.redis.connection import PipelinedConnection
 from app.redis.errors import RedisUnavailableError
 from app.redis.url import connect
 from app.sessions import EndReason, Gone, StoreUnavailableError
+from app.sessions.stores.answers import Answer, Once
+from app.sessions.stores.redis_caller import answers_key, record_key
 from app.testing.contracts.store_base import DATA, HOUR, OTHER, live, new_key
 from tests.support.eventually import eventually
-from tests.support.servers import StoreServer, redis_binary
+from tests.support.servers import BINARIES, STORE_SERVERS, StoreServer
+
+
+@pytest.fixture(params=STORE_SERVERS)
+def binary(request: pytest.FixtureRequest) -> str:
+    """The program of a server."""
+    return BINARIES[str(request.param)]()
 
 
 @pytest.fixture
-def master() -> Iterator[StoreServer]:
+def master(binary: str) -> Iterator[StoreServer]:
     """A master for this test alone."""
-    server = StoreServer(redis_binary(), more=["--repl-diskless-sync-delay", "0"])
+    server = StoreServer(binary, more=["--repl-diskless-sync-delay", "0"])
     yield server.start()
     server.close()
 
 
 @pytest.fixture
-async def replica(master: StoreServer) -> AsyncIterator[StoreServer]:
+async def replica(binary: str, master: StoreServer) -> AsyncIterator[StoreServer]:
     """A replica of it that has caught up."""
-    server = StoreServer(redis_binary(), more=["--replicaof", f"127.0.0.1 {master.port}"])
+    server = StoreServer(binary, more=["--replicaof", f"127.0.0.1 {master.port}"])
     server.start()
     # By its own word it is there before the master counts it.
     await eventually(lambda: "'online'" in str(master.command("INFO", "replication")), within=10.0)
@@ -80,20 +88,55 @@ async def test_a_write_that_no_replica_has_is_in_doubt_and_reads_go_on(
     await store.commit(key, 2, DATA)
 
 
-async def test_an_end_is_not_acknowledged_by_a_second_try_either_before_replicas_have_it(
-    master: StoreServer, connection: PipelinedConnection, replica: StoreServer
+Verb = Callable[[RedisStore, str], Awaitable[object]]
+
+
+async def _end(store: RedisStore, key: str) -> object:
+    return await store.end(key, EndReason.LOGOUT, keep=60)
+
+
+async def _commit_once(store: RedisStore, key: str) -> object:
+    return await store.commit_once(key, 1, OTHER, Once("once", b"answer"))
+
+
+async def _swap_answer(store: RedisStore, key: str) -> object:
+    return await store.swap_answer(key, "once", b"answer")
+
+
+async def _read_answer(store: RedisStore, key: str) -> object:
+    return await store.read_answer(key, "once")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "answer"),
+    [
+        (_end, _end, Gone),
+        (_commit_once, _commit_once, Answer),
+        (_swap_answer, _swap_answer, Answer),
+        (_commit_once, _read_answer, Answer),
+    ],
+)
+async def test_what_is_in_doubt_is_not_acknowledged_by_a_second_try_before_replicas_have_it(
+    master: StoreServer,
+    connection: PipelinedConnection,
+    replica: StoreServer,
+    first: Verb,
+    second: Verb,
+    answer: type,
 ) -> None:
-    """The second try, perhaps another node's, writes nothing: WAIT waits for all that was written before."""
+    """The second try has nothing to write, and WAIT, on Valkey, waits for what its own client wrote."""
     store, key = RedisStore(connection), new_key()
     await store.create(key, DATA, idle=60, absolute=HOUR)
     replica.pause()
     other = connect(f"{master.url}?wait_replicas=1")
-    for each in (store, RedisStore(other)):
+    for verb, each in ((first, store), (second, RedisStore(other)), (second, store)):
         with pytest.raises(StoreUnavailableError, match="too few replicas"):
-            await each.end(key, EndReason.LOGOUT, keep=60)
+            await verb(each, key)
     replica.resume()
-    assert isinstance(await RedisStore(other).end(key, EndReason.LOGOUT, keep=60), Gone)
-    assert str(replica.command("GET", f"mooring:session:{{{key}}}")).startswith("T")
+    await eventually(lambda: _took(connection))
+    assert isinstance(await second(RedisStore(other), key), answer)
+    name = record_key(key) if first is _end else answers_key(key)
+    assert replica.command("EXISTS", name) == 1
     await other.aclose()
 
 

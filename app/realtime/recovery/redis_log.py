@@ -6,6 +6,7 @@ from typing import Any
 
 from ...redis.client import RedisClient
 from ..bus.base import Offset
+from ..bus.received import Received
 from ..bus.redis import entries_of, execute
 from ..redis_keys import RedisKeys
 from .log import Logged, LogLostError, MessageIndex, NodeLog, TargetKey, read_message
@@ -16,6 +17,8 @@ _NEWEST = 100
 _RETRIES = 5
 _RETRY_SECONDS = 0.05
 """What a client has received already may still be on its way to the server."""
+_BEFORE = 500
+"""Entries before a position in which what was published again behind it may stand for the first time."""
 
 
 class RedisNodeLog(NodeLog):
@@ -42,6 +45,7 @@ class RedisNodeLog(NodeLog):
         self._begin: Offset | None = None
         self._last: Offset | None = None
         self._places: set[Offset] = set()
+        self._received = Received()
         self._oldest: Offset | None = None
         self._own: set[int] = set()
         self._own_newest: Offset | None = None
@@ -52,6 +56,7 @@ class RedisNodeLog(NodeLog):
         async with self._lock:
             if self._begin is None or start.stream < self._begin:
                 self._forget()
+                await self._read_before(start.stream)
                 self._begin = start.stream
             await self._read_received(start.stream)
             if not await self._has_received(start.stream):
@@ -66,6 +71,14 @@ class RedisNodeLog(NodeLog):
     async def check(self) -> None:
         if not await execute(self._client, "EXISTS", self._keys.log(self._node)):
             raise LogLostError
+
+    async def _read_before(self, start: Offset) -> None:
+        """Note what was delivered at a position: amid an outage it may follow again, as in `Received`."""
+        stream = self._keys.stream(self._node)
+        page = await execute(self._client, "XREVRANGE", stream, f"({start}", "-", "COUNT", _BEFORE)
+        for stored_at, fields in reversed(page):
+            for entry in entries_of(stored_at, fields):
+                self._received.is_duplicate(entry)
 
     async def _read_received(self, start: Offset) -> None:
         stream = self._keys.stream(self._node)
@@ -135,6 +148,8 @@ class RedisNodeLog(NodeLog):
 
     def _add(self, stored_at: bytes, fields: list[bytes], *, own: bool) -> Offset:
         for entry in entries_of(stored_at, fields, own=True):
+            if not own and self._received.is_duplicate(entry):
+                continue
             message = read_message(entry.payload)
             if message is None:
                 continue

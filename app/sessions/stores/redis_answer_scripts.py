@@ -7,10 +7,11 @@ it back. The hash goes by itself when its last answer has expired; what expires 
 is no more room.
 """
 
-from .redis_scripts import CLOCK, COMMIT_RECORD, Script
+from .redis_scripts import CLOCK, COMMIT_RECORD, CONFIRM, Script
 
 _ANSWERS = (
     CLOCK
+    + CONFIRM
     + """
 local function parse(text)
   local since, version, kind, at = string.match(text, '^(%d+) (%d+) (%a) ()')
@@ -22,6 +23,10 @@ local function find(name, now, keep)
   local since, version, _, value = parse(text)
   if since + keep <= now then return false end
   return {'answer', value, now - since, version}
+end
+local function confirmed(found)
+  confirm(KEYS[2])
+  return found
 end
 local function count(text, by)
   local _, _, kind, value = parse(text)
@@ -87,7 +92,7 @@ local value = redis.call('GET', KEYS[1])
 if value and string.sub(value, 1, 1) ~= 'T' then
   local at, keep = now(), tonumber(ARGV[9])
   local found = find(ARGV[6], at, keep)
-  if found then return found end
+  if found then return confirmed(found) end
   if string.match(value, '^[RP](%d+)') == ARGV[1] then
     local refused = no_room(ARGV[6], ARGV[7], #ARGV[8], at, keep, ARGV[10], ARGV[11])
     if refused then return refused end
@@ -110,7 +115,7 @@ if string.sub(record, 1, 1) == 'T' then
   if found and ARGV[3] == '' and '=' .. found[2] == ARGV[2] then remove(ARGV[1]) end
   return {'gone', record}
 end
-if found and '=' .. found[2] ~= ARGV[2] then return found end
+if found and '=' .. found[2] ~= ARGV[2] then return confirmed(found) end
 if ARGV[3] == '' then
   remove(ARGV[1])
   if string.sub(record, 1, 1) == 'P' then
@@ -131,7 +136,8 @@ READ = Script(
     _ANSWERS
     + """
 -- ARGV: name, keep ms
-return find(ARGV[1], now(), tonumber(ARGV[2])) or {'none'}
+local found = find(ARGV[1], now(), tonumber(ARGV[2]))
+return found and confirmed(found) or {'none'}
 """
 )
 

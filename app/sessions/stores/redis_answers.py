@@ -5,7 +5,7 @@ from typing import Any
 from ..models import CommitOutcome, Gone
 from . import redis_answer_scripts as scripts
 from .answers import LIMITS, Answer, AnswerLimits, AnswerStore, NoRoom, Once
-from .redis_caller import REPEATABLE, RedisCaller
+from .redis_caller import RedisCaller
 from .redis_values import optional_ms, outcome_of, pack, to_ms
 
 
@@ -48,7 +48,7 @@ class RedisAnswers(RedisCaller, AnswerStore):
         self, key: str, name: str, *, limits: AnswerLimits = LIMITS
     ) -> Answer | None:
         arguments = (name, to_ms(limits.keep))
-        found = _answer(await self._run_on_both(scripts.READ, key, *arguments, how=REPEATABLE))
+        found = _answer(await self._run_on_both(scripts.READ, key, *arguments))
         return found if isinstance(found, Answer) else None
 
     async def copy_answers(

@@ -50,6 +50,15 @@ class Script:
         object.__setattr__(self, "digest", digest)
 
 
+CONFIRM = """
+-- What is answered may have been written by another connection, and on Valkey WAIT waits for what its own
+-- client wrote alone (on Redis 7.0 for all that was written before): so this writes, and changes nothing.
+local function confirm(key)
+  local left = redis.call('PTTL', key)
+  if left > 0 then redis.call('PEXPIRE', key, left) end
+end
+"""
+
 CREATE = Script(
     CLOCK
     + """
@@ -101,11 +110,15 @@ COMMIT = Script(CLOCK + COMMIT_RECORD + "return commit(redis.call('GET', KEYS[1]
 
 END = Script(
     CLOCK
+    + CONFIRM
     + """
 -- ARGV: reason, keep ms, version or '', successor
 local value = redis.call('GET', KEYS[1])
 if not value then return {'gone'} end
-if string.sub(value, 1, 1) == 'T' then return {'gone', value} end
+if string.sub(value, 1, 1) == 'T' then
+  confirm(KEYS[1])
+  return {'gone', value}
+end
 local last = extend(KEYS[1], value, '')
 if ARGV[3] ~= '' and string.match(value, '^[RP](%d+)') ~= ARGV[3] then
   return {'conflict', unpack(last)}

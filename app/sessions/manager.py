@@ -34,7 +34,7 @@ from .models import (
     newer,
 )
 from .policy import Policy
-from .rotation import Predecessor, Rotation, complete
+from .rotation import Predecessor, Rotation, resume
 from .selection import DeadKeys, refuse_in_flight
 from .session import Session
 from .stores.answers import AnswerStore
@@ -295,7 +295,7 @@ class SessionManager:
         """
         predecessor = Predecessor.read(key, record.predecessor).key
         try:
-            found = await complete(
+            found = await resume(
                 self.store, self.policy, key, record, self.answers, self.ends.supersede
             )
         except SessionEndedError as error:

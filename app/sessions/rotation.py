@@ -118,6 +118,30 @@ class Rotation:
         return written
 
 
+async def resume(
+    store: SessionStore,
+    policy: Policy,
+    key: str,
+    record: Record,
+    answers: AnswerStore | None = None,
+    supersede: Supersede | None = None,
+) -> Record:
+    """Complete a rotation whose new record was read: by anybody, and while others may do so as well.
+
+    It is written once more before its predecessor ends. Where it was read a failover may lose it, and where
+    the predecessor ends there may be an older copy of that, or none: then what the predecessor had got since
+    was gone with it.
+
+    Takes and raises what `complete` does.
+    """
+    outcome = await store.commit(
+        key, record.version, record.data, owner=record.owner, predecessor=record.predecessor
+    )
+    if isinstance(outcome, Gone):
+        raise SessionEndedError(outcome.reason)
+    return await complete(store, policy, key, outcome.record, answers, supersede)
+
+
 async def complete(
     store: SessionStore,
     policy: Policy,
@@ -126,7 +150,7 @@ async def complete(
     answers: AnswerStore | None = None,
     supersede: Supersede | None = None,
 ) -> Record:
-    """Do what is left of a rotation to a new record; return it as it is then.
+    """Do what is left of a rotation to a new record that is stored; return it as it is then.
 
     Any number of callers may do so at once.
 

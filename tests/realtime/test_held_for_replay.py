@@ -35,7 +35,7 @@ class Node:
         """Put one packet before all that is held."""
         encode: Any = lambda body, at: (body.text, at)  # noqa: E731 - in place of a codec
         replayed: Any = ["replayed"]
-        return self.held.settle(replayed, set(known), rooms, FLOOR, encode)
+        return self.held.settle(replayed, set(known).__contains__, rooms, FLOOR, encode)
 
 
 def test_what_the_log_has_is_dropped_and_the_rest_follows() -> None:

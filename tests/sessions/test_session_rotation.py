@@ -18,8 +18,9 @@ from app.sessions import (
     Tombstone,
     UnreadableRecordError,
 )
+from app.sessions.ids import new_session_id, session_key
 from app.sessions.rotation import Predecessor
-from app.testing.contracts.store_base import left, live
+from app.testing.contracts.store_base import HOUR, left, live
 from tests.sessions.handles import again, count_up, stored
 from tests.sessions.store_worlds import MemoryWorld
 from tests.support.hooked_store import HookedStore
@@ -178,6 +179,31 @@ async def test_a_value_that_json_would_not_give_back_is_refused_by_a_rotation() 
     session["list"] = [[1, 2]]
     await session.rotate()
     assert await stored(sessions, session) == {"list": [[1, 2]]}
+
+
+async def test_a_new_record_that_a_failover_has_lost_again_takes_nothing_of_its_predecessor_with_it(
+    sessions: SessionManager, session: Session
+) -> None:
+    """It was read at the old master, after an increment was copied to it, which no replica had received."""
+    copied = session._record
+    new_id = new_session_id()
+    key = session_key(new_id)
+    pending = await sessions.store.create(
+        key,
+        copied.data,
+        idle=60.0,
+        absolute=HOUR,
+        predecessor=Predecessor(session.key, copied.version, []).write(),
+    )
+    assert await session.transact(count_up) == 2
+    merged = Predecessor(session.key, session.version, []).write()
+    lost = pending._replace(version=2, data=session._record.data, predecessor=merged)
+
+    await sessions.complete(key, lost)
+
+    moved = await sessions.load(new_id)
+    assert moved is not None
+    assert dict(moved) == {"count": 2}
 
 
 @pytest.mark.parametrize("text", [None, "", "{}", "[1]", "cut off", '["a",1,[],"more"]'])

@@ -45,7 +45,7 @@ class HeldForReplay(list[Any]):
     def settle(
         self,
         replayed: Iterable[Encoded],
-        known: set[Identity],
+        has: Callable[[Identity], bool],
         rooms: Collection[str],
         floor: Position,
         encode: Encode,
@@ -54,7 +54,7 @@ class HeldForReplay(list[Any]):
 
         Args:
             replayed: what was read, as packets.
-            known: what was read.
+            has: returns whether a message was read, or received before.
             rooms: that the socket is in.
             floor: what the socket has received by all that, as this node counts.
             encode: encodes a message with the offset of a position.
@@ -69,7 +69,9 @@ class HeldForReplay(list[Any]):
         for sending, encoded in items:
             if sending is None:
                 self.append(encoded)
-            elif sending.identity not in known and (sending.room is None or sending.room in rooms):
+            elif sending.identity is not None and has(sending.identity):
+                continue
+            elif sending.room is None or sending.room in rooms:
                 is_within = is_within and _is_beyond(sending, floor)
                 self.append(encode(sending.body, sending.position.or_later(floor)))
         return is_within

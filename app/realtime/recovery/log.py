@@ -141,6 +141,13 @@ class NodeLog(ABC):
     ) -> list[Logged]:
         """Return what was read of the messages for targets between two positions, in order."""
 
+    def had(self, identity: Identity, position: Position) -> bool:
+        """Return True if a message was delivered at a position already, as far as it was read.
+
+        Where one node recovers its own sockets alone, nothing that is sent later was.
+        """
+        return False
+
     @abstractmethod
     async def check(self) -> None:
         """Raise LogLostError if the node may have missed something, as it is being forgotten."""

@@ -7,11 +7,13 @@ from typing import NamedTuple
 from .log import (
     Identity,
     Logged,
+    NodeLog,
     NumberedDisconnect,
     NumberedEvent,
     NumberedMembership,
     TargetKey,
 )
+from .position import Position
 from .state import Joined, Segment
 from .store import RecoveryStore
 
@@ -50,13 +52,19 @@ class Missed:
         events: each with the index of its segment, in order.
         rooms: that it is in now.
         known: all messages that were found, sent to it or not.
+        received: where the client had got to in each log that was read.
         is_disconnected: the server has disconnected it meanwhile.
     """
 
     events: list[tuple[int, Logged, NumberedEvent]] = field(default_factory=list)
     rooms: dict[str, Joined] = field(default_factory=dict)
     known: set[Identity] = field(default_factory=set)
+    received: list[tuple[NodeLog, Position]] = field(default_factory=list)
     is_disconnected: bool = False
+
+    def has(self, identity: Identity) -> bool:
+        """Return True if a message was found, or was received before: by a node that got it earlier."""
+        return identity in self.known or any(log.had(identity, at) for log, at in self.received)
 
     @property
     def is_too_much(self) -> bool:
@@ -98,8 +106,9 @@ def _collect(
     sent: list[tuple[int, Logged, NumberedEvent, Joined | None]] = []
     for index, segment in enumerate(segments):
         log = store.log(segment.start.node)
+        missed.received.append((log, segment.start))
         for logged in log.select(targets, segment.start, segment.end):
-            if any(each in missed.known for each in logged.identities):
+            if any(map(missed.has, logged.identities)):
                 continue
             missed.known.update(logged.identities)
             message = logged.message

@@ -5,11 +5,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...redis.client import RedisClient
-from ..bus.base import Offset
-from ..bus.received import Received
+from ..bus.base import Entry, Offset
 from ..bus.redis import entries_of, execute
 from ..redis_keys import RedisKeys
-from .log import Logged, LogLostError, MessageIndex, NodeLog, TargetKey, read_message
+from .log import (
+    Identity,
+    Loggable,
+    Logged,
+    LogLostError,
+    MessageIndex,
+    NodeLog,
+    TargetKey,
+    read_message,
+)
 from .position import Position
 
 _PAGE = 500
@@ -17,8 +25,9 @@ _NEWEST = 100
 _RETRIES = 5
 _RETRY_SECONDS = 0.05
 """What a client has received already may still be on its way to the server."""
-_BEFORE = 500
-"""Entries before a position in which what was published again behind it may stand for the first time."""
+_BEFORE = 100
+"""Entries before a position that are read, too: what another node delivers late may stand there, or what was
+published again in an outage."""
 
 
 class RedisNodeLog(NodeLog):
@@ -45,9 +54,10 @@ class RedisNodeLog(NodeLog):
         self._begin: Offset | None = None
         self._last: Offset | None = None
         self._places: set[Offset] = set()
-        self._received = Received()
+        self._received: dict[Identity, tuple[Offset, int]] = {}
         self._oldest: Offset | None = None
         self._own: set[int] = set()
+        self._own_numbers: dict[int, int] = {}
         self._own_newest: Offset | None = None
         self._own_oldest: Offset | None = None
         self._own_is_whole = False
@@ -68,17 +78,25 @@ class RedisNodeLog(NodeLog):
     ) -> list[Logged]:
         return self._index.select(targets, start, end)
 
+    def had(self, identity: Identity, position: Position) -> bool:
+        node, numbered, number = identity
+        if node == self._node:
+            own = number if numbered else self._own_numbers.get(number)
+            return own is not None and own <= position.own
+        place = self._received.get(identity)
+        return place is not None and place <= position.received
+
     async def check(self) -> None:
         if not await execute(self._client, "EXISTS", self._keys.log(self._node)):
             raise LogLostError
 
     async def _read_before(self, start: Offset) -> None:
-        """Note what was delivered at a position: amid an outage it may follow again, as in `Received`."""
+        """Note what had been delivered at a position."""
         stream = self._keys.stream(self._node)
         page = await execute(self._client, "XREVRANGE", stream, f"({start}", "-", "COUNT", _BEFORE)
         for stored_at, fields in reversed(page):
-            for entry in entries_of(stored_at, fields):
-                self._received.is_duplicate(entry)
+            for entry in entries_of(stored_at, fields, own=True):
+                self._note_received(entry, read_message(entry.payload))
 
     async def _read_received(self, start: Offset) -> None:
         stream = self._keys.stream(self._node)
@@ -134,7 +152,9 @@ class RedisNodeLog(NodeLog):
             self._add_own(page)
             if len(page) < _PAGE:
                 break
-        while not self._own_is_whole and min(self._own, default=start + 1) > start:
+        while not self._own_is_whole and min(self._own, default=start + 1) > max(
+            start - _BEFORE, 0
+        ):
             last = "+" if self._own_oldest is None else f"({self._own_oldest}"
             page = await execute(self._client, "XREVRANGE", log, last, "-", "COUNT", _NEWEST)
             self._add_own(page)
@@ -148,18 +168,35 @@ class RedisNodeLog(NodeLog):
 
     def _add(self, stored_at: bytes, fields: list[bytes], *, own: bool) -> Offset:
         for entry in entries_of(stored_at, fields, own=True):
-            if not own and self._received.is_duplicate(entry):
-                continue
             message = read_message(entry.payload)
-            if message is None:
-                continue
-            number = message.number
-            if own and (number is None or number in self._own):
-                continue  # published again, as there was no reply the first time
-            identities = [(entry.node_id, False, entry.sequence)]
-            if number is not None:
-                identities.append((entry.node_id, True, number))
-            if own:
-                self._own.add(number or 0)
-            self._index.add(Logged(entry.offset, entry.index, own, tuple(identities), message))
+            is_new = self._note_own(entry, message) if own else self._note_received(entry, message)
+            if is_new and message is not None:
+                identities = tuple(_identities(entry, message))
+                self._index.add(Logged(entry.offset, entry.index, own, identities, message))
         return entry.offset
+
+    def _note_own(self, entry: Entry, message: Loggable | None) -> bool:
+        """Return False for what has no number, or was published again, as there was no reply."""
+        number = None if message is None else message.number
+        if number is None or number in self._own:
+            return False
+        self._own.add(number)
+        self._own_numbers[entry.sequence] = number
+        return True
+
+    def _note_received(self, entry: Entry, message: Loggable | None) -> bool:
+        """Return False for what was published again, as there was no reply."""
+        identities = _identities(entry, message)
+        if any(each in self._received for each in identities):
+            return False
+        place = entry.offset, entry.index
+        self._received.update(dict.fromkeys(identities, place))
+        return True
+
+
+def _identities(entry: Entry, message: Loggable | None) -> list[Identity]:
+    """Return what a message is known by; one without a sequence number is known by nothing."""
+    found = [(entry.node_id, False, entry.sequence)] if entry.sequence else []
+    if message is not None and message.number is not None:
+        found.append((entry.node_id, True, message.number))
+    return found

@@ -91,7 +91,7 @@ class Replay:
         """Apply what has happened to its rooms meanwhile, and have it in those that it is in by all that."""
         number = self._recoverable.segments[-1].number
         for move in self._recoverable.moves or ():
-            if move.identity in missed.known:
+            if move.identity is not None and missed.has(move.identity):
                 continue
             if move.joined is None:
                 missed.rooms.pop(move.room, None)
@@ -110,7 +110,7 @@ class Replay:
     ) -> None:
         ended, packets = self._encode_all(segments, missed)
         held: HeldForReplay = self._member.held  # type: ignore[assignment] # as the recovery began
-        is_whole = held.settle(packets, missed.known, missed.rooms, floor, self._encode)
+        is_whole = held.settle(packets, missed.has, missed.rooms, floor, self._encode)
         held += self._state_of_session(record)
         last = ended[-1]
         if not is_whole:

@@ -95,7 +95,10 @@ local function commit(value)
   if not value then return {'gone'} end
   if string.sub(value, 1, 1) == 'T' then return {'gone', value} end
   local kind, version, times = string.match(value, '^([RP])(%d+) (%d+ %d+)')
-  if version ~= ARGV[1] then return {'conflict', unpack(extend(KEYS[1], value, ''))} end
+  if version ~= ARGV[1] then
+    if kind == 'P' then confirm(KEYS[1]) end -- its predecessor is about to end
+    return {'conflict', unpack(extend(KEYS[1], value, ''))}
+  end
   local words = kind == 'R' and '^R%d+ %d+ %d+ %S+' or '^P%d+ %d+ %d+ %S+ %S+'
   local more = string.match(value, words .. '( [^{]-) {') or ''
   local owner = ARGV[5] == '' and ARGV[3] or ARGV[3] .. ' ' .. ARGV[5]
@@ -106,7 +109,7 @@ local function commit(value)
 end
 """
 
-COMMIT = Script(CLOCK + COMMIT_RECORD + "return commit(redis.call('GET', KEYS[1]))")
+COMMIT = Script(CLOCK + CONFIRM + COMMIT_RECORD + "return commit(redis.call('GET', KEYS[1]))")
 
 END = Script(
     CLOCK

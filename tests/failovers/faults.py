@@ -63,6 +63,18 @@ async def replicas_missing(watched: Watched, rng: random.Random) -> None:
         await asyncio.to_thread(replica.start)
 
 
+async def replicas_hung(watched: Watched, rng: random.Random) -> None:
+    """All replicas hang, too short to be noticed, and the master is killed: what they lack is lost."""
+    old, replicas = watched.master, watched.replicas
+    for replica in replicas:
+        replica.pause()
+    await asyncio.sleep(rng.random() * 0.8)
+    old.kill()
+    for replica in replicas:
+        replica.resume()
+    await _moved(watched, old.port)
+
+
 async def one_replica_missing(watched: Watched, rng: random.Random) -> None:
     """One replica is killed; then a failover is planned, and the replica comes back."""
     lost = rng.choice(watched.replicas)

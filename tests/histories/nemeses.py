@@ -211,7 +211,10 @@ _ONE: dict[str, Nemesis] = {
     "full": fill_memory,
 }
 
-_SENTINEL = ("planned", "killed", "stopped", "replicas_missing", "sentinels_missing")
+_SENTINEL = (
+    *("planned", "killed", "stopped"),
+    *("replicas_missing", "replicas_hung", "sentinels_missing"),
+)
 _CLUSTER = ("cluster_planned", "cluster_killed", "cluster_stopped")
 
 NEMESES: dict[str, dict[str, Nemesis]] = {

@@ -217,11 +217,14 @@ _SENTINEL = (
 )
 _CLUSTER = ("cluster_planned", "cluster_killed", "cluster_stopped")
 
+_FAILOVERS = {each.replace("_", "-"): _failover(each) for each in _SENTINEL}
+
 NEMESES: dict[str, dict[str, Nemesis]] = {
     "memory": _ANY,
     "valkey": _ANY | _NODES | _ONE | {"server-clock": move_server_clock},
     "redis": _ANY | _NODES | _ONE,
-    "sentinel": {each.replace("_", "-"): _failover(each) for each in _SENTINEL},
+    "sentinel": _FAILOVERS,
+    "valkey-sentinel": _FAILOVERS,
     "cluster": {each.replace("_", "-"): _failover(each) for each in _CLUSTER}
     | {"cluster-reshard": reshard, "cluster-half-migrated": half_migrate},
 }

@@ -22,7 +22,7 @@ PRODUCT = "tests.histories.product:app"
 NODES = 3
 _ANSWERS_SECONDS = 3.0
 RELOAD_SECONDS = 1
-STORES = ("memory", "valkey", "redis", "sentinel", "cluster")
+STORES = ("memory", "valkey", "redis", "sentinel", "valkey-sentinel", "cluster")
 
 
 @dataclass
@@ -118,8 +118,9 @@ def _store(name: str) -> Iterator[Store]:
     match name:
         case "memory":
             yield Store(name)
-        case "sentinel":
-            with watched_servers(replicas=2) as watched:
+        case "sentinel" | "valkey-sentinel":
+            kind = "redis" if name == "sentinel" else "valkey"
+            with watched_servers(replicas=2, kind=kind) as watched:
                 yield Store(name, f"{watched.url}?wait_replicas=1", watched=watched)
         case "cluster":
             with redis_cluster(masters=3, replicas=1) as cluster:

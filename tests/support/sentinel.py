@@ -11,16 +11,18 @@ from typing import Any
 import redis
 
 from tests.support.processes import Process, free_port
-from tests.support.servers import StoreServer, redis_binary
+from tests.support.servers import BINARIES, StoreServer
 
 SERVICE = "mooring"
 SENTINELS = 3
+_TROUBLES = {"s_down", "o_down", "disconnected", "failover_in_progress"}
+"""Flags of what a Sentinel sees. Another one's `master_down` may be what that said long ago (Valkey)."""
 
 
 class Sentinel:
     """One Sentinel."""
 
-    def __init__(self, directory: Path, master: StoreServer) -> None:
+    def __init__(self, directory: Path, master: StoreServer, binary: str) -> None:
         self.port = free_port()
         directory.mkdir()
         file = directory / "sentinel.conf"
@@ -32,7 +34,7 @@ class Sentinel:
             f"sentinel failover-timeout {SERVICE} 6000",
         ]
         file.write_text("\n".join(lines))
-        self._process = Process([redis_binary(), str(file), "--sentinel"], directory)
+        self._process = Process([binary, str(file), "--sentinel"], directory)
 
     def start(self) -> None:
         """Start, and wait until it answers."""
@@ -78,9 +80,7 @@ class Sentinel:
         others = self.command("SENTINEL", "SENTINELS", SERVICE)
         found = self.command("SENTINEL", "REPLICAS", SERVICE)
         return len(found) == replicas and not any(
-            said in each["flags"]
-            for each in (master, *others, *found)
-            for said in ("down", "disconnected", "failover_in_progress")
+            _TROUBLES & set(each["flags"].split(",")) for each in (master, *others, *found)
         )
 
     def _answers(self) -> bool:
@@ -113,19 +113,23 @@ class Watched:
 
 
 @contextmanager
-def watched_servers(*, replicas: int = 2) -> Iterator[Watched]:
-    """Running servers; the replicas have caught up, and the Sentinels know all there is to know."""
+def watched_servers(*, replicas: int = 2, kind: str = "redis") -> Iterator[Watched]:
+    """Running servers; the replicas have caught up, and the Sentinels know all there is to know.
+
+    Args:
+        replicas: how many.
+        kind: of the servers and the Sentinels, one of STORE_SERVERS.
+    """
+    binary = BINARIES[kind]()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="mooring-sentinel-")))
         at_once = ["--repl-diskless-sync-delay", "0"]
-        master = _started(stack, StoreServer(redis_binary(), more=at_once))
+        master = _started(stack, StoreServer(binary, more=at_once))
         follow = [*at_once, "--replicaof", f"127.0.0.1 {master.port}"]
-        others = [
-            _started(stack, StoreServer(redis_binary(), more=follow)) for _ in range(replicas)
-        ]
+        others = [_started(stack, StoreServer(binary, more=follow)) for _ in range(replicas)]
         for replica in others:
             _wait(partial(_has_caught_up, replica))
-        sentinels = [Sentinel(folder / str(number), master) for number in range(SENTINELS)]
+        sentinels = [Sentinel(folder / str(number), master, binary) for number in range(SENTINELS)]
         for sentinel in sentinels:
             stack.callback(sentinel.kill)
             sentinel.start()

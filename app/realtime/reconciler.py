@@ -180,23 +180,28 @@ class SessionReconciler:
         except Exception:
             logger.exception("a session was not reloaded", extra={"session": short(key)})
 
-    async def discard(self, key: str, presence: Presence) -> None:
+    async def discard(self, key: str, expires_at: float, presence: Presence) -> None:
         """Delete a session that a handshake has opened, and that nothing has used: no socket, no request.
 
-        A client that is refused may sign in at once, with the cookie of its handshake.
+        A client that is refused may sign in at once, with the cookie of its handshake, and that may take
+        a while: what has extended the session beyond `expires_at`, where its sockets left it, uses it.
         """
         # If the store does not reply, its deadline deletes it.
         with suppress(StoreUnavailableError, ServiceUnavailableError, UnreadableRecordError):
-            found = await self._manager.find(key)
-            if not isinstance(found, Record) or self._was_just_used(found):
-                return
             elsewhere = await presence.count_remote(key)
-            if not elsewhere and self._registry.session_sockets(key) is None:
+            found = await self._manager.find(key)
+            if elsewhere or not isinstance(found, Record) or self._is_used(found, expires_at):
+                return
+            if self._registry.session_sockets(key) is None:
                 await self._manager.discard(key)
 
-    def _was_just_used(self, record: Record) -> bool:
-        left = 0.0 if record.lease is None else record.lease.seconds
-        return left > self._manager.policy.idle - UNUSED_SECONDS + CLOCK_MARGIN_SECONDS
+    def _is_used(self, record: Record, expires_at: float) -> bool:
+        if record.lease is None:
+            return False
+        used_at = record.lease.expires_at - self._manager.policy.idle - CLOCK_MARGIN_SECONDS
+        just_now = record.lease.now - UNUSED_SECONDS
+        left_at = max(record.created_at, expires_at - self._manager.policy.idle)
+        return used_at > min(just_now, left_at)
 
     async def disconnect_all(self, key: str, reason: EndReason) -> None:
         """Disconnect all sockets of a session on this node."""
@@ -228,4 +233,6 @@ class SessionReconciler:
         if found.lease is not None:
             left = found.lease.seconds
             session_sockets.deadline = self._clock() + left
+            expires_at = max(session_sockets.expires_at, found.lease.expires_at)
+            session_sockets.expires_at = expires_at
             self.deadlines.note(key, left + CLOCK_MARGIN_SECONDS)

@@ -18,11 +18,8 @@ class RegistryListener(Protocol):
     def namespace_changed(self, namespace: str, sockets: int) -> None:
         """Handle a new number of connected sockets of a namespace."""
 
-    def session_emptied(self, key: str, *, unused: bool) -> None:
-        """Handle that the last socket of a session has been unregistered.
-
-        `unused`: a handshake here opened the session, and none of its sockets has ever connected.
-        """
+    def session_emptied(self, session_sockets: SessionSockets) -> None:
+        """Handle that the last socket of a session has been unregistered."""
 
 
 def slot_of(key: str) -> int:
@@ -96,7 +93,7 @@ class SocketRegistry:
         del session_sockets.sockets[connection.eio_sid]
         if not session_sockets.sockets:
             del self._sessions[slot_of(session_sockets.key)][session_sockets.key]
-            self._listener.session_emptied(session_sockets.key, unused=session_sockets.unused)
+            self._listener.session_emptied(session_sockets)
 
     def enter(self, connection: Connection, namespace: str, sid: str) -> Member:
         """Register a socket of a connection in a namespace, which is not connected yet."""

@@ -41,7 +41,7 @@ from .sender import PacketSender
 from .server import SocketServer
 from .session_hooks import SessionHookCaller
 from .session_life import SessionLife
-from .session_sockets import Member
+from .session_sockets import Member, SessionSockets
 from .state_sync import StateSync
 from .stop_detector import StopDetector
 from .streams.audience import Audience
@@ -216,17 +216,18 @@ class RealtimeService:
         """Make the number of a namespace's connected sockets known to other nodes."""
         self.presence.publish_count(namespace_key(namespace), sockets)
 
-    def session_emptied(self, key: str, *, unused: bool) -> None:
+    def session_emptied(self, session_sockets: SessionSockets) -> None:
         """Drop the deadline of a session that has no sockets here any more; delete one that none used."""
+        key = session_sockets.key
         self.reconciler.deadlines.forget(key)
         self.presence.publish_count(key, None)
         self.reconciler.rechecks.forget(key)
-        if unused:
-            self._unused.add(key)
+        if session_sockets.unused:
+            self._unused.add((key, session_sockets.expires_at))
 
-    def _discard(self, key: str) -> None:
+    def _discard(self, left: tuple[str, float]) -> None:
         if not self.app.draining:
-            self.sender.engine.run(self.reconciler.discard(key, self.presence))
+            self.sender.engine.run(self.reconciler.discard(*left, self.presence))
 
     async def _drain_late_sockets(self) -> None:
         """Disconnect sockets whose handshake was under way, and wait for polls that fetch the CLOSE."""

@@ -113,6 +113,7 @@ class SessionSockets:
         record: the newest that is known here; None until a socket has loaded the session.
         known_version: the highest that the store is known to have had; 0 if none is. A reload asks for all.
         deadline: time of `running_time()` before which the session does not expire, as far as is known.
+        expires_at: when it expires by the store's clock, as loads here have left it; 0 if there was none.
         connected: how many of its connections have a connected socket.
         connecting: how many are about to have their first one; other nodes count them already.
         unused: a handshake has opened the session, and no socket has connected since.
@@ -129,6 +130,7 @@ class SessionSockets:
         "connecting",
         "deadline",
         "expired",
+        "expires_at",
         "key",
         "known_version",
         "record",
@@ -151,6 +153,7 @@ class SessionSockets:
         self.record: Record | None = None
         self.known_version = 0
         self.deadline = 0.0
+        self.expires_at = 0.0
         self.unused = False
         self.expired = False
         self._last_sent: dict[str, LastSent] = {}

@@ -7,6 +7,7 @@ import httpx
 import pytest
 import redis
 
+from app.realtime.reconciler import UNUSED_SECONDS
 from tests.support.eventually import eventually, stays
 from tests.support.http import http_client
 from tests.support.raw import raw_polling, raw_websocket
@@ -118,7 +119,7 @@ async def test_a_socket_that_has_connected_leaves_its_session(
 ) -> None:
     async with raw_websocket(node.url) as socket:
         await socket.join()
-    await stays(lambda: _is(sessions, 1), during=0.5)
+    await stays(lambda: _is(sessions, 1), during=UNUSED_SECONDS + 0.5)
 
 
 async def test_a_session_that_was_written_to_stays(node: Service, sessions: Count) -> None:
@@ -126,7 +127,7 @@ async def test_a_session_that_was_written_to_stays(node: Service, sessions: Coun
         (cookie,) = socket.set_cookies
         async with http_client(node.url, cookie=cookie.pair) as client:
             assert (await client.post("/incr")).json() == 1
-    await stays(lambda: _is(sessions, 1), during=0.5)
+    await stays(lambda: _is(sessions, 1), during=UNUSED_SECONDS + 0.5)
     async with http_client(node.url, cookie=cookie.pair) as client:
         assert (await client.post("/incr")).json() == 2
 
@@ -139,7 +140,19 @@ async def test_a_session_that_was_there_before_its_handshake_stays(
         cookie = f"session={client.cookies['session']}"
     async with raw_websocket(node.url, cookie=cookie):
         pass
-    await stays(lambda: _is(sessions, 1), during=0.5)
+    await stays(lambda: _is(sessions, 1), during=UNUSED_SECONDS + 0.5)
+
+
+async def test_a_session_that_a_request_has_read_while_its_socket_was_refused_stays(
+    node: Service, sessions: Count
+) -> None:
+    async with raw_websocket(node.url) as socket:
+        (cookie,) = socket.set_cookies
+        await socket.send("40/nowhere,")
+        await socket.receive_until("44")
+        async with http_client(node.url, cookie=cookie.pair) as client:
+            await client.get("/session")
+    await stays(lambda: _is(sessions, 1), during=UNUSED_SECONDS + 0.5)
 
 
 async def test_a_second_socket_that_connects_keeps_the_session(
@@ -149,4 +162,4 @@ async def test_a_second_socket_that_connects_keeps_the_session(
         (cookie,) = first.set_cookies
         async with raw_websocket(node.url, cookie=cookie.pair) as second:
             await second.join()
-    await stays(lambda: _is(sessions, 1), during=0.5)
+    await stays(lambda: _is(sessions, 1), during=UNUSED_SECONDS + 0.5)

@@ -213,10 +213,34 @@ async def test_a_session_that_nobody_has_used_is_discarded_and_no_other(
     if why != "just used":
         node.clock.move(UNUSED_SECONDS + 1)
 
-    await node.reconciler.discard(session.key, presence)
+    await node.reconciler.discard(session.key, 0.0, presence)
 
     found = await node.sessions.find(session.key)
     assert isinstance(found, Record) is (why != "unused")
+
+
+@pytest.mark.parametrize("is_used", [True, False])
+async def test_a_slow_sign_in_that_began_while_its_socket_was_being_refused_keeps_its_session(
+    node: Node, is_used: bool
+) -> None:
+    """P21: what has read the session since the socket did is still to use it."""
+    session = await node.sessions.create()
+    assert session.id is not None
+    node.clock.move(0.1)
+    node.reconciler.extends = True
+    left = node.connect("one", session.key, session._record)
+    for _ in ("/", "/other"):  # both refuse it
+        await node.reconciler.load(left)
+        node.clock.move(0.1)
+    if is_used:
+        assert await node.sessions.load(session.id) is not None
+    node.clock.move(0.1)
+    node.registry.unregister("one")
+    node.clock.move(UNUSED_SECONDS)
+
+    await node.reconciler.discard(session.key, left.expires_at, LocalPresence())
+
+    assert isinstance(await node.sessions.find(session.key), Record) is is_used
 
 
 class Elsewhere(LocalPresence):

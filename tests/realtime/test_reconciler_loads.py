@@ -245,7 +245,7 @@ async def test_what_cannot_be_read_is_not_discarded(reloads: Reloads, error: Exc
     session = await reloads.node.sessions.create()
     reloads.node.clock.move(UNUSED_SECONDS)
     reloads.fail(error)
-    await reloads.reconciler.discard(session.key, LocalPresence())
+    await reloads.reconciler.discard(session.key, 0.0, LocalPresence())
     assert isinstance(await reloads.node.sessions.find(session.key), Record)
 
 
@@ -256,7 +256,7 @@ async def test_what_other_nodes_have_sockets_of_is_not_discarded(
     session = await reloads.node.sessions.create()
     reloads.node.clock.move(UNUSED_SECONDS)
     elsewhere = {session.key: 1} if has_sockets else {"another": 1}
-    await reloads.reconciler.discard(session.key, Elsewhere(elsewhere))
+    await reloads.reconciler.discard(session.key, 0.0, Elsewhere(elsewhere))
     assert isinstance(await reloads.node.sessions.find(session.key), Record) is has_sockets
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from app.realtime.registry import SLOTS, SocketRegistry, slot_of
-from app.realtime.session_sockets import Connection
+from app.realtime.session_sockets import Connection, SessionSockets
 from app.sessions import EndReason
 
 
@@ -21,8 +21,8 @@ class Listener:
     def namespace_changed(self, namespace: str, sockets: int) -> None:
         self.namespaces.append((namespace, sockets))
 
-    def session_emptied(self, key: str, *, unused: bool) -> None:
-        self.emptied.append((key, unused))
+    def session_emptied(self, session_sockets: SessionSockets) -> None:
+        self.emptied.append((session_sockets.key, session_sockets.unused))
 
 
 @pytest.fixture

@@ -235,6 +235,7 @@ class Messenger:
 
     async def leave_here(self, member: Member, room: str) -> None:
         """Take a socket of this node out of a room."""
+        check_room(room)
         self.rooms.leave(member, room)
 
     def rooms_of(self, member: Member) -> Collection[str]:

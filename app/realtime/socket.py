@@ -74,6 +74,10 @@ class Socket(SocketLike):
 
         Args:
             room: its name. Whatever a client chooses for it, it is none of a session, socket or user.
+
+        Raises:
+            TypeError: the room is no string.
+            BusUnavailableError: other nodes may, or may not, know that this one has a socket in the room.
         """
         await self._emitter._sockets.join_here(self._member, room)  # noqa: SLF001 - as rooms
 
@@ -82,6 +86,9 @@ class Socket(SocketLike):
 
         Args:
             room: its name.
+
+        Raises:
+            TypeError: the room is no string.
         """
         await self._emitter._sockets.leave_here(self._member, room)  # noqa: SLF001 - as rooms
 

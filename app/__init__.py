@@ -7,6 +7,7 @@ from . import import_guard as _import_guard  # noqa: F401 - it raises for a seco
 from .extras import explain_missing as _explain_missing
 
 if TYPE_CHECKING:
+    from .asgi.errors import RequestRefusedError, ServiceUnavailableError
     from .backends import Backend
     from .dependencies import (
         EmitterDep,
@@ -114,7 +115,9 @@ __all__ = [
     "RecentSignInRequiredError",
     "Record",
     "RedisStore",
+    "RequestRefusedError",
     "RotationImpossibleError",
+    "ServiceUnavailableError",
     "Session",
     "SessionDataError",
     "SessionDep",
@@ -165,6 +168,8 @@ _ELSEWHERE = {
     "Mooring": "mooring",
     "OptionalSessionDep": "dependencies",
     "RedisStore": "sessions.stores.redis",
+    "RequestRefusedError": "asgi.errors",
+    "ServiceUnavailableError": "asgi.errors",
     "SessionDep": "dependencies",
     "Settings": "settings",
     "SettingsError": "settings",

@@ -69,12 +69,23 @@ def _has_args(cls: griffe.Class) -> bool:
 
 
 def parameters(documented: griffe.Object) -> list[str]:
-    """Return the names of a function's parameters, or of those of a class's `__init__`."""
+    """Return the names of a function's public parameters, or of those of a class's `__init__`."""
     if not isinstance(documented, griffe.Class | griffe.Function):
         return []
-    return [
-        each.name.lstrip("*") for each in documented.parameters if each.name not in ("self", "cls")
-    ]
+    names = [each.name.lstrip("*") for each in documented.parameters]
+    return [each for each in names if each not in ("self", "cls") and _is_public(each)]
+
+
+def returned(documented: griffe.Object) -> str:
+    """Return the annotation of what a function returns, or a property is."""
+    return str(getattr(documented, "annotation", None))
+
+
+def _signature(function: griffe.Function) -> str:
+    """Return the signature, without what only FastAPI fills in."""
+    for each in [each.name for each in function.parameters if not _is_public(each.name)]:
+        del function.parameters[each]
+    return str(function.signature())
 
 
 def signatures(member: griffe.Object) -> Iterator[str]:
@@ -82,7 +93,7 @@ def signatures(member: griffe.Object) -> Iterator[str]:
     if isinstance(member, griffe.Function):
         prefix = "async def " if "async" in member.labels else "def "
         for each in member.overloads or [member]:
-            yield prefix + _wrap(each.signature())
+            yield prefix + _wrap(_signature(each))
     elif isinstance(member, griffe.Attribute) and "property" not in member.labels:
         yield attribute(member)
     elif isinstance(member, griffe.Attribute):

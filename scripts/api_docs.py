@@ -4,6 +4,7 @@
 something public is undocumented. griffe reads the sources, so nothing is imported.
 """
 
+import builtins
 import logging
 import re
 import sys
@@ -32,6 +33,7 @@ SECTIONS = {
     "http": "In routes and events",
     "realtime": "Events",
     "sessions.errors": "Errors",
+    "asgi.errors": "Errors",
     "sessions.models": "Stores",
     "sessions.stores": "Stores",
     "redis": "Stores",
@@ -136,11 +138,22 @@ class Page:
         with _griffe_warnings(self.problems):
             sections = documented.docstring.parse("google", **_PARSER_OPTIONS)
         for section in sections:
-            yield from api_markdown.section(section)
+            yield from api_markdown.section(section, api_code.returned(documented))
             if isinstance(section, griffe.DocstringSectionParameters):
                 self._compare_parameters(
                     documented, {each.name.lstrip("*") for each in section.value}
                 )
+            if isinstance(section, griffe.DocstringSectionRaises):
+                self._check_raised(documented, [str(each.annotation) for each in section.value])
+
+    def _check_raised(self, documented: griffe.Object, raised: list[str]) -> None:
+        """Note errors that nobody can catch: neither exported, Python's, nor of another package."""
+        exported = {each.name for each in self.names}
+        self.problems += [
+            f"{documented.path} raises {name}, which is not exported"
+            for name in raised
+            if name not in exported and not hasattr(builtins, name) and "." not in name
+        ]
 
     def _compare_parameters(self, documented: griffe.Object, described: set[str]) -> None:
         taken = api_code.parameters(documented)

@@ -10,8 +10,12 @@ class ApiError(Exception):
     """The page cannot be made."""
 
 
-def section(section: griffe.DocstringSection) -> Iterator[str]:
+def section(section: griffe.DocstringSection, declared: str) -> Iterator[str]:
     """Yield a docstring's section as Markdown.
+
+    Args:
+        section: of a docstring.
+        declared: the annotation of what is returned; griffe takes words before a colon for another one.
 
     Raises:
         ApiError: a section of a kind that no docstring here has had.
@@ -27,7 +31,8 @@ def section(section: griffe.DocstringSection) -> Iterator[str]:
             )
         case griffe.DocstringSectionReturns() | griffe.DocstringSectionYields():
             for each in section.value:
-                yield f"**{section.kind.value.title()}:** {one_line(each.description)}\n"
+                words = "" if str(each.annotation) == declared else f"{each.annotation}: "
+                yield f"**{section.kind.value.title()}:** {one_line(words + each.description)}\n"
         case _:
             raise ApiError(
                 f"a docstring has a section {section.kind.value!r}, which is not handled"

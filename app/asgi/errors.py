@@ -8,7 +8,11 @@ RequestRefusedError
 
 
 class RequestRefusedError(Exception):
-    """Base; `retry_after` is the seconds after which it makes sense to try again."""
+    """What is asked for is refused for a reason that is no fault of the session.
+
+    Attributes:
+        retry_after: seconds after which it makes sense to try again.
+    """
 
     def __init__(self, detail: str, *, retry_after: float = 1.0) -> None:
         super().__init__(detail)
@@ -16,7 +20,7 @@ class RequestRefusedError(Exception):
 
 
 class ServiceUnavailableError(RequestRefusedError):
-    """The request cannot be served now (503)."""
+    """What is asked for cannot be done now (503): a part that it needs is unavailable, or this node stops."""
 
 
 class TooManyStreamsError(RequestRefusedError):

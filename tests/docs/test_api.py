@@ -47,7 +47,9 @@ SESSIONS = '''
         def _private(self) -> None: ...
 
     async def count(
-        things: list[Thing], a_rather_long_name_of_a_parameter: dict[str, tuple[int, ...]]
+        things: list[Thing],
+        a_rather_long_name_of_a_parameter: dict[str, tuple[int, ...]],
+        _private: int = 0,
     ) -> int:
         """Count things.
 
@@ -56,16 +58,18 @@ SESSIONS = '''
             {described}: what else there is.
 
         Returns:
-            How many there are.
+            {returned}
 
         Raises:
-            ValueError: there are none.
+            {raised}: there are none.
         """
 '''
 GOOD = {
     "parent": "where it hangs.",
     "age": '"""Return seconds."""',
     "described": "a_rather_long_name_of_a_parameter",
+    "returned": "How many there are.",
+    "raised": "ValueError",
 }
 
 
@@ -125,6 +129,13 @@ def test_it_repeats_nothing_that_a_base_has_documented_and_shows_nothing_private
     assert "_private" not in text
 
 
+@pytest.mark.parametrize("returned", ["A number: all of them.", "Thing: all of them."])
+def test_it_keeps_what_is_returned_before_a_colon(tmp_path: Path, returned: str) -> None:
+    text = _sample(tmp_path, returned=returned).render()
+
+    assert f"**Returns:** {returned}" in text
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
@@ -132,8 +143,12 @@ def test_it_repeats_nothing_that_a_base_has_documented_and_shows_nothing_private
         ({"described": "other"}, "its Args leave out 'a_rather_long_name_of_a_parameter'"),
         ({"described": "other"}, "sample.sessions.count: it takes no 'other'"),
         ({"parent": "it.\n        hue: none such."}, "sample.sessions.Thing: it takes no 'hue'"),
+        ({"raised": "LostError"}, "sample.sessions.count raises LostError, which is not exported"),
     ],
-    ids=["no docstring", "an argument left out", "an argument that is none", "none of the class"],
+    ids=[
+        *("no docstring", "an argument left out", "an argument that is none", "none of the class"),
+        "an error that is not exported",
+    ],
 )
 def test_what_is_undocumented_is_named(
     tmp_path: Path, changes: dict[str, str], problem: str

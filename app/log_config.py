@@ -22,6 +22,9 @@ _VERBOSE_LOGGERS = (f"{_PACKAGE}.realtime.socketio", f"{_PACKAGE}.realtime.engin
 _SERVER_LOGGER = "uvicorn"
 """Below warnings it repeats us, and below INFO its WebSocket library logs all headers, cookies too."""
 
+_WATCHER_LOGGER = "watchfiles"
+"""Below warnings it counts changes of any file, this log or a database say, for which nothing is reloaded."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 _NOISE = (
@@ -43,7 +46,8 @@ def configure(level: str, form: Format) -> None:
     for name in _VERBOSE_LOGGERS:
         quiet = logging.NOTSET if level == "debug" else logging.WARNING
         logging.getLogger(name).setLevel(quiet)
-    logging.getLogger(_SERVER_LOGGER).setLevel(logging.WARNING)
+    for name in (_SERVER_LOGGER, _WATCHER_LOGGER):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _formatter(form: Format) -> logging.Formatter:

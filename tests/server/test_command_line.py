@@ -149,6 +149,24 @@ def test_one_line_says_what_is_served_where(
     assert f" on {shop.url} ({named}, memory store, fast paths off: FAST_PATHS=off)" in first
 
 
+def test_with_reload_no_line_counts_changes_of_what_is_no_code(tmp_path: Path) -> None:
+    watched = (
+        "import logging; from app import log_config; log_config.configure('debug', 'console');"
+        "logging.getLogger('watchfiles.main').info('1 change detected');"
+        "logging.getLogger('uvicorn.error').warning('detected changes in shop.py')"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", watched],
+        cwd=tmp_path,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "shop.py" in run.stderr
+    assert "1 change" not in run.stderr
+
+
 async def test_with_reload_it_is_started_again_when_the_code_changes(tmp_path: Path) -> None:
     shop = _Shop(tmp_path, "shop:app", "--reload")
     shop.write(1)

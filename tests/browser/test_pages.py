@@ -105,11 +105,22 @@ async def test_code_on_the_events_page_has_no_backticks_around_it(tabs: Profile)
     assert "`" not in await page.locator("#asyncapi").inner_text()
 
 
+async def test_a_list_in_a_description_is_one_on_the_events_page(tabs: Profile) -> None:
+    page = await tabs.open(f"{API}/docs/events")
+    reasons = page.locator("#model-EndReason")
+
+    await expect(reasons.locator("p").first).to_have_text(
+        "Why a session has ended, or a socket was disconnected from it."
+    )
+    await expect(reasons.locator("li")).to_have_count(5)
+    await expect(reasons.locator("li code").first).to_have_text("logout")
+
+
 async def test_the_events_page_says_who_sends_an_event(tabs: Profile) -> None:
     page = await tabs.open(f"{API}/docs/events")
 
     for event, sender in (("incr", "CLIENT SENDS"), ("current-count", "SERVER SENDS")):
-        operation = page.locator("[id*='operation']", has_text=f"Operation ID{event}").first
+        operation = page.locator("[id*='operation']", has_text=f"Operation ID {event}").first
         await expect(operation).to_contain_text(sender)
 
 

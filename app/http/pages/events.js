@@ -23,6 +23,18 @@ function prose(text) {
   });
 }
 
+/** Return the paragraphs and lists of a Markdown text. */
+function paragraphs(text = "") {
+  return text.split(/\n\s*\n/).flatMap((block) => {
+    const [before, ...items] = block.split(/^[-*] /m);
+    const list = items.map((each) => make("li", "", prose(each.trim())));
+    return [
+      ...(before.trim() ? [make("p", "", prose(before))] : []),
+      ...(list.length ? [make("ul", "", list)] : []),
+    ];
+  });
+}
+
 const nameOf = (ref) => ref.split("/").at(-1);
 const union = (types) => [...new Set(types)].join(" | ");
 
@@ -84,7 +96,7 @@ class Page {
     document.title = info.title;
     main.append(
       make("h1", "", info.title, " ", make("small", "", info.version)),
-      make("p", "", prose(info.description)),
+      ...paragraphs(info.description),
     );
     for (const [key, channel] of Object.entries(channels)) main.append(this.namespace(key, channel));
     main.append(make("h2", "", "Models"));
@@ -114,7 +126,7 @@ class Page {
       "article",
       operation.action,
       make("h4", "", make("span", "sender", sender), " ", signature(operation.title, given)),
-      make("p", "", prose(message.description)),
+      ...paragraphs(message.description),
       listed(given),
     );
     const limit = operation["x-limit"];
@@ -127,7 +139,7 @@ class Page {
     }
     const isEvent = operation.action === "receive" && operation.title !== "connect";
     if (isEvent) article.append(trial.form(message, given));
-    const about = make("small", "", make("span", "", "Operation ID"), make("code", "", id));
+    const about = make("small", "", "Operation ID ", make("code", "", id));
     article.append(make("p", "about", about));
     return article;
   }
@@ -145,7 +157,7 @@ function model(name, schema) {
     ),
   );
   const own = members.length ? [make("ul", "", members)] : [make("p", "", make("code", "", typeOf(schema)))];
-  const said = schema.description ? [make("p", "", prose(schema.description))] : [];
+  const said = paragraphs(schema.description);
   const details = make("details", "", make("summary", "", make("code", "", name)), said, own);
   details.id = `model-${name}`;
   return details;

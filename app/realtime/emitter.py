@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterable, Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..injected import Injected
 from ..sessions import EndReason, Session
 from .targets import Target, To, target_of
 
@@ -78,7 +79,7 @@ class SocketsHere(Sockets, Protocol):
     def rooms_of(self, member: "Member") -> Collection[str]: ...
 
 
-class Emitter:
+class Emitter(Injected):
     """Sends events to sockets, on all nodes, and moves, counts and disconnects them.
 
     EmitterDep gives it to routes and events, `Mooring.emitter` to all other code of the app, and

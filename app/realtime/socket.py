@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 
 from ..asgi.provided import provides
 from ..asgi.scope import EVENT_SOCKET
+from ..injected import Injected
 from ..sessions import Session
 from .socket_id import SocketLike
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from .session_sockets import Member
 
 
-class Socket(SocketLike):
+class Socket(Injected, SocketLike):
     """The socket that sent an event, or that connects. SocketDep gives it to handlers.
 
     It belongs to one event, as its session does; another event of the same socket gets another one.

@@ -7,6 +7,7 @@ from functools import partial
 from types import AsyncGeneratorType, GeneratorType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..injected import Injected
 from .changes import EMPTY, NO_CHANGES, Changes, dump
 from .errors import (
     RotationImpossibleError,
@@ -41,7 +42,7 @@ _GENERATORS = {GeneratorType, AsyncGeneratorType}
 _LONGEST_LIFE = 10 * 365 * 24 * 3600.0
 
 
-class Session(SessionMapping):
+class Session(Injected, SessionMapping):
     """A session's data as a mapping, and what can be done with the session itself.
 
     It has the habits of a dict: one without data is falsy, so that whoever asks whether there is a session

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..aio.in_batches import in_batches
 from ..article import kind_of
 from ..extras import explain_missing
+from ..injected import Injected
 from ..sessions import EndReason, Record, Session, SessionManager, UserIndex
 from ..sessions.ids import SESSION_KEY, oidc_name, user_name
 from ..sessions.live import ids_of, load_live
@@ -29,7 +30,7 @@ CountSockets = Callable[[str], Awaitable[int]]
 Found = tuple[str, Record, SignIn]
 
 
-class Users:
+class Users(Injected):
     """The sessions of users, by the ids that `sign_in` was given. UsersDep gives it to handlers.
 
     Every method asks the store, so that what it says is true over all nodes, and raises

@@ -5,9 +5,20 @@ from typing import Annotated, Any
 
 import pytest
 from fastapi import Depends, FastAPI
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
-from app import EventRouter, MemoryStore, Mooring, Settings, SocketDep, recent_sign_in
+from app import (
+    Emitter,
+    EventRouter,
+    MemoryStore,
+    Mooring,
+    Session,
+    Settings,
+    Socket,
+    SocketDep,
+    Users,
+    recent_sign_in,
+)
 from app.realtime.handlers import ClientEvent
 
 
@@ -169,3 +180,23 @@ def test_a_default_that_a_handler_changes_is_of_its_own_call() -> None:
         [items] = event._validate(())
         assert items == []
         items.append(1)
+
+
+@pytest.mark.parametrize("kind", [Emitter, Session, Socket, Users])
+def test_a_route_that_names_a_class_is_told_the_annotation(kind: type) -> None:
+    app = FastAPI()
+
+    async def route(value: Any) -> None: ...
+
+    route.__annotations__["value"] = kind
+    with pytest.raises(TypeError, match=rf"annotate the parameter with {kind.__name__}Dep"):
+        app.get("/")(route)
+
+
+def test_a_model_that_allows_any_type_may_hold_a_session() -> None:
+    class Held(BaseModel):
+        model_config = ConfigDict(arbitrary_types_allowed=True)
+
+        session: Session | None = None
+
+    assert Held().session is None

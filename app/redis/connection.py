@@ -225,9 +225,7 @@ class PipelinedConnection:
         current = asyncio.current_task()
         try:
             connection = await self.connect()
-            if current is None or self._task is not current or current.cancelling():
-                # asyncio.wait_for, by which the library sends, may swallow that (before Python 3.12).
-                raise asyncio.CancelledError
+            self._check_not_cancelled(current)
             self._connection = connection
             # Of this connection alone: a reader that is late finds no command of the next one.
             sent = self._sent = deque()
@@ -236,6 +234,10 @@ class PipelinedConnection:
             self._keep_alive()
             self._flush()
             await self._read(connection, sent)
+        except asyncio.CancelledError:
+            if self._task is current:
+                self._end_with_loop()
+            raise
         except (RedisError, OSError, RuntimeError) as error:
             # uvloop raises RuntimeError for a handle that is closed.
             if self._task is current:
@@ -245,6 +247,26 @@ class PipelinedConnection:
                 self._task = self._connection = None
             if connection is not None:
                 await abort(connection)
+
+    def _check_not_cancelled(self, current: asyncio.Task[None] | None) -> None:
+        """Raise CancelledError if the connection's task is not wanted any more, or was cancelled.
+
+        asyncio.wait_for, by which the library sends, may swallow that (before Python 3.12).
+        """
+        if current is None or self._task is not current or current.cancelling():
+            raise asyncio.CancelledError
+
+    def _end_with_loop(self) -> None:
+        """Fail what is under way: asyncio.run has cancelled all tasks, as it does in the end.
+
+        What was called since is sent on another connection: some tasks clean up.
+        """
+        late: list[Command] = []
+        if self._flushing:
+            late = [command for command in self._waiting if not command.reply.done()]
+            self._waiting.clear()
+        self._fail("the connection was cancelled")
+        self._waiting = late
 
     def _lose(self, reason: str) -> None:
         """Handle that the connection broke, or that none could be made."""

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from app import RedisStore
+from app.redis.errors import RedisUnavailableError
 from app.redis.url import connect
 from app.sessions import MemoryStore, Policy, SessionManager, SessionStore
 from app.testing.contracts.store_base import DATA, HOUR, OTHER, committed, live, new_key
@@ -175,3 +176,36 @@ def test_a_command_that_a_closed_loop_left_behind_is_not_sent_in_the_next() -> N
             assert asyncio.run(execute("ECHO", "next")) == b"next"
         asyncio.run(connection.aclose())
         assert server.command("GET", "counter") is None
+
+
+def test_who_cleans_up_when_asyncio_run_has_cancelled_all_tasks_has_replies(
+    valkey: StoreServer,
+) -> None:
+    """The connection's task is among them; so is one that was waiting for replicas that are not there."""
+    outcomes: list[object] = []
+
+    async def clean_up(began: asyncio.Event) -> None:
+        connection = connect(f"{valkey.url}?wait_replicas=1")
+        await connection.execute("PING")
+        under_way = [connection.execute("SET", "under-way", 1), connection.execute("ECHO", "lost")]
+        try:
+            began.set()
+            await asyncio.sleep(HOUR)
+        finally:
+            late = [connection.execute("GET", "late"), connection.execute("SET", "late", 1)]
+            calls = [*under_way, *late]
+            done, _ = await asyncio.wait(calls, timeout=5.0)
+            outcomes.extend(each.exception() if each in done else "no reply" for each in calls)
+            await connection.aclose()
+
+    async def use() -> None:
+        began = asyncio.Event()
+        tasks.append(asyncio.create_task(clean_up(began)))
+        await began.wait()
+
+    tasks: list[asyncio.Task[None]] = []
+    asyncio.run(use())
+    *lost, read, written = outcomes
+    assert [type(each) for each in lost] == [RedisUnavailableError] * 2
+    assert read is None
+    assert str(written) == "too few replicas have the write"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.cluster import NodesManager, RedisCluster
 from redis.exceptions import RedisClusterException, RedisError
 
 from .commands import Argument, Reply, retrieve
@@ -18,6 +18,7 @@ NewConnection = Callable[[str, int], PipelinedConnection]
 Address = tuple[str, int]
 
 _MAX_REDIRECTIONS = 5
+_CLOSED = "the connection was closed"
 
 
 class ClusterClient:
@@ -52,15 +53,15 @@ class ClusterClient:
         self._connections: dict[Address, PipelinedConnection] = {}
         self._nodes: set[Address] = set()
         """Those of the map that was read last."""
+        self._times_closed = 0
+        """What was called before it was closed is not to open it again."""
         self._map_is_current = False
         self._map_read: asyncio.Task[None] | None = None
 
     def execute(self, *arguments: Argument) -> Reply:
         """Send a command and return the future of its reply; see RedisClient."""
-        many = arguments[0] == "MGET"
-        return asyncio.ensure_future(
-            self._execute_mget(arguments) if many else self._execute(arguments)
-        )
+        kind = self._execute_mget if arguments[0] == "MGET" else self._execute
+        return asyncio.ensure_future(kind(arguments, self._times_closed))
 
     @property
     def is_cluster(self) -> bool:
@@ -86,29 +87,33 @@ class ClusterClient:
 
     async def aclose(self) -> None:
         """Close all connections; commands under way fail. May be called twice."""
+        self._times_closed += 1
         if self._map_read and not self._map_read.get_loop().is_closed():
             self._map_read.cancel()
             await asyncio.wait([self._map_read])
-        for connection in self._connections.values():
+        for connection in list(self._connections.values()):
             await connection.aclose()
 
-    async def _execute_mget(self, arguments: tuple[Argument, ...]) -> Any:
+    async def _execute_mget(self, arguments: tuple[Argument, ...], called: int) -> Any:
         """Read keys of many slots; those of one node share a write."""
-        return await asyncio.gather(*(self._execute(("GET", key)) for key in arguments[1:]))
+        return await asyncio.gather(*(self._execute(("GET", key), called) for key in arguments[1:]))
 
-    async def _execute(self, arguments: tuple[Argument, ...]) -> Any:
+    async def _execute(self, arguments: tuple[Argument, ...], called: int) -> Any:
+        """Execute a command that was called when the client had been closed so many times."""
         if arguments[0] == "SUBSCRIBE":
             self._map_is_current = False  # any node accepts any channel; none replies MOVED
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._follow_redirections(arguments)
+                return await self._follow_redirections(arguments, called)
         except TimeoutError as error:
             self._map_is_current = False
             raise RedisUnavailableError(f"no reply within {self._timeout} s") from error
 
-    async def _follow_redirections(self, arguments: tuple[Argument, ...]) -> Any:
+    async def _follow_redirections(self, arguments: tuple[Argument, ...], called: int) -> Any:
         address = await self._owner(arguments)
         for _ in range(_MAX_REDIRECTIONS):
+            if called != self._times_closed:
+                raise RedisUnavailableError(_CLOSED)
             try:
                 reply = await self._connection(address).execute(*arguments)
             except RedirectError as error:
@@ -121,7 +126,7 @@ class ClusterClient:
                 self._map_is_current = False
                 raise
             else:
-                if self._warns:
+                if self._warns and called == self._times_closed:
                     self._warns = False
                     self._warn_of(address)
                 return reply
@@ -155,7 +160,11 @@ class ClusterClient:
         if self._map_read is None:
             self._map_read = asyncio.create_task(self._read_map(), name="cluster map")
             self._map_read.add_done_callback(self._map_was_read)
-        await asyncio.shield(self._map_read)
+        reading = self._map_read
+        await asyncio.wait([reading])
+        if reading.cancelled():
+            raise RedisUnavailableError(_CLOSED)
+        reading.result()
 
     async def _read_map(self) -> None:
         nodes = self._cluster.nodes_manager
@@ -169,10 +178,8 @@ class ClusterClient:
             reason = str(error) or f"no map of the slots within {self._timeout} s"
             raise RedisUnavailableError(reason) from error
         finally:
-            # A connection that stayed open would belong to this event loop alone.
-            with suppress(RedisError, OSError):
-                await nodes.aclose()
-                await nodes.aclose("startup_nodes")
+            # By a task of its own, which no cancel ends: who closes this client may do so meanwhile.
+            await asyncio.wait([asyncio.create_task(_close(nodes), name="cluster map, closing")])
 
     def _in_use(self) -> dict[Address, PipelinedConnection]:
         """Return the connections but those to nodes that have left which nothing uses any more."""
@@ -191,6 +198,13 @@ class ClusterClient:
         if address not in self._connections:
             self._connections[address] = self._new_connection(*address)
         return self._connections[address]
+
+
+async def _close(nodes: NodesManager) -> None:
+    """Close the connections of a map: one that stayed open would belong to this event loop alone."""
+    with suppress(RedisError, OSError, RuntimeError):  # uvloop's, for a handle that is closed
+        await nodes.aclose()
+        await nodes.aclose("startup_nodes")
 
 
 def _key(arguments: tuple[Argument, ...]) -> str:

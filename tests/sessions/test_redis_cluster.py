@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from app import RedisStore
+from app.redis.client import RedisClient
 from app.redis.cluster import ClusterClient
+from app.redis.errors import RedisUnavailableError
 from app.redis.url import connect
 from app.sessions import EndReason, Record, StoreUnavailableError, Tombstone
 from app.sessions.stores.redis import record_key
@@ -215,3 +217,26 @@ async def test_a_lost_connection_of_long_ago_is_not_lost_again(cluster: Cluster)
     cluster.masters[2].drop_clients()
     await asyncio.wait_for(connection.lost(), 5.0)
     await connection.aclose()
+
+
+async def test_what_is_under_way_fails_when_the_client_is_closed_and_no_connection_stays(
+    cluster: Cluster,
+) -> None:
+    """Whatever it was about: connecting, reading the map, closing what it was read by, or the command."""
+    name, was_done = f"closed-{new_key()[:8]}", False
+    clients: list[RedisClient] = []
+    while not was_done:
+        client = connect(f"{cluster.url}?client_name={name}")
+        calls = [client.execute("GET", new_key()) for _ in range(3)]
+        for _ in clients:  # one turn of the event loop more each time
+            await asyncio.sleep(0)
+        was_done = all(call.done() for call in calls)
+        await client.aclose()
+        answers = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 5.0)
+        assert {type(each) for each in answers} <= {type(None), RedisUnavailableError}
+        clients.append(client)
+    await eventually(lambda: not any(_has_client(each, name) for each in cluster.masters))
+
+
+def _has_client(server: ClusterServer, name: str) -> bool:
+    return f"name={name} " in str(server.command("CLIENT", "LIST"))

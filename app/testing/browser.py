@@ -52,7 +52,7 @@ class Browser(AsyncClient):
         *,
         socket_path: str,
         raise_app_exceptions: bool,
-        failures: list[Exception],
+        failures: list[BaseException],
         now: Callable[[], float],
         **options: Any,
     ) -> None:

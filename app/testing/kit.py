@@ -87,7 +87,7 @@ class TestApp:
             clock=self.clock.running,
         )
         self._browsers: list[Browser] = []
-        self._failures: list[Exception] = []
+        self._failures: list[BaseException] = []
         self._was_started = self._runs = False
 
     async def __aenter__(self) -> Self:
@@ -222,7 +222,7 @@ class TestApp:
         for node in sorted(self.nodes, key=lambda node: not node.alive):
             try:
                 await node.stop()
-            except Exception as error:  # noqa: BLE001 - the other nodes stop, too; it is raised below
+            except BaseException as error:  # noqa: BLE001 - the other nodes stop, too; it is raised below
                 errors.append(error)
         if errors:
             raise errors[0]

@@ -1,6 +1,7 @@
 """A node of a TestApp: an event loop in a thread of its own, on which the app runs."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, InvalidStateError
@@ -17,6 +18,8 @@ from .lifespan import Lifespan
 from .loop import NodeLoop
 
 Result = TypeVar("Result")
+
+logger = logging.getLogger(__name__)
 
 
 class NodeKilledError(ConnectionError):
@@ -155,7 +158,20 @@ class Node:
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         with self._turn:
+            while not self._run_on():
+                pass
+
+    def _run_on(self) -> bool:
+        """Run the event loop; return whether it was stopped, and not left by a task that ends a process.
+
+        Such a task has its outcome, which the test is given that waits for it.
+        """
+        try:
             self.loop.run_forever()
+        except (KeyboardInterrupt, SystemExit) as error:
+            logger.exception("a node has raised %r, which on a port ends it", error)
+            return False
+        return True
 
     def _check_alive(self) -> None:
         if not self.alive:

@@ -55,7 +55,7 @@ class ClientSocket:
     """
 
     def __init__(
-        self, browser: Opener, namespace: str, auth: Any, failures: list[Exception]
+        self, browser: Opener, namespace: str, auth: Any, failures: list[BaseException]
     ) -> None:
         _check_namespace(namespace)
         self.namespace = namespace
@@ -70,8 +70,8 @@ class ClientSocket:
         self._connection: Connection | None = None
         self._pid: str | None = None
         self._offset: str | None = None
-        self._error: Exception | None = None
-        self._failure: Exception | None = None
+        self._error: BaseException | None = None
+        self._failure: BaseException | None = None
         self._failures = failures
         self._refusal = Refusal()
         self._incomplete: packet.Packet | None = None
@@ -225,7 +225,7 @@ class ClientSocket:
     def _connect(self) -> None:
         try:
             auth = _checked(self.auth() if callable(self.auth) else self.auth)
-        except Exception as error:  # noqa: BLE001 - `reconnect` raises it, in the test
+        except BaseException as error:  # noqa: BLE001 - `reconnect` raises it; pytest.fail's is no Exception
             self._error = error
             self._close("io client disconnect", _GOING_AWAY)
             return
@@ -266,7 +266,8 @@ class ClientSocket:
         if received.id is not None and event in self.answers:
             try:
                 self._answer(event, args, received.id)
-            except Exception as error:  # noqa: BLE001 - it is raised in the test, not on the event loop
+            # Not on the event loop, but in the test; that of pytest.fail is no Exception.
+            except BaseException as error:  # noqa: BLE001
                 self._failure = error
                 self._failures.append(error)
 

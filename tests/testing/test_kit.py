@@ -11,7 +11,8 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request, WebSocket
 
-from app import MemoryStore, Mooring, Settings
+from app import EventRouter, MemoryStore, Mooring, Settings
+from app.mooring import mooring_of
 from app.testing import ConnectError, FakeClock, NodeKilledError, TestApp
 from tests.testing.product import product
 
@@ -464,6 +465,46 @@ async def test_a_node_that_does_not_stop_well_keeps_no_other_from_it() -> None:
     with pytest.raises(RuntimeError, match="not closed"):
         async with TestApp(app, nodes=2):
             pass
+    assert not [each for each in threading.enumerate() if each.name == "mooring node"]
+
+
+@pytest.mark.parametrize("error", [SystemExit("no database"), KeyboardInterrupt("no database")])
+async def test_what_would_end_a_process_is_raised_in_the_test_and_ends_no_node(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = product()
+    events = EventRouter()
+
+    @app.get("/leave")
+    @events.on("leave")
+    async def leave() -> None:
+        raise error
+
+    mooring_of(app).include_router(events)
+    async with TestApp(app, nodes=2) as test:
+        ann = test.browser()
+        with pytest.raises(type(error), match="no database"):
+            await ann.get("/leave")
+        socket = await ann.connect()
+        socket.emit("leave")
+        await test.settle()
+        assert await socket.call("incr") == 1
+    assert caplog.text.count("which on a port ends it") == 2
+
+
+@pytest.mark.parametrize("when", ["on_startup", "on_shutdown"])
+async def test_a_lifespan_that_would_end_a_process_fails_the_test_and_leaves_no_thread(
+    when: str,
+) -> None:
+    app = product()
+
+    async def leave() -> None:
+        sys.exit("no database")
+
+    getattr(app.router, when).append(leave)
+    with pytest.raises(SystemExit, match="no database"):
+        async with TestApp(app, nodes=2):
+            assert when == "on_shutdown"
     assert not [each for each in threading.enumerate() if each.name == "mooring node"]
 
 

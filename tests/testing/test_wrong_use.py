@@ -26,6 +26,10 @@ def _failing() -> Any:
     raise LookupError("no token")
 
 
+def _not_to_be_called(*_arguments: Any) -> Any:
+    pytest.fail("it is not to be called")  # raises what is no Exception
+
+
 NO_OBJECTS = ["a token", "", ["a token"], 3, 0, True]
 NO_JSON = [{"photo": b"x"}, {"photo": {1, 2}}]
 
@@ -43,6 +47,8 @@ async def test_what_no_client_can_send_as_auth_is_named(
 async def test_the_error_of_a_function_that_makes_auth_is_raised(test: TestApp) -> None:
     with pytest.raises(LookupError, match="no token"):
         await test.browser().connect(auth=_failing)
+    with pytest.raises(pytest.fail.Exception, match="not to be called"):
+        await test.browser().connect(auth=_not_to_be_called)
 
 
 async def test_a_socket_whose_auth_was_refused_can_connect_with_another(test: TestApp) -> None:
@@ -147,10 +153,11 @@ async def _late_answer(number: int) -> int:
     [
         (_wrong_answer, LookupError, "nothing of that number"),
         (_late_answer, TypeError, r"answers\['question'\] is a coroutine function"),
+        (_not_to_be_called, pytest.fail.Exception, "it is not to be called"),
     ],
 )
 async def test_an_answer_that_fails_is_raised_by_what_waits_next_or_by_the_end(
-    answer: Any, error: type[Exception], says: str
+    answer: Any, error: type[BaseException], says: str
 ) -> None:
     with pytest.raises(error, match=says):  # noqa: PT012 - the end raises it, too
         async with TestApp(product()) as test:

@@ -41,6 +41,13 @@ class TurnSelector(selectors.DefaultSelector):
         try:
             return super().select(timeout)
         finally:
+            self._take_turn()
+
+    def _take_turn(self) -> None:
+        """Wait until the loop may run, and for its turn; by then it may have been held."""
+        self._turn.acquire()
+        while not self._may_run.is_set():
+            self._turn.release()
             self._may_run.wait()
             self._turn.acquire()
 

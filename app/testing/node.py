@@ -70,6 +70,7 @@ class Node:
 
     def hang(self) -> None:
         """Stop running, as a process does at SIGSTOP; what it is sent waits."""
+        _check_is_no_node("hang()")
         self._check_alive()
         self.hung = True
         self.loop.turns.hold()
@@ -87,6 +88,7 @@ class Node:
 
         Other nodes notice it at once, where on a Redis server it takes them two seconds.
         """
+        _check_is_no_node("kill()")
         self._check_alive()
         self.loop.turns.hold()
         self.alive = False
@@ -168,14 +170,24 @@ class Node:
         """
         try:
             self.loop.run_forever()
-        except (KeyboardInterrupt, SystemExit) as error:
-            logger.exception("a node has raised %r, which on a port ends it", error)
+        except (KeyboardInterrupt, SystemExit):
+            logger.exception("the app has raised what on a port ends the process")
             return False
         return True
 
     def _check_alive(self) -> None:
         if not self.alive:
             raise NodeKilledError("the node was killed, or is not running")
+
+
+def _check_is_no_node(what: str) -> None:
+    """Raise RuntimeError on the event loop of a node, which would wait for the end of its own turn."""
+    try:
+        is_on_node = isinstance(asyncio.get_running_loop(), NodeLoop)
+    except RuntimeError:
+        return  # a thread without one
+    if is_on_node:
+        raise RuntimeError(f"{what} of a node is for the test, not for what runs on a node")
 
 
 def _pass_on(running: Future[Result], *, to: Future[Result]) -> None:

@@ -331,6 +331,17 @@ async def test_a_node_that_hangs_goes_on_where_it_was(two: TestApp) -> None:
     assert await socket.call("incr") == 2
 
 
+@pytest.mark.parametrize("verb", ["hang", "kill"])
+async def test_a_fault_that_is_asked_for_on_a_node_is_refused(two: TestApp, verb: str) -> None:
+    async def ask() -> None:
+        getattr(two.nodes[1], verb)()
+
+    with pytest.raises(RuntimeError, match=rf"{verb}\(\) of a node is for the test"):
+        await two.nodes[0].call(ask())
+    assert two.nodes[1].alive
+    assert not two.nodes[1].hung
+
+
 @pytest.mark.parametrize("nodes", [(0, 1), (1, 0)])
 async def test_settle_sees_all_that_was_sent(two: TestApp, nodes: tuple[int, int]) -> None:
     here, there = [await two.browser(node=node).connect() for node in nodes]
@@ -434,6 +445,29 @@ async def test_nodes_take_turns_so_that_none_interrupts_another() -> None:
     assert app.state.count == 30
 
 
+@pytest.mark.usefixtures("eager_threads")
+async def test_a_busy_node_runs_no_turn_after_it_was_made_to_hang(test: TestApp) -> None:
+    turns = 0
+
+    async def keep_busy() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    [node] = test.nodes
+    busy = asyncio.run_coroutine_threadsafe(keep_busy(), node.loop)
+    for _ in range(300):
+        node.hang()
+        before = turns
+        await asyncio.sleep(0.0005)
+        assert turns == before
+        node.resume()
+        await asyncio.sleep(0)
+    busy.cancel()
+    assert turns > 300
+
+
 async def test_plain_functions_run_in_threads(two: TestApp) -> None:
     for node in (0, 1):
         ann = two.browser(node=node)
@@ -489,7 +523,7 @@ async def test_what_would_end_a_process_is_raised_in_the_test_and_ends_no_node(
         socket.emit("leave")
         await test.settle()
         assert await socket.call("incr") == 1
-    assert caplog.text.count("which on a port ends it") == 2
+    assert caplog.text.count("what on a port ends the process") == 2
 
 
 @pytest.mark.parametrize("when", ["on_startup", "on_shutdown"])

@@ -1,5 +1,6 @@
 """What clients get for an event, or a connect, that was refused."""
 
+import asyncio
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -83,3 +84,33 @@ def _explain(error: RequestValidationError) -> str:
 
 TOO_MANY_EVENTS = error_ack("too-many-events", "This socket has too many events waiting.")
 INTERNAL_ERROR = error_ack("internal-error", "The error is in the server's log.")
+
+
+def refuse_what_is_no_error(error: BaseException) -> None:
+    """Raise RuntimeError for what is no Exception, unless the handler is cancelled or the process ends.
+
+    It may be that what the handler waited for was cancelled, or that an extension in Rust has panicked.
+    """
+    match error:
+        case asyncio.CancelledError():
+            task = asyncio.current_task()
+            if task is not None and not task.cancelling():
+                raise RuntimeError("the handler waited for a task that was cancelled") from error
+        case Exception() | GeneratorExit() | KeyboardInterrupt() | SystemExit():
+            return
+        case _:
+            raise RuntimeError("the handler has raised what is no Exception") from error
+
+
+class _ErrorsOnly:
+    """Around what an app's functions do: see `refuse_what_is_no_error`."""
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if error is not None:
+            refuse_what_is_no_error(error)
+
+
+errors_only = _ErrorsOnly()

@@ -27,7 +27,14 @@ from ..sessions.ids import short
 from ..sessions.once import Steps
 from .context import Context, Resources
 from .disconnect import disconnect_socket
-from .errors import INTERNAL_ERROR, InvalidPayloadError, ack_of, session_error_ack, unknown_event
+from .errors import (
+    INTERNAL_ERROR,
+    InvalidPayloadError,
+    ack_of,
+    refuse_what_is_no_error,
+    session_error_ack,
+    unknown_event,
+)
 from .events import ClientEvent, EventRouter
 from .metrics import EVENTS
 from .once import begin, keep, kept_ack
@@ -213,7 +220,7 @@ class EventDispatcher:
                 await keep(attempt, answer)
         except BaseException as error:
             session.discard_changes()
-            _refuse_if_not_cancelled(error)
+            refuse_what_is_no_error(error)
             raise
         finally:
             usage.over = True
@@ -321,10 +328,3 @@ def _record_of(member: Member) -> Record:
     if record is None or connection.pending_close is not None:
         raise SessionEndedError(connection.pending_close or EndReason.EXPIRED)
     return record
-
-
-def _refuse_if_not_cancelled(error: BaseException) -> None:
-    """Raise RuntimeError if what a handler waited for was cancelled, and not the handler itself."""
-    task = asyncio.current_task()
-    if isinstance(error, asyncio.CancelledError) and task is not None and not task.cancelling():
-        raise RuntimeError("the handler waited for a task that was cancelled") from error

@@ -22,7 +22,7 @@ from ..sessions.sign_in import user_of
 from .connect_token import ConnectTokens, TokenRotatedError
 from .context import Context, Resources
 from .disconnect import disconnect_socket
-from .errors import INTERNAL_ERROR, ErrorAck, ack_of
+from .errors import INTERNAL_ERROR, ErrorAck, ack_of, errors_only
 from .events import EventRouter, NamespaceEvents
 from .reconciler import SessionReconciler
 from .recovery.recoveries import Recoveries, RecoveryFailedError
@@ -155,7 +155,8 @@ class Namespaces:
         context = Context(member, session, self._resources)
         try:
             for hook in events.disconnects:
-                await hook(context, str(member.connection.closed_for or reason))
+                with errors_only:
+                    await hook(context, str(member.connection.closed_for or reason))
             await session.save()
         except SessionEndedError:
             pass  # what a hook wrote to a session that has ended is lost, as it says
@@ -244,7 +245,8 @@ class Namespaces:
         context = Context(member, session, self._resources)
         try:
             for hook in events.connects:
-                await hook(context, auth)
+                with errors_only:
+                    await hook(context, auth)
             if not session.destroyed:
                 await session.save()
         except Exception as error:

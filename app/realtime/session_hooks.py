@@ -17,6 +17,7 @@ from ..sessions.ids import short
 from .callee import AnyHandler
 from .context import Context, Resources
 from .declarations import declaration_error, hints_of, is_async, refuse_generator
+from .errors import errors_only
 from .hooks import Hook
 from .parameters import bare_type
 from .session_sockets import Member, SessionSockets
@@ -51,10 +52,11 @@ class LifeHook:
         """Call the function; log what it raises."""
         arguments = [values[name] for name in self._takes]
         try:
-            if self._async:
-                await self._function(*arguments)
-            else:
-                await run_in_threadpool(self._function, *arguments)
+            with errors_only:
+                if self._async:
+                    await self._function(*arguments)
+                else:
+                    await run_in_threadpool(self._function, *arguments)
         except Exception:
             logger.exception("a hook for the life of sessions failed")
 
@@ -178,7 +180,8 @@ class SessionHookCaller:
             for hook in self._hooks.changed[name]:
                 session = self._attach(member.connection.session_sockets.key, record)
                 try:
-                    await hook(Context(member, session, self._resources), value)
+                    with errors_only:
+                        await hook(Context(member, session, self._resources), value)
                     await session.save()
                 except Exception:
                     logger.exception("a hook for changes of %r failed", name)

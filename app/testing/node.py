@@ -61,6 +61,8 @@ class Node:
         self._stop_clock = stop_clock
         self._lifespan: Lifespan | None = None
         self._under_way: set[Future[Any]] = set()
+        self._idle: set[Future[None]] = set()
+        """Those of them that wait until it is idle."""
         self._thread = threading.Thread(target=self._run, name="mooring node", daemon=True)
 
     @property
@@ -75,6 +77,9 @@ class Node:
         self.hung = True
         self.loop.turns.hold()
         self._stop_clock.hold()
+        for idle in list(self._idle):
+            if not idle.done():
+                idle.set_result(None)
 
     def resume(self) -> None:
         """Go on after `hang`."""
@@ -124,10 +129,13 @@ class Node:
             self.loop.close()
 
     async def idle(self) -> None:
-        """Return when it has nothing to do but to wait."""
+        """Return when it has nothing to do but to wait, or when it hangs or is killed."""
+        if self.hung or not self.alive:
+            return
         idle = self.loop.idle()
-        self._under_way.add(idle)
-        idle.add_done_callback(self._under_way.discard)
+        for waiting in (self._idle, self._under_way):
+            waiting.add(idle)
+            idle.add_done_callback(waiting.discard)
         with suppress(NodeKilledError):
             await asyncio.wrap_future(idle)
 

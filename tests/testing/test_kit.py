@@ -354,6 +354,18 @@ async def test_settle_sees_all_that_was_sent(two: TestApp, nodes: tuple[int, int
         assert each.received[1:] == [("said", str(number)) for number in range(20)]
 
 
+@pytest.mark.parametrize("verb", ["hang", "kill"])
+@pytest.mark.parametrize("turns", range(6))
+async def test_settle_waits_for_no_node_that_is_made_to_hang_or_killed_meanwhile(
+    two: TestApp, verb: str, turns: int
+) -> None:
+    settling = asyncio.create_task(two.settle())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    getattr(two.nodes[1], verb)()
+    await asyncio.wait_for(settling, 5.0)
+
+
 async def test_the_apps_own_error_is_raised_or_answered() -> None:
     app = product()
     async with TestApp(app) as test:

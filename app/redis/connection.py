@@ -59,7 +59,8 @@ class PipelinedConnection:
         new_connection: makes a connection of redis-py's, not yet connected.
         timeout: seconds that a command may take, connecting included.
         replicas: replicas that must have a write before its reply is delivered. Reads do not wait:
-            they succeed when there are too few replicas.
+            they succeed when there are too few replicas. One that is called behind writes that are held, as
+            another WAIT is under way, overtakes them: who is to read what he writes awaits the write.
         name: what log lines call the server.
     """
 

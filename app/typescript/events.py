@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from .names import unused, with_type_names
+from .names import argument_names, identifier, unused, with_type_names
 from .schemas import array_of, declaration, documentation, property_name, type_of
 
 Document = Mapping[str, Any]
 
 _AUTH, _RECEIVED, _SENT = "HandshakeAuth", "ClientToServerEvents", "ServerToClientEvents"
+_BEHIND = ("more", "ack")
+"""What may stand behind the arguments that an event names."""
 _NOT_WORD = re.compile(r"\W+")
 
 
@@ -34,7 +36,8 @@ def _prefixes(channels: Document) -> list[str]:
     prefixes: list[str] = []
     for each in channels.values():
         words = _NOT_WORD.split(each["address"].strip("/"))
-        prefixes.append(unused("".join(word.capitalize() for word in words), prefixes))
+        prefix = "".join(word.capitalize() for word in words)
+        prefixes.append(unused(identifier(prefix), prefixes))
     return prefixes
 
 
@@ -92,16 +95,18 @@ def _arguments(message: Document) -> list[str]:
     if payload.get("type") == "null" and not names:
         return []
     if payload.get("type") != "array" or "prefixItems" not in payload:
-        return [f"{_argument(names[0])}: {type_of(payload)}"]
+        [name] = argument_names(names[:1], _BEHIND)
+        return [f"{name}: {type_of(payload)}"]
     return list(_several(payload, names))
 
 
 def _several(payload: Document, names: list[str]) -> Iterator[str]:
     required, rest = payload["minItems"], "maxItems" not in payload
     variadic = rest and names[-1] == "..."
-    for index, each in enumerate(payload["prefixItems"]):
+    items = payload["prefixItems"]
+    for index, name in enumerate(argument_names(names[: len(items)], _BEHIND)):
         optional = "" if index < required else "?"
-        yield f"{_argument(names[index])}{optional}: {type_of(each)}"
+        yield f"{name}{optional}: {type_of(items[index])}"
     if variadic:
         yield f"...more: {array_of(type_of(payload['items']))}"
 
@@ -122,7 +127,3 @@ def _message(messages: Document, operation: Document) -> Document:
 
 def _slug(reference: Document) -> str:
     return str(reference["$ref"]).rpartition("/")[2]
-
-
-def _argument(name: str) -> str:
-    return _NOT_WORD.sub("_", name)

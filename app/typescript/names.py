@@ -12,6 +12,14 @@ _LANGUAGE = (
     *("string", "symbol", "undefined", "unknown", "void"),
 )
 """What has a meaning in what is written here, or may name no type."""
+_RESERVED = {
+    *("arguments", "await", "break", "case", "catch", "class", "const", "continue", "debugger"),
+    *("default", "delete", "do", "else", "enum", "eval", "export", "extends", "false", "finally"),
+    *("for", "function", "if", "implements", "import", "in", "instanceof", "interface", "let"),
+    *("new", "null", "package", "private", "protected", "public", "return", "static", "super"),
+    *("switch", "this", "throw", "true", "try", "typeof", "var", "void", "while", "with", "yield"),
+}
+"""What is a word of the language, of which Python knows nothing: no type and no parameter is called so."""
 
 
 def with_type_names(document: Mapping[str, Any], own: Iterable[str]) -> dict[str, Any]:
@@ -36,12 +44,28 @@ def unused(name: str, taken: Collection[str]) -> str:
     return next(each for each in numbered if each not in taken)
 
 
+def argument_names(names: Iterable[str], own: Iterable[str]) -> list[str]:
+    """Return a name for each argument of a function that has parameters of its own behind them."""
+    taken = {*own, *_RESERVED}
+    found: list[str] = []
+    for each in names:
+        found.append(unused(identifier(each), taken))
+        taken.add(found[-1])
+    return found
+
+
+def identifier(name: str) -> str:
+    """Return what can stand for a name in TypeScript, which lets none begin with a digit."""
+    word = _NOT_NAME.sub("_", name)
+    return f"_{word}" if word[:1].isdigit() else word
+
+
 def _names_of(schemas: Iterable[str], own: Iterable[str]) -> dict[str, str]:
     """Return the name of each schema's type; one that is a name as it stands comes first."""
     names: dict[str, str] = {}
-    taken = {*own, *_LANGUAGE}
+    taken = {*own, *_LANGUAGE, *_RESERVED}
     for each in sorted(schemas, key=lambda each: (_NOT_NAME.search(each) is not None, each)):
-        names[each] = unused(_NOT_NAME.sub("_", each), taken)
+        names[each] = unused(identifier(each), taken)
         taken.add(names[each])
     return names
 

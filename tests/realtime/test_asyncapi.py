@@ -242,7 +242,7 @@ def compile_use(tmp_path: Path) -> str:
     compiled = subprocess.run(
         [
             *("node", SPA / "node_modules" / "typescript" / "bin" / "tsc", "--noEmit", "--strict"),
-            *("--skipLibCheck", "--moduleResolution", "bundler", "--module", "esnext"),
+            *("--moduleResolution", "bundler", "--module", "esnext"),
             *("--target", "es2022", "use.ts"),
         ],
         cwd=tmp_path,
@@ -318,6 +318,59 @@ def test_names_that_are_one_in_typescript_are_told_from_each_other(
         declared = re.findall(r"^export (?:interface|type) (\w+)", text, re.MULTILINE)
         assert sorted(declared) == sorted(set(declared)), name
     (tmp_path / "use.ts").write_text(USE_OF_ONE_NAME)
+    assert compile_use(tmp_path) == ""
+
+
+def new_app_of_words() -> FastAPI:
+    """An app in which names are words that TypeScript keeps for itself, or uses itself."""
+    app = FastAPI()
+    mooring = Mooring(app, Settings(_env_file=None))
+    delete = create_model("delete", key=(str, ...))
+    root, numbered = EventRouter(), EventRouter("/2nd")
+
+    @root.on("rename")
+    async def rename(old: str, new: str, default: int = 5) -> delete:
+        return delete(key=old)
+
+    @root.on("this")
+    async def this(this: str, more: delete, *function: int) -> None: ...
+
+    @root.on("acked")
+    async def acked(ack: str) -> int:
+        return len(ack)
+
+    root.sends("typed", int, str)
+
+    @numbered.on("count")
+    async def count(value: int) -> None: ...
+
+    for router in (root, numbered):
+        mooring.include_router(router)
+    app.state.mooring = mooring
+    return app
+
+
+USE_OF_WORDS = """
+import type { ClientToServerEvents, ErrorAck, _2ndClientToServerEvents, delete_2 } from "./events";
+
+const renamed: Parameters<ClientToServerEvents["rename"]> = ["old", "new", 5, (answer) => answer];
+const short: Parameters<ClientToServerEvents["rename"]> = ["old", "new"];
+const model: delete_2 = { key: "old" };
+const all: Parameters<ClientToServerEvents["this"]> = ["this", model, 1, 2, (error?: ErrorAck) => error];
+const acked: Parameters<ClientToServerEvents["acked"]> = ["text", (answer: number | ErrorAck) => answer];
+const numbered: Parameters<_2ndClientToServerEvents["count"]> = [1];
+[renamed, short, all, acked, numbered].length;
+// @ts-expect-error: an argument that is called `this` is one
+const none: Parameters<ClientToServerEvents["this"]> = [model];
+"""
+
+
+@pytest.mark.slow
+def test_words_of_typescript_may_be_names_of_arguments_models_and_namespaces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_types(new_app_of_words(), tmp_path, monkeypatch)
+    (tmp_path / "use.ts").write_text(USE_OF_WORDS)
     assert compile_use(tmp_path) == ""
 
 

@@ -18,11 +18,15 @@ _ATTRIBUTE = r"([A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?"
 _SEGMENTS = r"(/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~-]+)"
 """Without the segments `.` and `..`, which browsers remove."""
 _FIELD_NAME = re.compile(r"[A-Za-z0-9!#$%&'+.^_`|~-]+")
+_PORT = r"(:(?P<port>\d{1,5}))?"
 _ORIGIN = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://"
-    r"(?P<host>(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])"
-    r"(:(?P<port>\d{1,5}))?"
+    rf"(?P<host>(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]){_PORT}"
 )
+_OPAQUE_ORIGIN = re.compile(
+    rf"(?P<scheme>(?!(https?|wss?|ftp|file):)[a-z][a-z0-9+.-]*)://(?P<host>[A-Za-z0-9._~-]+){_PORT}"
+)
+"""One of any other scheme than the web's: `app://.`. Browsers change nothing of its host."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAX_PORT = 65_535
 _MOST_DOMAINS = 8
@@ -66,7 +70,7 @@ def _origin(origin: str) -> str:
     """Return the origin as browsers send it: without the port that its scheme has anyway."""
     if origin == "null":
         return origin
-    parts = _ORIGIN.fullmatch(origin)
+    parts = _ORIGIN.fullmatch(origin) or _OPAQUE_ORIGIN.fullmatch(origin)
     if parts is None or int(parts["port"] or 0) > _MAX_PORT:
         raise ValueError(
             f"{origin!r} is no origin; write scheme://host[:port] in lower case, "

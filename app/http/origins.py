@@ -8,7 +8,7 @@ from starlette.types import Scope
 from .own_origin import OwnOrigin
 
 _WILDCARD = "://*."
-_LABELS = r"(?:[a-z0-9-]+\.)+"
+_LABELS = r"(?:[a-z0-9_-]+\.)+"
 
 
 class OriginPolicy:

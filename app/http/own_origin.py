@@ -105,8 +105,8 @@ def _hosts(said: Said, forwarded: Mapping[str, str], scheme: str) -> Iterator[st
     outer = named or host
     yield f"{outer}:{port}" if port.isdigit() and not _PORT.search(outer) else outer
     # nginx' $server_port where TLS has ended in front of it: with https it is never the browser's.
-    if port == "80" and scheme == "https":
-        yield outer
+    if scheme == "https" and (port == "80" or outer.endswith(":80")):
+        yield outer.removesuffix(":80")
     # nginx' $host, which many write into X-Forwarded-Host, has lost the port that Host still has.
     if not port and named.lower() == _PORT.sub("", host).lower():
         yield host

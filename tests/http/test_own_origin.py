@@ -28,6 +28,19 @@ RECOGNISED: dict[str, tuple[Headers, str]] = {
         [("host", "shop.example"), ("x-forwarded-port", "80"), ("x-forwarded-proto", "https")],
         "https://shop.example",
     ),
+    "the port of a proxy behind the one that ends TLS, in Host": (
+        [("host", "shop.example:80"), ("x-forwarded-proto", "https")],
+        SHOP,
+    ),
+    "the port of a proxy behind the one that ends TLS, in X-Forwarded-Host": (
+        [
+            ("host", "app:3000"),
+            ("x-forwarded-host", "shop.example:80"),
+            ("x-forwarded-port", "80"),
+            ("x-forwarded-proto", "https"),
+        ],
+        SHOP,
+    ),
     "the default port in Host": (
         [("host", "shop.example:443"), ("x-forwarded-proto", "https")],
         SHOP,

@@ -39,6 +39,8 @@ async def test_as_a_library_it_brings_no_cors() -> None:
         (SHOP, SHOP),
         ("https://*.shop.example", "https://a.shop.example"),
         ("https://*.shop.example", "https://a.b.shop.example"),
+        ("https://*.shop.example", "https://a_1.shop.example"),
+        ("app://.", "app://."),
         ("capacitor://localhost", "capacitor://localhost"),
         ("https://shop.example:443", SHOP),
     ],

@@ -1,8 +1,9 @@
 """The arguments of an event or an ack, written once for all sockets that receive them."""
 
 import json
+import math
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -10,6 +11,7 @@ import orjson
 from ..article import kind_of
 
 _BYTES = (bytes, bytearray, memoryview)
+_COMPACT = (",", ":")
 
 
 class Body(NamedTuple):
@@ -47,8 +49,33 @@ def write_body(data: list[Any]) -> Body:
         text = orjson.dumps(data, attach, orjson.OPT_PASSTHROUGH_DATACLASS).decode()
     except TypeError:  # integers beyond 64 bits, and text that is no Unicode
         attachments.clear()
-        text = json.dumps(data, default=attach, separators=(",", ":"))
+        text = write_json(data, attach)
     return Body(text, tuple(attachments))
+
+
+def write_json(data: Any, default: Callable[[Any], Any] | None = None) -> str:
+    """Return data as JSON by the standard library, which takes all integers and texts.
+
+    JSON has no NaN and no Infinity, and clients close a connection on which one comes: it is null, as
+    `JSON.stringify` and orjson have it.
+
+    Raises:
+        TypeError: the data hold what is no JSON, and there is no default that makes it such.
+    """
+    try:
+        return json.dumps(data, default=default, separators=_COMPACT, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(data), default=default, separators=_COMPACT, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    return value
 
 
 def read_body(body: Body) -> list[Any]:

@@ -5,12 +5,21 @@ from typing import Any, NamedTuple
 from engineio import packet as eio_packet
 from socketio import packet
 
-from .bodies import Body
+from .bodies import Body, write_json
 
 Encoded = list[eio_packet.Packet]
 """A Socket.IO packet: one Engine.IO message, and another one for each attachment."""
 
 ROOT = "/"
+
+
+class _Json:
+    """What a packet writes its data with."""
+
+    @staticmethod
+    def dumps(data: Any, **_form: Any) -> str:
+        """Return the data as JSON that every client can read."""
+        return write_json(data)
 
 
 class DecodedEvent(NamedTuple):
@@ -64,6 +73,7 @@ class LibraryCodec:
 
     def encode(self, pkt: packet.Packet) -> Encoded:
         """Encode any packet."""
+        pkt.json = _Json
         encoded = pkt.encode()
         return _messages(*(encoded if isinstance(encoded, list) else [encoded]))
 

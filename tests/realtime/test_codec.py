@@ -170,6 +170,28 @@ def test_bytes_are_written_as_attachments(codec: LibraryCodec) -> None:
 
 
 @BOTH
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("beside", [1, 2**70, "\ud800", b"x"])
+def test_what_json_has_no_number_for_is_null(
+    codec: LibraryCodec, number: float, beside: Any
+) -> None:
+    """A client closes a connection on which NaN comes, whoever of them has sent 1e400."""
+    value = {"a": [number, {"b": number}, (1.5, number)], "c": beside}
+    written = [
+        codec.encode_event("name", value, number),
+        codec.encode_ack(7, (value, number)),
+        codec.encode_body(write_body(["name", value, number]), "/"),
+    ]
+    for head, *parts in written:
+        json.loads(head.data[head.data.index("[") :], parse_constant=pytest.fail)
+        found = packet.Packet(encoded_packet=head.data)
+        for part in parts:
+            found.add_attachment(part.data)
+        expected = [{"a": [None, {"b": None}, [1.5, None]], "c": beside}, None]
+        assert found.data[-2:] == expected
+
+
+@BOTH
 def test_what_is_no_json_raises(codec: LibraryCodec) -> None:
     with pytest.raises(TypeError):
         codec.encode_event("name", object())

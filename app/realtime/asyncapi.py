@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..sessions import EndReason
+from .declarations import function_of
 from .emitter import SESSION_ENDED
 from .events import ROOT, ClientEvent, EventRouter, NamespaceEvents, ServerEvent
 from .hooks import ConnectHook
@@ -187,7 +188,7 @@ class _Channel:
         """Describe what a client may send as `auth`, if anything reads it."""
         auths = [(hook, hook.type) for hook in hooks if hook.type is not None]
         for hook, type_ in auths[:1]:
-            description = inspect.getdoc(hook.function) or "The client's `auth`."
+            description = inspect.getdoc(function_of(hook.function)) or "The client's `auth`."
             payload = self._schemas.get(type_, "validation")
             message = self._message("connect", "auth", payload, description, ["auth"])
             reply = self._message(

@@ -2,13 +2,22 @@
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any, get_type_hints
 
 from ..article import kind_of
 
 
+def function_of(handler: Any) -> Any:
+    """Return the function behind what functools.partial has made of it."""
+    while isinstance(handler, partial):
+        handler = handler.func
+    return handler
+
+
 def label_of(handler: Any) -> str:
     """Return a function's name with its module's, for messages."""
+    handler = function_of(handler)
     name = getattr(handler, "__qualname__", None) or type(handler).__qualname__
     return f"{getattr(handler, '__module__', '?')}.{name}"
 
@@ -30,6 +39,7 @@ def refusing(handler: Any, what: str = "") -> Callable[[str], TypeError]:
 
 def hints_of(handler: Any) -> dict[str, Any]:
     """Return the annotations of a handler, evaluated; raise the error of a declaration."""
+    handler = function_of(handler)
     function = handler if inspect.isroutine(handler) else type(handler).__call__
     try:
         return get_type_hints(function, include_extras=True)
@@ -39,6 +49,7 @@ def hints_of(handler: Any) -> dict[str, Any]:
 
 def is_async(handler: Any) -> bool:
     """Return True for a coroutine function, or an object that is called like one."""
+    handler = function_of(handler)
     return any(
         inspect.iscoroutinefunction(each)
         for each in (inspect.unwrap(handler), getattr(handler, "__call__", None))  # noqa: B004 - its function is asked for
@@ -47,6 +58,7 @@ def is_async(handler: Any) -> bool:
 
 def is_generator(function: Any) -> bool:
     """Return True for a function that yields, or an object that is called like one."""
+    function = function_of(function)
     return any(
         inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each)
         for each in (inspect.unwrap(function), getattr(function, "__call__", None))  # noqa: B004 - its function is asked for
@@ -90,7 +102,7 @@ def check_state(name: str, state: Any) -> None:
 
 def _place_of(handler: Any) -> str:
     try:
-        code = inspect.unwrap(handler).__code__
+        code = inspect.unwrap(function_of(handler)).__code__
     except (AttributeError, ValueError):
         return ""
     return f" ({code.co_filename}, line {code.co_firstlineno})"

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from ..extras import explain_missing
 from .callee import AnyHandler, Callee
 from .context import Context, EventContext
-from .declarations import declaration_error, refusing
+from .declarations import declaration_error, function_of, refusing
 from .dependencies import Handled, Reply
 from .emitter import RESERVED
 from .errors import InvalidPayloadError
@@ -85,7 +85,7 @@ class ClientEvent:
         self.handler = handler
         self.reload = reload
         self.checks_first = reload or self.limit is not None
-        self.description = inspect.getdoc(handler) or ""
+        self.description = inspect.getdoc(function_of(handler)) or ""
         self.dependencies = tuple(dependencies)
         self.middleware = middleware
         if name in RESERVED:

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Sequence
 from enum import Enum
+from functools import partial
 from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
@@ -103,7 +104,8 @@ def read_parameters(handler: Any, *, first: Any) -> tuple[list[Given], Any]:
     except ValueError as error:
         raise declaration_error(handler, "its parameters cannot be read") from error
     given = []
-    for index, parameter in enumerate(parameters):
+    bound = handler.keywords if isinstance(handler, partial) else {}
+    for index, parameter in enumerate(each for each in parameters if each.name not in bound):
         hint = hints.get(parameter.name, MISSING)
         if index == 0 and hint is MISSING and parameter.kind in _POSITIONAL:
             hint = first

@@ -3,6 +3,7 @@
 import threading
 from datetime import date, datetime
 from enum import Enum
+from functools import partial
 from typing import Any
 from unittest.mock import Mock
 from uuid import UUID
@@ -245,6 +246,28 @@ async def test_whatever_comes_goes_back_as_it_came(value: Any) -> None:
     assert read_body(write_body([value])) == [value]
     body = write_body([value])
     assert Body.from_the_bus(body.on_the_bus()) == body
+
+
+async def test_a_partial_function_has_the_annotations_of_its_function() -> None:
+    async def move(by: int, line: Line, context: EventContext, times: int = 2) -> list[Any]:
+        """Move by some."""
+        return [by, line.text, context is CONTEXT, times]
+
+    router = EventRouter()
+    router.on("two")(partial(move, 2))
+    router.on("three")(partial(partial(move, 3), times=1))
+
+    event = router.get("two")
+    assert event is not None
+    assert (event.names, event.required) == (["line", "times"], 1)
+    assert event.description == "Move by some."
+    assert await call(router, "two", {"text": "x"}) == [2, "x", True, 2]
+    assert await call(router, "two", {"text": "x"}, 5) == [2, "x", True, 5]
+    assert await call(router, "three", {"text": "x"}) == [3, "x", True, 1]
+    with pytest.raises(InvalidPayloadError):
+        await call(router, "three", {"text": "x"}, 5)
+    with pytest.raises(TypeError, match=r"move: events have positional arguments alone .*line \d+"):
+        router.on("named")(partial(move, by=4))
 
 
 async def test_a_plain_function_runs_in_the_thread_pool() -> None:

@@ -1,5 +1,6 @@
 """uvicorn's HTTP protocol, of whose requests those are kept that wait for the one before, and few of them."""
 
+import re
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -9,6 +10,7 @@ from ..asgi.limits import PIPELINED_BYTES
 from ..asgi.refusals import Refusal, refused
 from .half_closed import HalfClosableResponse
 
+_EMPTY_LINES = re.compile(rb"[\r\n]+")
 _HEAD_END = b"\r\n\r\n"
 _BODY_PIECE = 1_024
 """Of a body so much is parsed at least at once, whatever is in it."""
@@ -59,29 +61,40 @@ class OneByOneProtocol(HttpToolsProtocol):
         if self._rest or self._is_last_request:
             self._keep(data)
             return
-        end = self._end_of_piece(data, 0)
-        if end == len(data):
+        start = self._begin_of_piece(data, 0)
+        end = self._end_of_piece(data, start)
+        if start == 0 and end == len(data):
             self._receive_piece(data)
         else:
-            self._receive_pieces(data, end)
+            self._receive_pieces(data, start, end)
+
+    def _begin_of_piece(self, data: bytes, start: int) -> int:
+        """Return where the next request goes on, or begins: behind empty lines (RFC 9112, 2.2).
+
+        Each two of them look like the end of a head, and an idle connection stays open for any.
+        """
+        if self._amid_request:
+            return start
+        found = _EMPTY_LINES.match(data, start)
+        return start if found is None else found.end()
 
     def _end_of_piece(self, data: bytes, start: int) -> int:
         """Return up to where data may be parsed at once: the end of the first head."""
         found = data.find(_HEAD_END, start + (_BODY_PIECE if self._amid_request else 0))
         return len(data) if found < 0 else found + len(_HEAD_END)
 
-    def _receive_pieces(self, data: bytes, end: int) -> None:
+    def _receive_pieces(self, data: bytes, start: int, end: int) -> None:
         """Parse data up to the end of a request; keep the others until that has been answered.
 
         A read may hold thousands of requests, for each of which uvicorn makes what it takes to serve it.
         """
-        start = 0
         while start < len(data) and not self._is_over():
             if not self._amid_request and self._is_busy():
                 self._keep(data[start:])
                 return
             self._receive_piece(data[start:end])
-            start, end = end, self._end_of_piece(data, end)
+            start = self._begin_of_piece(data, end)
+            end = self._end_of_piece(data, start)
 
     def _is_busy(self) -> bool:
         cycle: Any = self.cycle

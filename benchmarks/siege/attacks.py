@@ -278,6 +278,17 @@ async def _garbage(port: int, _cookie: str) -> None:
     await _again_and_again(one)
 
 
+@_attack("empty-lines")
+async def _empty_lines(port: int, _cookie: str) -> None:
+    """Empty lines in place of a request."""
+
+    async def one() -> None:
+        async with connection(port) as wire:
+            await wire.flood(b"\r\n" * 10_000)
+
+    await _again_and_again(one)
+
+
 async def attack(kind: str, port: int) -> None:
     """Attack a node until cancelled, in one session."""
     await ATTACKS[kind](port, await new_session(port))

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import socket
+import time
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -21,7 +22,7 @@ from app.server.one_by_one import _pipelined
 from app.server.plain_http_protocol import PlainHttpProtocol
 from app.server.plain_websocket_protocol import PlainWebSocketProtocol
 from app.server.websocket_protocol import FastWebSocketProtocol
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 
 STALL = 0.4
 PIECE = b"x" * 65_536
@@ -52,10 +53,10 @@ class _PlainWebSocket(PlainWebSocketProtocol):
     stall_seconds = STALL
 
 
-def _protocols(kind: str) -> dict[str, Any]:
+def _protocols(kind: str, *, keep_alive: float = STALL) -> dict[str, Any]:
     if kind == "plain":
-        return {"http": _PlainHttp, "ws": _PlainWebSocket, "timeout_keep_alive": STALL}
-    idle = IdleConnections(STALL, lambda each: _close(each()))
+        return {"http": _PlainHttp, "ws": _PlainWebSocket, "timeout_keep_alive": keep_alive}
+    idle = IdleConnections(keep_alive, lambda each: _close(each()))
     return {"http": partial(_FastHttp, idle=idle, turn_end=TurnEnd()), "ws": _FastWebSocket}
 
 
@@ -297,6 +298,33 @@ async def test_an_answered_client_that_has_sent_its_body_stays_connected(server:
 async def test_a_connection_without_a_request_is_closed(server: Server) -> None:
     async with _connected(server) as (reader, _):
         assert await reader.read() == b""
+
+
+@pytest.mark.parametrize("before", [0, 1], ids=["first", "second"])
+@pytest.mark.parametrize("lines", [b"\r\n", b"\n", b"\r\n" * 1000], ids=["one", "bare", "many"])
+async def test_a_connection_with_empty_lines_in_place_of_a_request_is_closed(
+    server: Server, lines: bytes, before: int
+) -> None:
+    async with _connected(server) as (reader, writer), asyncio.timeout(PATIENCE):
+        for _ in range(before):
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+        writer.write(lines)
+        assert await reader.read() == b""
+
+
+@pytest.mark.parametrize("kind", ["fast", "plain"])
+async def test_a_flood_of_empty_lines_takes_no_time_of_others(kind: str) -> None:
+    """Before a request and between two, which are served."""
+    server = Server()
+    asked = b"\r\n" * 2_000_000 + b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+    async with server.running(**_protocols(kind, keep_alive=PATIENCE)):
+        async with _connected(server) as (reader, writer):
+            began = time.process_time()
+            writer.write(2 * asked)
+            for _ in range(2):
+                assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 204 ")
+            assert time.process_time() - began < 0.4  # a tenth of it, or else two seconds
 
 
 async def test_a_slow_body_that_comes_is_read(server: Server) -> None:

@@ -222,6 +222,27 @@ async def test_head_answers_as_get_and_opens_no_session(path: str, example: Fast
     assert head.values("content-length") in ([], get.values("content-length"))
 
 
+@pytest.mark.parametrize(
+    "path", ["/session", "/devices", "/healthz", "/readyz", "/metrics", "/docs"]
+)
+async def test_head_of_what_an_app_includes_answers_as_get_and_opens_no_session(
+    attach: Attach, path: str
+) -> None:
+    app = FastAPI()
+    mooring = attach(app)
+    mooring.docs()
+    for router in (
+        *(mooring.session_router(), mooring.devices_router()),
+        *(mooring.health_router(), mooring.metrics_router()),
+    ):
+        app.include_router(router)
+    head = await request(app, "HEAD", path)
+    assert not head.values("set-cookie")
+    get = await request(app, "GET", path)
+    assert (head.status, bool(get.body)) == (get.status, True)
+    assert head.values("content-type") == get.values("content-type")
+
+
 async def test_an_object_as_detail_stays_one_in_a_problem_document(attach: Attach) -> None:
     app = FastAPI()
     attach(app).install_problem_handlers()

@@ -118,6 +118,47 @@ async def test_a_connect_that_is_refused_leaves_nothing() -> None:
         assert len(node.messenger.rooms) == 1
 
 
+@pytest.mark.parametrize("of", ["its own", "the router around it"])
+async def test_a_router_s_dependencies_let_in_to_its_connect_hooks_and_events(of: str) -> None:
+    seen: list[str] = []
+
+    async def guard(session: SessionDep) -> None:
+        seen.append("guard")
+        if not session.get("admin"):
+            raise HTTPException(403, "for admins")
+
+    guarded = [Depends(guard)]
+    root = EventRouter()
+    outer = EventRouter("/outer", dependencies=guarded if of != "its own" else [])
+    admin = EventRouter(namespace="/admin", dependencies=guarded if of == "its own" else [])
+
+    @root.on("become")
+    async def become(session: SessionDep, admin: bool) -> None:
+        session["admin"] = admin
+
+    @admin.on_connect
+    async def enter(socket: SocketDep) -> None:
+        seen.append("entered")
+
+    @admin.on("ping")
+    async def ping() -> str:
+        return "pong"
+
+    outer.include_router(admin)
+    root.include_router(outer)
+    async with cluster(root) as nodes, nodes.client() as client:
+        await client.join()
+        assert '"type":"forbidden"' in await client.join("/admin")
+        assert seen == ["guard"]
+        await client.emit("become", True)
+        await client.join("/admin")
+        assert seen == ["guard", "guard", "entered"]
+        assert await client.emit("ping", namespace="/admin") == "pong"
+        await client.emit("become", False)
+        lost = await client.emit("ping", namespace="/admin")
+        assert lost["error"]["type"] == "forbidden"
+
+
 async def test_a_default_of_auth_is_of_its_own_connect() -> None:
     router, seen = EventRouter(), []
 

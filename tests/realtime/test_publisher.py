@@ -1,5 +1,6 @@
 """Publisher: how long a task waits for a bus that takes nothing, and that it waits again later."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -59,6 +60,22 @@ async def test_a_task_waits_for_the_bus_within_its_budget(
             await _send(publisher)
     with pytest.raises(BusUnavailableError, match="waited enough"):
         await _send(publisher)
+
+
+@pytest.mark.slow  # it waits for seconds
+async def test_a_message_waits_for_a_second_and_all_of_a_task_for_two(bus: FaultyBus) -> None:
+    bus.join("here")
+    relay = BusRelay(bus, _ignore, _joined, node="here")
+    publisher, loop = Publisher(relay), asyncio.get_running_loop()
+    bus.down = True
+    for _ in range(2):
+        began = loop.time()
+        with pytest.raises(BusUnavailableError, match="not confirmed"):
+            await _send(publisher)
+        assert loop.time() - began > 0.9
+    with pytest.raises(BusUnavailableError, match="waited enough"):
+        await _send(publisher)
+    await relay.aclose()
 
 
 async def test_a_task_that_lives_on_after_an_outage_sends_again(

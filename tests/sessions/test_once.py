@@ -8,6 +8,8 @@ import pytest
 
 from app.sessions import (
     AnswerStore,
+    MemoryStore,
+    Policy,
     Session,
     SessionDataError,
     SessionEndedError,
@@ -19,11 +21,11 @@ from app.sessions import (
 )
 from app.sessions.attempt import Attempt
 from app.sessions.once import MAX_ANSWER_BYTES, Name, Steps
-from app.sessions.stores.answers import LIMITS
 from tests.sessions.conftest import POLICY
 from tests.sessions.handles import again, count_up, stored
 from tests.sessions.store_worlds import MemoryWorld
 from tests.support.answering import HookedAnswers, LossyAnswers, answers_of
+from tests.support.clock import Clock
 from tests.support.hooked_store import HookedStore
 from tests.support.lossy_store import Fate
 from tests.support.stores import StoreSettings
@@ -201,13 +203,24 @@ async def test_beyond_a_thousand_keys_a_new_one_is_refused_and_no_old_one_forgot
 ) -> None:
     assert await session.transact(count_up, once=KEY) == 1
     keeper = answers_of(store.inner)
-    names = [f"t:key {number:08}" for number in range(LIMITS.number - 1)]
+    names = [f"t:key {number:08}" for number in range(1000 - 1)]
     await asyncio.gather(*(keeper.swap_answer(session.key, name, b"1") for name in names))
     with pytest.raises(TooManyOnceKeysError) as refused:
         await session.transact(count_up, once=OTHER_KEY)
-    assert 0 < (refused.value.retry_after or 0) <= LIMITS.keep
+    assert 0 < (refused.value.retry_after or 0) <= 600
     assert await session.transact(count_up, once=KEY) == 1
     assert await session.transact(count_up) == 2
+
+
+async def test_an_answer_is_kept_for_ten_minutes() -> None:
+    clock = Clock()
+    store = MemoryStore(clock=clock)
+    session = await SessionManager(store, Policy(idle=3600, absolute=3600)).create()
+    assert await session.transact(count_up, once=KEY) == 1
+    clock.move(599)
+    assert await session.transact(count_up, once=KEY) == 1
+    clock.move(2)
+    assert await session.transact(count_up, once=KEY) == 2
 
 
 async def test_answers_follow_a_rotation(

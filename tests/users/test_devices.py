@@ -158,6 +158,15 @@ async def test_nobody_signed_in_has_no_devices(ann: httpx.AsyncClient) -> None:
         assert "set-cookie" not in answer.headers
 
 
+async def test_where_addresses_are_off_none_is_kept() -> None:
+    app = new_product(settings(session_address=False)).app
+    async with Kit(app) as test:
+        ann = test.browser()
+        await ann.post("/login", json={"user": name()}, headers={"user-agent": FIREFOX})
+        [device] = (await ann.get("/devices")).json()
+        assert (device["label"], device["address"]) == ("Firefox on Linux", None)
+
+
 async def test_an_expired_session_is_no_device() -> None:
     app = new_product(settings(session_idle_timeout=60)).app
     async with Kit(app) as test:

@@ -1,5 +1,7 @@
 """What a stolen session is not enough for, by the store's clock."""
 
+from typing import Annotated
+
 import httpx
 import pytest
 from fastapi import Depends, FastAPI
@@ -14,7 +16,8 @@ from tests.support.http import problem
 def product(clock: Clock) -> FastAPI:
     """Return an app with a route for whoever signed in within five minutes."""
     app = FastAPI()
-    Mooring(app, settings(), backend=Backend(MemoryStore(clock=clock)))
+    mooring = Mooring(app, settings(), backend=Backend(MemoryStore(clock=clock)))
+    app.include_router(mooring.devices_router())
 
     @app.post("/login/{user}")
     async def login(session: SessionDep, user: str) -> None:
@@ -26,6 +29,10 @@ def product(clock: Clock) -> FastAPI:
 
     @app.get("/secret", dependencies=[Depends(recent_sign_in(minutes=5))])
     async def secret() -> str:
+        return "told"
+
+    @app.get("/usual-secret")
+    async def usual_secret(_user: Annotated[str, Depends(recent_sign_in())]) -> str:
         return "told"
 
     return app
@@ -61,6 +68,21 @@ async def test_use_of_the_session_does_not_renew_it() -> None:
             await ann.get("/me")
 
         assert await _secret(ann) == (403, "recent-sign-in-required")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/usual-secret"), ("DELETE", "/devices"), ("DELETE", f"/devices/{'0' * 64}")],
+)
+async def test_where_nothing_else_is_said_it_is_ten_minutes(method: str, path: str) -> None:
+    clock = Clock()
+    async with client_of(product(clock)) as ann:
+        await ann.post("/login/ann")
+        clock.move(599)
+        assert (await ann.request(method, path)).status_code in (200, 404)
+        clock.move(2)
+        answer = await ann.request(method, path)
+        assert problem(answer) == (403, "recent-sign-in-required")
 
 
 @pytest.mark.parametrize("minutes", [0, -1, float("nan")])

@@ -503,6 +503,10 @@ async def test_a_socket_is_disconnected_from_its_namespace_or_comes_back() -> No
         assert (await client.next(lambda frame: frame == "1")) == "1"
         await eventually(partial(len, reasons))
         await eventually(lambda: reasons == ["server disconnect", "server disconnect"])
+    async with cluster(root) as nodes, nodes.client() as client:
+        await client.join()
+        await client.post('42["leave",true]')
+        assert (await client.next(lambda frame: frame in ("1", "41"))) == "1"
 
 
 async def test_a_disconnect_of_a_session_is_one_of_all_its_namespaces() -> None:

@@ -334,6 +334,19 @@ async def test_another_session_does_not_get_a_client_s_messages(nodes: Nodes) ->
         await me.nothing()
 
 
+async def test_who_was_in_one_namespace_comes_back_in_no_other(nodes: Nodes) -> None:
+    """A client may send any `pid` of its own: it gets neither the rooms of the other one, nor its id."""
+    me = RecoveringClient()
+    await away(nodes, me, "lobby")
+    before, me.namespace = me.sid, "/stated"
+    async with nodes.client(there(nodes)) as client:
+        assert '"pid"' in await me.connect(client)
+        assert not me.recovered
+        assert me.sid != before
+        await nodes.nodes[0].emitter.emit("said", 1, to="lobby", namespace="/stated")
+        await me.nothing()
+
+
 @pytest.mark.parametrize("offset", ["a.99.5-0.0", "nonsense", "", "x" * 500, "z.0.0-0.0", None, 7])
 @pytest.mark.parametrize("pid", ["own", "other", 5, "", None])
 async def test_a_client_may_send_anything(nodes: Nodes, offset: object, pid: object) -> None:

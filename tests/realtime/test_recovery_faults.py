@@ -144,6 +144,18 @@ async def test_a_client_of_a_node_that_has_stopped(nodes: Nodes, valkey: StoreSe
         await me.nothing()
 
 
+async def test_a_client_of_a_node_that_has_gone_for_longer_than_the_window(
+    nodes: Nodes, valkey: StoreServer
+) -> None:
+    """Before anybody has come to clear what it has left: messages may have passed it by since."""
+    me = RecoveringClient()
+    key = await away(nodes, me, "lobby")
+    await nodes.nodes[0].aclose()
+    assert valkey.command("DEL", KEYS.seen("a")) == 1
+    assert not await comes_back(nodes, me, 1)
+    assert valkey.command("EXISTS", KEYS.recovery(key)) == 1
+
+
 async def test_a_node_that_stops_without_such_sockets_leaves_nothing(
     nodes: Nodes, valkey: StoreServer
 ) -> None:

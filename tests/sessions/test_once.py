@@ -204,7 +204,8 @@ async def test_beyond_a_thousand_keys_a_new_one_is_refused_and_no_old_one_forgot
     assert await session.transact(count_up, once=KEY) == 1
     keeper = answers_of(store.inner)
     names = [f"t:key {number:08}" for number in range(1000 - 1)]
-    await asyncio.gather(*(keeper.swap_answer(session.key, name, b"1") for name in names))
+    found = await asyncio.gather(*(keeper.swap_answer(session.key, name, b"1") for name in names))
+    assert set(found) == {None}, "there was no room for so many"
     with pytest.raises(TooManyOnceKeysError) as refused:
         await session.transact(count_up, once=OTHER_KEY)
     assert 0 < (refused.value.retry_after or 0) <= 600

@@ -1,5 +1,7 @@
 """The route of Socket.IO in an app: where it is, and what it leaves to others."""
 
+import json
+
 import pytest
 from fastapi import FastAPI, WebSocket
 from starlette.routing import NoMatchFound
@@ -62,6 +64,19 @@ async def test_another_socket_path_leaves_the_usual_one_to_the_app() -> None:
         assert (await client.get(HANDSHAKE)).status_code == 404
         assert (await client.get("/live/socket.io.js")).status_code == 200
         assert (await client.get("/live?EIO=4&transport=polling")).status_code == 200
+
+
+async def test_the_limits_and_times_of_sockets_are_those_of_the_settings() -> None:
+    app = FastAPI()
+    Mooring(app, settings(max_packet_bytes=2_000, ping_interval=7, ping_timeout=3))
+
+    async with client_of(app) as client:
+        opened = json.loads((await client.get(HANDSHAKE)).text[1:])
+        assert (opened["pingInterval"], opened["pingTimeout"]) == (7_000, 3_000)
+        assert opened["maxPayload"] == 2_000
+        path = f"{HANDSHAKE}&sid={opened['sid']}"
+        assert (await client.post(path, content="40")).status_code == 200
+        assert (await client.post(path, content="4" + 2_000 * "x")).status_code == 413
 
 
 def test_the_route_has_no_name_that_an_app_could_take_for_its_own() -> None:

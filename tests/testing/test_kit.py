@@ -190,6 +190,18 @@ async def test_who_comes_back_too_late_is_told_so(test: TestApp) -> None:
     assert not socket.recovered
 
 
+@pytest.mark.parametrize("away", [9, 15])
+async def test_the_window_is_that_of_the_settings(away: float) -> None:
+    async with TestApp(product(recovery_window=10)) as test:
+        ann = test.browser()
+        await ann.post("/login/ann")
+        socket = await ann.connect("/kept")
+        socket.cut()
+        await test.clock.advance(away)
+        await socket.reconnect()
+        assert socket.recovered == (away < 10)
+
+
 async def test_users_come_and_go_once_over_all_nodes(two: TestApp) -> None:
     ann = two.browser()
     await ann.post("/login/ann")

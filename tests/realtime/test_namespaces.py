@@ -1,6 +1,7 @@
 """Namespaces: hooks, middleware, dependencies, sockets and rooms of each, over one connection."""
 
 import asyncio
+import json
 from functools import partial
 from typing import Annotated, Any
 
@@ -157,6 +158,21 @@ async def test_a_router_s_dependencies_let_in_to_its_connect_hooks_and_events(of
         await client.emit("become", False)
         lost = await client.emit("ping", namespace="/admin")
         assert lost["error"]["type"] == "forbidden"
+
+
+async def test_an_object_as_detail_refuses_a_connect_with_a_message_that_clients_can_show() -> None:
+    router, detail = EventRouter(), {"code": "out-of-tea"}
+
+    @router.on_connect
+    async def enter(socket: SocketDep) -> None:
+        raise HTTPException(418, detail)
+
+    async with cluster(router) as nodes, nodes.client() as client:
+        refused = json.loads(await client.join())
+    assert refused == {
+        "message": "im-a-teapot",
+        "data": {"type": "im-a-teapot", "detail": detail},
+    }
 
 
 async def test_a_default_of_auth_is_of_its_own_connect() -> None:

@@ -158,6 +158,16 @@ async def test_nobody_signed_in_has_no_devices(ann: httpx.AsyncClient) -> None:
         assert "set-cookie" not in answer.headers
 
 
+async def test_the_device_that_asks_is_told_from_the_others() -> None:
+    async with Kit(new_product(settings()).app) as test:
+        browsers, user = [test.browser() for _ in range(3)], name()
+        keys = [(await each.post("/login", json={"user": user})).json() for each in browsers]
+        for browser, key in zip(browsers, keys, strict=True):
+            devices = (await browser.get("/devices")).json()
+            assert [each["key"] for each in devices if each["current"]] == [key]
+            assert len(devices) == len(keys)
+
+
 async def test_where_addresses_are_off_none_is_kept() -> None:
     app = new_product(settings(session_address=False)).app
     async with Kit(app) as test:

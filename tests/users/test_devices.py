@@ -171,11 +171,11 @@ async def test_the_device_that_asks_is_told_from_the_others() -> None:
 async def test_beyond_the_most_devices_the_oldest_is_signed_out() -> None:
     async with Kit(new_product(settings(session_max_per_user=2)).app) as test:
         browsers, user = [test.browser() for _ in range(3)], name()
-        for each in browsers:
-            await each.post("/login", json={"user": user})
+        await browsers[0].post("/login", json={"user": user})
+        socket = await browsers[0].connect()
+        for each in browsers[1:]:
             await test.clock.advance(1)
-            if each is browsers[0]:
-                socket = await each.connect()
+            await each.post("/login", json={"user": user})
         assert await socket.expect("session ended") == {"reason": "revoked"}
         assert [await _devices(each, 2) for each in browsers[1:]] == [True, True]
         assert problem(await browsers[0].get("/devices")) == (401, "sign-in-required")

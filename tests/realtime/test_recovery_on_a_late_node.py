@@ -6,23 +6,11 @@ from typing import Any
 
 import pytest
 
-from app import EventRouter, SocketDep
 from tests.realtime.recovering import Nodes, RecoveringClient, recovering
 from tests.realtime.test_recovery import gone
+from tests.realtime.test_recovery_faults import events
 from tests.support.eventually import eventually
 from tests.support.servers import StoreServer
-
-events = EventRouter(recovery=True)
-
-
-@events.on("enter")
-async def enter(room: str, socket: SocketDep) -> None:
-    await socket.join(room)
-
-
-@events.on("ping me")
-async def ping_me() -> str:
-    return "pong"
 
 
 @pytest.fixture

@@ -43,12 +43,15 @@ class PacketSender:
             self.send_encoded(member.connection.eio_sid, encoded)
 
     def greet(self, member: Member) -> None:
-        """Answer the CONNECT of a socket, and send what was held back until then."""
+        """Answer the CONNECT of a socket, also while this node is stopped, and send what was held until then.
+
+        Held, the answer would follow what `send_last` sends, or never come.
+        """
         eio_sid = member.connection.eio_sid
         answer = {"sid": member.sid}
         if member.recovery is not None:
             answer |= member.recovery.answer
-        self.send_encoded(eio_sid, self.codec.encode_connect(answer, member.namespace))
+        self.send_now(eio_sid, self.codec.encode_connect(answer, member.namespace))
         held, member.held = member.held, None
         for encoded in held or ():
             self.send_encoded(eio_sid, encoded)

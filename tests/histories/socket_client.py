@@ -148,6 +148,11 @@ class SocketClient(Client):
                 elif frame.startswith("44"):
                     each.outcome, each.said = Outcome.FAILED, frame
                     return
+                elif frame.startswith("41") and entering is None:
+                    # Its node was stopped: what it holds since is dropped where a session has ended.
+                    each.outcome, each.said = Outcome.FAILED, frame
+                    self.stopping = True
+                    return
                 else:
                     await self._take(frame)
         except (ConnectionClosed, *_FAILED):

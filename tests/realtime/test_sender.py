@@ -45,3 +45,20 @@ async def test_what_is_held_for_a_socket_is_sent_when_the_node_has_checked() -> 
         sender.release()
 
         assert await client.poll() == ['42["said",1]']
+
+
+async def test_a_client_that_connects_while_its_node_has_noticed_a_stop_is_answered_before_its_end() -> (
+    None
+):
+    """A DISCONNECT that no CONNECT was answered before belongs to nothing that a client knows."""
+    async with one_client() as (sender, connection, client):
+        [member] = connection.members.values()
+        member.held = [sender.codec.encode_event("said", 1, namespace="/")]
+        sender.is_stopped = lambda: True
+        sender.greet(member)
+
+        await disconnect_socket(sender, connection, EndReason.LOGOUT)
+
+        answer, *rest = await client.poll()
+        assert answer == f'40{{"sid":"{member.sid}"}}'
+        assert rest == ['42["session ended",{"reason":"logout"}]', "41"]

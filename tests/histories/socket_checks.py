@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from app.realtime.stop_detector import TOLERANCE_SECONDS
 from tests.histories.anomaly import Anomaly, Found
 from tests.histories.history import (
     ENDS,
@@ -12,6 +13,7 @@ from tests.histories.history import (
     Kind,
     Operation,
     Outcome,
+    Received,
     Window,
 )
 
@@ -100,7 +102,8 @@ def _may_go_back(history: History, connection: Connection) -> bool:
 def _check_after_end(history: History, within: float) -> Iterator[Found]:
     """Find what was sent when a session had ended, and reached its sockets all the same.
 
-    A node that was stopped looks at its sessions before it sends anything.
+    A node that was stopped looks at its sessions before it sends anything, if it was for as long as it takes
+    to notice. What others send comes behind the end anyway; what it sends itself, at once.
     """
     sent = {(each.source, each.number): each.invoked for each in history.messages}
     awake = [each for each in history.windows if not each.is_stop]
@@ -110,13 +113,25 @@ def _check_after_end(history: History, within: float) -> Iterator[Found]:
             late = [
                 each.at - end.returned
                 for each in connection.messages
-                if each.at > until and sent.get((each.source, each.number), 0.0) > end.returned
+                if each.at > until
+                and sent.get((each.source, each.number), 0.0) > end.returned
+                and not _was_not_noticed(history, connection, each)
             ]
             if late:
                 yield Found(
                     Anomaly.AFTER_END,
                     f"on node {connection.node}, {late[0]:.2f} s after a {end.kind}",
                 )
+
+
+def _was_not_noticed(history: History, connection: Connection, message: Received) -> bool:
+    """Return True for what a node has sent to its own sockets within two seconds since it was stopped."""
+    return message.source == f"node {connection.node}" and any(
+        each.is_stop
+        and each.node == connection.node
+        and each.began <= message.at < each.began + TOLERANCE_SECONDS
+        for each in history.windows
+    )
 
 
 def _ends(history: History) -> list[Operation]:

@@ -362,6 +362,13 @@ def heard(at: float, closed: float) -> Connection:
     return socket(closed, messages=[Received(at, "node 0", 3)])
 
 
+def said_itself(at: float) -> History:
+    """Return a socket that was sent a message so late by its own node, which had been stopped."""
+    connection = socket(at + 0.1, messages=[Received(at, "node 1", 3)])
+    sent_itself = [Message("node 1", 3, 2.9, 3.5)]
+    return with_socket(connection, LOGOUT, messages=sent_itself, windows=STOPPED)
+
+
 COUNTED = [done(Kind.INCREMENT, each, count=each) for each in (1, 2, 3)]
 
 WRONG_SOCKETS = {
@@ -400,6 +407,10 @@ WRONG_SOCKETS = {
         Anomaly.AFTER_END,
         with_socket(heard(9.1, 9.2), LOGOUT, messages=sent(3), windows=STOPPED),
     ),
+    "sent what its own node had sent after the end, as that must have noticed its stop": (
+        Anomaly.AFTER_END,
+        said_itself(3.3),
+    ),
     "sent what came after a rotation": (
         Anomaly.AFTER_END,
         with_socket(
@@ -413,6 +424,9 @@ RIGHT_SOCKETS = {
     "open": with_socket(socket(None, counts=[1, 1, 2]), *COUNTED),
     "sent in time what came after the end": with_socket(
         heard(3.1, 3.2), done(Kind.LOGOUT, 2), messages=sent(3)
+    ),
+    "sent what its own node had sent after the end, before it can have noticed its stop": (
+        said_itself(3.15)
     ),
     "sent what came before the end, as its node went on": with_socket(
         heard(9.1, 9.2), done(Kind.LOGOUT, 3), messages=sent(3), windows=STOPPED

@@ -331,6 +331,27 @@ async def test_a_message_that_was_never_logged_is_missed(valkey: StoreServer) ->
     await client.aclose()
 
 
+async def test_a_room_whose_join_a_failover_has_lost_again_is_given_back(
+    nodes: Nodes, valkey: StoreServer
+) -> None:
+    """The old master had it, and the node notices by the gap that there is another one."""
+    me, (node, other) = RecoveringClient(), nodes.nodes
+    async with nodes.client(0) as first:
+        await me.connect(first)
+        key = KEYS.recovery((await nodes.session(0)).key)
+        [pid] = valkey.command("HKEYS", key)
+        before = valkey.command("HGET", key, pid)
+        await first.emit("enter", "lobby")
+        valkey.command("HSET", key, pid, before)
+        node.relay.on_loss()
+        await eventually(lambda: len(node.registry) == 0)
+    async with nodes.client(1) as second:
+        await me.connect(second)
+        assert me.recovered
+        await other.emitter.emit("said", 1, to="lobby")
+        assert await me.take(1) == [1]
+
+
 @pytest.mark.parametrize("received", [6, 7, 8, 9])
 async def test_a_message_that_was_published_again_in_an_outage_is_replayed_once(
     valkey: StoreServer, received: int

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -269,10 +270,19 @@ class Recoveries:
 
     def _close_all(self) -> None:
         """Close the connections of sockets that have missed something: so their clients know."""
-        sender = self._parts.sender
         for connection in self._parts.registry.all():
-            if any(member.recovery is not None for member in connection.members.values()):
-                sender.engine.run(sender.close(connection.eio_sid, comes_back=True))
+            members = [each for each in connection.members.values() if each.recovery is not None]
+            if members:
+                self._parts.sender.engine.run(self._save_and_close(connection.eio_sid, members))
+
+    async def _save_and_close(self, eio_sid: str, members: Sequence[Member]) -> None:
+        """Close a connection when its sockets are stored: a failover may have lost what rooms they joined."""
+        for member in members:
+            recoverable = member.recovery
+            if recoverable is not None and recoverable.stored:
+                with suppress(BusUnavailableError):
+                    await self._parts.save(recoverable, member, recoverable.token)
+        await self._parts.sender.close(eio_sid, comes_back=True)
 
 
 def _new_token() -> bytes:

@@ -11,7 +11,6 @@ import orjson
 from ..article import kind_of
 
 _BYTES = (bytes, bytearray, memoryview)
-_COMPACT = (",", ":")
 
 
 class Body(NamedTuple):
@@ -62,10 +61,7 @@ def write_json(data: Any, default: Callable[[Any], Any] | None = None) -> str:
     Raises:
         TypeError: the data hold what is no JSON, and there is no default that makes it such.
     """
-    try:
-        return json.dumps(data, default=default, separators=_COMPACT, allow_nan=False)
-    except ValueError:
-        return json.dumps(_finite(data), default=default, separators=_COMPACT, allow_nan=False)
+    return json.dumps(_finite(data), default=default, separators=(",", ":"), allow_nan=False)
 
 
 def _finite(value: Any) -> Any:

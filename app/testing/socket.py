@@ -266,8 +266,8 @@ class ClientSocket:
         if received.id is not None and event in self.answers:
             try:
                 self._answer(event, args, received.id)
-            # Not on the event loop, but in the test; that of pytest.fail is no Exception.
-            except BaseException as error:  # noqa: BLE001
+            # Not on the event loop, but in the test.
+            except BaseException as error:  # noqa: BLE001 - that of pytest.fail is no Exception
                 self._failure = error
                 self._failures.append(error)
 

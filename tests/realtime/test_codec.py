@@ -191,6 +191,12 @@ def test_what_json_has_no_number_for_is_null(
         assert found.data[-2:] == expected
 
 
+def test_what_json_has_no_number_for_has_no_bytes_sent_twice() -> None:
+    body = write_body(["said", b"x", 2**70, float("nan")])
+    assert body.attachments == (b"x",)
+    assert body.text == f'["said",{{"_placeholder":true,"num":0}},{2**70},null]'
+
+
 @BOTH
 def test_what_is_no_json_raises(codec: LibraryCodec) -> None:
     with pytest.raises(TypeError):
